@@ -1,0 +1,81 @@
+// The events by which a run of the protocol is seen, merged, checked and
+// explained. The machines of kernel/ emit them as effects; nothing in kernel/
+// reads them back. Names and fields are the kernel's own where it has them
+// (include/trace/events/{csd,ipi,cpuhp}.h of Linux 6.12).
+#ifndef BELFRY_KERNEL_TRACE_EVENT_H_
+#define BELFRY_KERNEL_TRACE_EVENT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "kernel/ids.h"
+
+namespace belfry::kernel {
+
+enum class TraceKind : std::uint8_t {
+  // A call, at its source. `about` is the target.
+  kCsdQueueCpu,     // issued and sent; detail "wait" or "async"
+  kCsdRefused,      // value: errno
+  kCsdLost,         // detail: why
+  kCsdDone,         // value: the function's errno
+  kIpiSendCpu,      // the ring is on the wire
+  kIpiSuppressed,   // no ring: the queue was not empty
+  kCsdLockStuck,    // the watchdog found the waiter overdue
+  kCsdLockResend,   // ... and rang again
+  kCsdLockUnstuck,  // a stuck waiter got its answer
+  // A call, at its target. `csd` names it.
+  kCsdEnqueued,        // value: depth now; value2: 1 if the queue was empty
+  kCsdDropped,         // a reset threw it away
+  kCsdDuplicate,       // a retransmission, recognised
+  kCsdFunctionEntry,   // detail: "doorbell", "late", "flush", "self"
+  kCsdFunctionExit,    // value: the function's errno; detail as above
+  kIpiLatched,         // the pending bit is set, for the ring of `csd`
+  kIpiCoalesced,       // it was set already
+  kIpiCleared,         // a reset cleared it; `csd`: whose ring it was
+  kCallFunctionSingleEntry,  // value: calls taken; detail "doorbell", "late"
+  kCallFunctionSingleExit,
+  kCsdFlushEntry,  // value: calls taken; detail: the phase
+  kCsdFlushExit,
+  kKick,       // the operator's doorbell
+  kDeviceIrq,  // an I/O completion; `about`: the CPU that submitted it
+  // The CPU.
+  kLocalIrqDisable,  // detail: why
+  kLocalIrqEnable,
+  kCpuLife,  // detail: the new state of the life cycle
+  kSetView,  // value: the view's number; detail: the online mask
+  // stop_machine. value: generation; detail: state
+  kStopState,    // the CPU acts on a state
+  kStopAck,      // ... and has acknowledged it
+  kStopAbort,    // the round was given up
+  kStopPublish,  // the coordinator publishes a state
+  // Hotplug. `about`: the CPU; value: step; value2: ret; detail: step's name
+  kCpuhpEnter,
+  kCpuhpExit,
+  kOpBegin,     // value: operation; detail: kind
+  kOpEnd,       // value: operation; value2: errno
+  kCpuCrashed,  // value: incarnation
+};
+
+inline constexpr int kTraceKinds = static_cast<int>(TraceKind::kCpuCrashed) + 1;
+
+struct TraceEvent {
+  TraceKind kind{};
+  std::optional<CpuId> about;
+  std::optional<CsdKey> csd;
+  FuncId func{};
+  std::int64_t value = 0;
+  std::int64_t value2 = 0;
+  std::string detail;
+  bool irqs_masked = false;
+
+  friend bool operator==(const TraceEvent&, const TraceEvent&) = default;
+};
+
+// "csd_queue_cpu", "ipi_send_cpu", ...
+absl::string_view TraceName(TraceKind kind);
+
+}  // namespace belfry::kernel
+
+#endif  // BELFRY_KERNEL_TRACE_EVENT_H_
