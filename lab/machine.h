@@ -1,0 +1,58 @@
+// What a scenario's runner needs of a machine. The process driver implements it
+// over RPC; a simulator can implement it in virtual time.
+#ifndef BELFRY_LAB_MACHINE_H_
+#define BELFRY_LAB_MACHINE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "belfry/v1/coordinator.pb.h"
+#include "belfry/v1/debug.pb.h"
+#include "belfry/v1/node.pb.h"
+#include "belfry/v1/scenario.pb.h"
+#include "belfry/v1/types.pb.h"
+#include "trace/machine_view.h"
+
+namespace belfry::lab {
+
+// Every method returns at once: what takes time is started, and its end is seen
+// by asking. Only WaitForChange waits.
+class Machine {
+ public:
+  virtual ~Machine() = default;
+
+  // Gates. A gate's name is passed on as the scenario writes it.
+  virtual absl::Status Hold(const v1::GateAt& at) = 0;
+  virtual absl::Status Release(const v1::GateAt& at) = 0;
+  // All gates that were ever held at this place; `at.gate` is ignored.
+  virtual absl::StatusOr<std::vector<v1::Gate>> Gates(const v1::GateAt& at) = 0;
+
+  // Start an operation and return its id.
+  virtual absl::StatusOr<std::uint32_t> Offline(const v1::Hotplug& hotplug) = 0;
+  virtual absl::StatusOr<std::uint32_t> Online(const v1::Hotplug& hotplug) = 0;
+  virtual absl::StatusOr<v1::Operation> GetOperation(std::uint32_t id) = 0;
+
+  // Starts the completions; the end is seen in the status's `completions`.
+  virtual absl::Status StartBlockIo(const v1::BlockIo& io) = 0;
+  virtual absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) = 0;
+
+  // Issues the calls; nobody waits for the answers here.
+  virtual absl::Status StartCall(const v1::ScenarioCall& call) = 0;
+
+  virtual absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) = 0;
+  // Holds the stop_machine round with the CPUs that it misses.
+  virtual absl::StatusOr<v1::Cluster> GetCluster() = 0;
+  // Everything, with the merged trace.
+  virtual absl::StatusOr<trace::MachineView> View() = 0;
+
+  // Waits for something to change, longer the more often it was asked in vain
+  // (`attempt` counts from 0 in each step). False when the machine's time for
+  // the whole run is over.
+  virtual bool WaitForChange(int attempt) = 0;
+};
+
+}  // namespace belfry::lab
+
+#endif  // BELFRY_LAB_MACHINE_H_

@@ -1,0 +1,29 @@
+// The two invariants that a lost doorbell breaks, asked of a view: nobody will
+// ever take this queue, and this queue went down with its CPU.
+#ifndef BELFRY_TRACE_STRANDED_H_
+#define BELFRY_TRACE_STRANDED_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "trace/machine_view.h"
+
+namespace belfry::trace {
+
+// Doorbells on their way to the CPU: held at its latch gate, or carried by
+// calls that their senders have sent and not seen acknowledged.
+std::uint32_t DoorbellsInFlight(const MachineView& view, std::uint32_t cpu);
+
+// Online with a queue that is not empty, and no doorbell latched or in flight,
+// and nothing taken or running that would look at the queue again.
+bool IsStranded(const MachineView& view, std::uint32_t cpu);
+
+// Parked, and its queue is not empty.
+bool IsLeftBehind(const MachineView& view, std::uint32_t cpu);
+
+std::vector<std::uint32_t> StrandedCpus(const MachineView& view);
+std::vector<std::uint32_t> LeftBehindCpus(const MachineView& view);
+
+}  // namespace belfry::trace
+
+#endif  // BELFRY_TRACE_STRANDED_H_
