@@ -143,13 +143,21 @@ function(belfry_test name)
     belfry_label_target(${label} ${name})
   endforeach()
   # PRE_TEST: the cases are listed when ctest starts, not at every link.
-  # The escapes survive the two scripts that the list of labels travels through.
-  string(REPLACE ";" "\\\\\\;" labels "${arg_LABELS}")
   gtest_discover_tests(${name}
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
+    TEST_PREFIX "${name}."
     EXTRA_ARGS ${arg_ARGS}
-    PROPERTIES LABELS "${labels}" TIMEOUT ${arg_TIMEOUT})
+    PROPERTIES TIMEOUT ${arg_TIMEOUT})
+  # A list does not survive as a property above, so ctest sets the labels after
+  # it has read the cases.
+  set(script "${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake")
+  file(CONFIGURE OUTPUT "${script}" @ONLY CONTENT [[
+if(@name@_TESTS)
+  set_tests_properties(${@name@_TESTS} PROPERTIES LABELS "@arg_LABELS@")
+endif()
+]])
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 endfunction()
 
 # Makes a library of .proto files. ROOT is what imports and includes start from:
@@ -208,5 +216,29 @@ function(belfry_embed target function)
   set_source_files_properties("${source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 endfunction()
 
+# Sources that include gRPC and generated services spend two thirds of their time
+# in those headers (3.4 s each, 1.3 s with this), so they share them precompiled.
+option(BELFRY_PCH "Share precompiled headers among the sources that use gRPC" ON)
+
+# belfry_pch(KIND HEADERS header... DEPS target...): makes what `PCH KIND` uses.
+function(belfry_pch kind)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;DEPS")
+  if(BELFRY_PCH)
+    belfry_library(belfry_pch_${kind} DEPS ${arg_DEPS})
+    target_precompile_headers(belfry_pch_${kind} PRIVATE ${arg_HEADERS})
+    belfry_pch_for_ccache(belfry_pch_${kind})
+  endif()
+endfunction()
+
 function(belfry_use_pch target kind)
+  if(BELFRY_PCH AND kind)
+    target_precompile_headers(${target} REUSE_FROM belfry_pch_${kind})
+    belfry_pch_for_ccache(${target})
+  endif()
+endfunction()
+
+# Without this flag g++ gives ccache nothing to hash for the precompiled part.
+function(belfry_pch_for_ccache target)
+  target_compile_options(${target} PRIVATE
+    $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endfunction()
