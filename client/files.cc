@@ -1,0 +1,84 @@
+#include "client/files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+namespace belfry::client {
+namespace {
+
+absl::Status FileError(absl::string_view what, const std::string& path) {
+  const int error = errno;
+  const std::string message =
+      absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error));
+  return error == ENOENT ? absl::NotFoundError(message)
+                         : absl::FailedPreconditionError(message);
+}
+
+absl::Status WriteAll(int fd, absl::string_view content,
+                      const std::string& path) {
+  while (!content.empty()) {
+    const ssize_t written = write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return FileError("write", path);
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  const bool standard_input = path == "-";
+  const int fd = standard_input ? STDIN_FILENO
+                                : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return FileError("read", path);
+  const absl::Cleanup close_file = [fd, standard_input] {
+    if (!standard_input) close(fd);
+  };
+  std::string content;
+  char buffer[16384];
+  while (true) {
+    const ssize_t count = read(fd, buffer, sizeof(buffer));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return FileError("read", path);
+    if (count == 0) return content;
+    content.append(buffer, static_cast<std::size_t>(count));
+  }
+}
+
+absl::Status ReplaceFile(const std::string& path, absl::string_view content) {
+  const std::string temporary = absl::StrCat(path, ".new");
+  const int fd = open(temporary.c_str(),
+                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return FileError("write", temporary);
+  const absl::Status written = WriteAll(fd, content, temporary);
+  close(fd);
+  if (!written.ok()) return written;
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) {
+    return FileError("write", path);
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> LastLines(const std::string& path, std::size_t count) {
+  const absl::StatusOr<std::string> content = ReadFile(path);
+  if (!content.ok() || content->empty()) return {};
+  std::vector<std::string> lines =
+      absl::StrSplit(absl::StripSuffix(*content, "\n"), '\n');
+  if (lines.size() > count) {
+    lines.erase(lines.begin(),
+                lines.end() - static_cast<std::ptrdiff_t>(count));
+  }
+  return lines;
+}
+
+}  // namespace belfry::client

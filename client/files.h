@@ -1,0 +1,26 @@
+// Whole files at once.
+#ifndef BELFRY_CLIENT_FILES_H_
+#define BELFRY_CLIENT_FILES_H_
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace belfry::client {
+
+// "-" is standard input.
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// The new content appears whole or not at all.
+absl::Status ReplaceFile(const std::string& path, absl::string_view content);
+
+// At most the last `count` lines; none when the file cannot be read.
+std::vector<std::string> LastLines(const std::string& path, std::size_t count);
+
+}  // namespace belfry::client
+
+#endif  // BELFRY_CLIENT_FILES_H_

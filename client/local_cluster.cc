@@ -1,0 +1,255 @@
+#include "client/local_cluster.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "client/exit_code.h"
+#include "client/files.h"
+#include "client/process.h"
+#include "client/profile_choice.h"
+#include "kernel/ids.h"
+
+namespace belfry::client {
+namespace {
+
+constexpr absl::Duration kPollInterval = absl::Milliseconds(5);
+
+std::string Pairs(const v1::Knob& knob) {
+  return absl::StrCat(knob.name(), "=", knob.value());
+}
+
+std::vector<std::string> CoordinatorCommand(const std::string& program,
+                                            const StateDir& dir,
+                                            const v1::LocalCluster& cluster) {
+  // After a crash it comes back where the nodes look for it.
+  const v1::LocalCluster::Process* before =
+      FindProcess(cluster, kCoordinatorName);
+  const bool again = before != nullptr && !before->address().empty();
+  std::vector<std::string> argv = {
+      program,
+      "--listen",
+      again ? before->address() : "127.0.0.1:0",
+      "--metrics-listen",
+      again ? before->metrics_address() : "127.0.0.1:0",
+      "--cpus",
+      absl::StrCat(cluster.cpus()),
+      "--profile",
+      cluster.profile().name(),
+      "--state-dir",
+      dir.path(),
+      "--address-file",
+      dir.address_file(kCoordinatorName),
+      "--doorbell",
+      cluster.split_doorbell() ? "split" : "fused",
+      "--csd-lock-timeout",
+      absl::StrCat(cluster.csd_lock_timeout_ms(), "ms")};
+  for (const v1::Knob& knob : cluster.set()) {
+    argv.insert(argv.end(), {"--set", Pairs(knob)});
+  }
+  if (cluster.gates()) argv.emplace_back("--gates");
+  if (cluster.queue_capacity() > 0) {
+    argv.insert(argv.end(),
+                {"--queue-capacity", absl::StrCat(cluster.queue_capacity())});
+  }
+  return argv;
+}
+
+std::vector<std::string> NodeCommand(const std::string& program,
+                                     const StateDir& dir,
+                                     const v1::LocalCluster& cluster,
+                                     const std::string& name) {
+  std::vector<std::string> argv = {
+      program,
+      "--coordinator",
+      FindProcess(cluster, kCoordinatorName)->address(),
+      "--cpu",
+      std::string(absl::StripPrefix(name, "cpu/")),
+      "--listen",
+      "127.0.0.1:0",
+      "--metrics-listen",
+      "127.0.0.1:0",
+      "--address-file",
+      dir.address_file(name)};
+  if (cluster.gates()) argv.emplace_back("--gates");
+  return argv;
+}
+
+v1::LocalCluster::Process* MutableProcess(v1::LocalCluster* cluster,
+                                          absl::string_view name) {
+  for (v1::LocalCluster::Process& process : *cluster->mutable_processes()) {
+    if (process.name() == name) return &process;
+  }
+  v1::LocalCluster::Process* process = cluster->add_processes();
+  process->set_name(std::string(name));
+  return process;
+}
+
+absl::Status StartProcess(const StateDir& dir, const std::string& name,
+                          const std::vector<std::string>& argv,
+                          v1::LocalCluster* cluster) {
+  std::error_code ignored;
+  std::filesystem::remove(dir.address_file(name), ignored);
+  const absl::StatusOr<ProcessId> id = Spawn(argv, dir.log_file(name));
+  if (!id.ok()) return id.status();
+  v1::LocalCluster::Process* process = MutableProcess(cluster, name);
+  process->set_pid(id->pid);
+  process->set_start_time(id->start_time);
+  process->set_log(dir.log_file(name));
+  return SaveCluster(dir, *cluster);
+}
+
+// True when the file was there: the server is ready.
+bool ReadAddress(const StateDir& dir, v1::LocalCluster::Process* process) {
+  const auto text = ReadFile(dir.address_file(process->name()));
+  if (!text.ok()) return false;
+  std::map<std::string, std::string> values;
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    values.insert(absl::StrSplit(line, absl::MaxSplits('=', 1)));
+  }
+  process->set_address(values["address"]);
+  process->set_metrics_address(values["metrics"]);
+  return true;
+}
+
+absl::Status DiedAtStart(const v1::LocalCluster::Process& process) {
+  const std::string how = Reap(IdOf(process));
+  const std::vector<std::string> last = LastLines(process.log(), 1);
+  return absl::FailedPreconditionError(absl::StrCat(
+      process.name(), " did not start (", how.empty() ? "it died" : how, ")",
+      last.empty() ? "" : absl::StrCat(": ", last[0]),
+      "; its log: ", process.log()));
+}
+
+absl::Status AwaitAddress(const StateDir& dir, const std::string& name,
+                          v1::LocalCluster* cluster, const Patience& patience) {
+  v1::LocalCluster::Process* process = MutableProcess(cluster, name);
+  while (!ReadAddress(dir, process)) {
+    if (!IsAlive(IdOf(*process))) return DiedAtStart(*process);
+    const absl::Status status = patience.Check(absl::StrCat(
+        name, " is not ready; its log: ", process->log(), "; it still starts"));
+    if (!status.ok()) return status;
+    absl::SleepFor(kPollInterval);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StartCoordinator(const StateDir& dir, v1::LocalCluster* cluster,
+                              const Patience& patience) {
+  const std::string name(kCoordinatorName);
+  const absl::StatusOr<std::string> program =
+      FindProgram("belfry-coordinator");
+  if (!program.ok()) return program.status();
+  const absl::Status started = StartProcess(
+      dir, name, CoordinatorCommand(*program, dir, *cluster), cluster);
+  if (!started.ok()) return started;
+  return AwaitAddress(dir, name, cluster, patience);
+}
+
+// All at once: a process takes longer to start than to be started.
+absl::Status StartNodes(const StateDir& dir,
+                        const std::vector<std::string>& names,
+                        v1::LocalCluster* cluster, const Patience& patience,
+                        const ProgressFunction& progress) {
+  const absl::StatusOr<std::string> program = FindProgram("belfry-node");
+  if (!program.ok()) return program.status();
+  for (const std::string& name : names) {
+    const absl::Status status = StartProcess(
+        dir, name, NodeCommand(*program, dir, *cluster, name), cluster);
+    if (!status.ok()) return status;
+  }
+  for (const std::string& name : names) {
+    progress(absl::StrCat("waiting for ", name, " to be ready"));
+    const absl::Status status = AwaitAddress(dir, name, cluster, patience);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<v1::LocalCluster> MachineFromOptions(const UpOptions& options) {
+  if (options.cpus < 1 ||
+      options.cpus > static_cast<int>(kernel::kMaxCpus)) {
+    return UsageError(absl::StrCat("--cpus ", options.cpus,
+                                   ": a machine has 1 to ", kernel::kMaxCpus,
+                                   " CPUs"));
+  }
+  const absl::StatusOr<kernel::Profile> profile =
+      ChooseProfile(options.profile, options.set);
+  if (!profile.ok()) return profile.status();
+  v1::LocalCluster machine;
+  machine.set_boot_id(BootId());
+  machine.set_cpus(static_cast<std::uint32_t>(options.cpus));
+  *machine.mutable_profile() = ProfileToProto(*profile);
+  *machine.mutable_set() = ParseKnobs(options.set);
+  machine.set_split_doorbell(options.split_doorbell);
+  machine.set_gates(options.gates);
+  machine.set_csd_lock_timeout_ms(static_cast<std::uint32_t>(
+      absl::ToInt64Milliseconds(options.csd_lock_timeout)));
+  machine.set_queue_capacity(options.queue_capacity);
+  return machine;
+}
+
+absl::Status Patience::Check(absl::string_view what) const {
+  const absl::Status status = interrupt->Check();
+  if (!status.ok()) return status;
+  if (absl::Now() < deadline) return absl::OkStatus();
+  return WithExitCode(
+      absl::DeadlineExceededError(absl::StrCat(what, " when the time was over")),
+      kExitTimeout);
+}
+
+absl::StatusOr<std::vector<std::string>> StartMissing(
+    const StateDir& dir, v1::LocalCluster* cluster, const Patience& patience,
+    const ProgressFunction& progress) {
+  std::error_code ignored;
+  std::filesystem::create_directories(dir.log_dir(), ignored);
+  std::filesystem::create_directories(dir.run_dir(), ignored);
+  std::vector<std::string> missing = DeadProcesses(*cluster);
+  cluster->set_boot_id(BootId());
+  const std::vector<std::string> started = missing;
+  const auto coordinator =
+      std::find(missing.begin(), missing.end(), kCoordinatorName);
+  if (coordinator != missing.end()) {
+    progress("starting the coordinator");
+    const absl::Status status = StartCoordinator(dir, cluster, patience);
+    if (!status.ok()) return status;
+    missing.erase(coordinator);
+  }
+  const absl::Status status =
+      StartNodes(dir, missing, cluster, patience, progress);
+  if (!status.ok()) return status;
+  const absl::Status saved = SaveCluster(dir, *cluster);
+  if (!saved.ok()) return saved;
+  return started;
+}
+
+Stopped StopProcesses(const v1::LocalCluster& cluster, absl::Duration grace) {
+  std::vector<const v1::LocalCluster::Process*> alive;
+  std::vector<ProcessId> ids;
+  if (cluster.boot_id() != BootId()) return {};
+  for (const v1::LocalCluster::Process& process : cluster.processes()) {
+    if (!IsAlive(IdOf(process))) continue;
+    alive.push_back(&process);
+    ids.push_back(IdOf(process));
+  }
+  for (const ProcessId& id : ids) SendSignal(id, SIGTERM);
+  WaitForDeath(ids, grace);
+  Stopped stopped;
+  for (const v1::LocalCluster::Process* process : alive) {
+    const bool killed = IsAlive(IdOf(*process));
+    if (killed) SendSignal(IdOf(*process), SIGKILL);
+    (killed ? stopped.killed : stopped.ended).push_back(process->name());
+  }
+  WaitForDeath(ids, absl::Seconds(5));
+  return stopped;
+}
+
+}  // namespace belfry::client

@@ -1,0 +1,56 @@
+// The processes of a cluster on this host: started, found missing, ended.
+#ifndef BELFRY_CLIENT_LOCAL_CLUSTER_H_
+#define BELFRY_CLIENT_LOCAL_CLUSTER_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "belfry/v1/report.pb.h"
+#include "client/interrupt.h"
+#include "client/options.h"
+#include "client/state_dir.h"
+
+namespace belfry::client {
+
+// The machine that the options describe, or what is wrong with them.
+absl::StatusOr<v1::LocalCluster> MachineFromOptions(const UpOptions& options);
+
+// How long something may take, and who may stop it before.
+struct Patience {
+  absl::Time deadline;
+  const Interrupt* interrupt;
+
+  // CANCELLED, DEADLINE_EXCEEDED (exit code 124) or ok.
+  absl::Status Check(absl::string_view what) const;
+};
+
+using ProgressFunction = std::function<void(absl::string_view)>;
+
+// Starts every process of the machine that is not alive, and waits until each
+// says its address. `cluster` is saved whenever a process was started, so that
+// `down` finds it whatever happens to us. Returns the names of the started.
+absl::StatusOr<std::vector<std::string>> StartMissing(
+    const StateDir& dir, v1::LocalCluster* cluster, const Patience& patience,
+    const ProgressFunction& progress);
+
+// Waits for every CPU to attach, and brings all of them online.
+absl::Status BringOnline(const v1::LocalCluster& cluster,
+                         const Patience& patience,
+                         const ProgressFunction& progress);
+
+struct Stopped {
+  // Were alive, and ended when asked to.
+  std::vector<std::string> ended;
+  // Did not, and were killed.
+  std::vector<std::string> killed;
+};
+// Asks every process to end, waits `grace`, and kills what is left.
+Stopped StopProcesses(const v1::LocalCluster& cluster, absl::Duration grace);
+
+}  // namespace belfry::client
+
+#endif  // BELFRY_CLIENT_LOCAL_CLUSTER_H_

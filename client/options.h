@@ -1,0 +1,193 @@
+// What the command line said, as plain data: a struct for each verb.
+#ifndef BELFRY_CLIENT_OPTIONS_H_
+#define BELFRY_CLIENT_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace belfry::client {
+
+enum class Format { kTable, kJson, kName };
+enum class ColorMode { kAuto, kAlways, kNever };
+
+// Flags that every verb takes.
+struct GlobalOptions {
+  // Empty: the one that the state directory names.
+  std::string coordinator;
+  std::string state_dir;
+  Format format = Format::kTable;
+  bool headers = true;
+  ColorMode color = ColorMode::kAuto;
+  absl::Duration timeout = absl::Seconds(10);
+  // Said by the user: verbs that take longer by nature have a default of their
+  // own.
+  bool timeout_given = false;
+};
+
+// A machine of one's own: `up` and `scenario run` start one.
+struct UpOptions {
+  int cpus = 4;
+  std::string profile = "belfry";
+  // "knob=value".
+  std::vector<std::string> set;
+  bool split_doorbell = false;
+  bool gates = false;
+  absl::Duration csd_lock_timeout = absl::Seconds(5);
+  // 0: the coordinator's own default.
+  std::uint32_t queue_capacity = 0;
+  bool detach = false;
+  bool repair = false;
+};
+struct DownOptions {};
+struct StatusOptions {};
+struct HealthOptions {
+  // One process; empty: all of the cluster.
+  std::string address;
+};
+struct VersionOptions {};
+
+// The verbs as a tree, for the completion scripts.
+struct VerbTree {
+  std::string name;
+  std::string help;
+  std::vector<std::string> flags;
+  std::vector<VerbTree> verbs;
+};
+struct CompletionOptions {
+  std::string shell;
+  VerbTree root;
+};
+
+struct CpuListOptions {};
+struct CpuShowOptions {
+  std::uint32_t cpu = 0;
+};
+struct CpuChangeOptions {
+  bool online = false;
+  std::string cpus;
+  // The CPU that asks.
+  std::optional<std::uint32_t> on;
+  bool detach = false;
+};
+struct CpuCycleOptions {
+  std::string cpus;
+  std::uint32_t count = 1;
+  std::optional<std::uint32_t> on;
+};
+struct CpuFailOptions {
+  std::uint32_t cpu = 0;
+  // A number or a name.
+  std::string step;
+  bool clear = false;
+};
+
+struct CallOptions {
+  std::string cpus;
+  std::string function;
+  bool wait = true;
+  std::string payload;
+  // "-" is standard input.
+  std::string payload_file;
+  std::uint32_t count = 1;
+  std::optional<std::uint32_t> from;
+};
+struct StopMachineOptions {
+  std::string function;
+  std::string on;
+  std::string payload;
+  bool detach = false;
+};
+struct KickOptions {
+  std::string cpus;
+};
+
+struct LoadStartOptions {
+  // Where completions arrive; empty: every online CPU.
+  std::string on;
+  double rate = 0;
+  std::uint64_t count = 0;
+  std::string submitters;
+  std::uint64_t seed = 1;
+};
+struct LoadStopOptions {
+  std::string on;
+};
+struct LoadShowOptions {
+  std::string on;
+};
+
+struct ProfileListOptions {};
+struct ProfileShowOptions {
+  std::string profile;
+  std::vector<std::string> set;
+};
+struct ProfileDiffOptions {
+  std::string left;
+  std::string right;
+};
+
+struct OpsListOptions {
+  bool all = false;
+};
+struct OpsWaitOptions {
+  std::uint32_t id = 0;
+};
+struct OpsCancelOptions {
+  std::uint32_t id = 0;
+};
+
+struct LogsOptions {
+  // "3", "cpu/3", "coordinator"; empty: every process.
+  std::string process;
+  std::uint32_t lines = 20;
+};
+
+struct PendingOptions {};
+struct DumpOptions {
+  // Empty: all.
+  std::string cpus;
+};
+struct ExplainOptions {};
+struct AuditOptions {};
+struct TraceShowOptions {};
+
+struct ScenarioListOptions {};
+struct ScenarioShowOptions {
+  std::string scenario;
+};
+struct ScenarioRunOptions {
+  // A built-in one's name, or a file.
+  std::string scenario;
+  std::string profile = "belfry";
+  std::vector<std::string> set;
+  // A verdict; empty: none.
+  std::string expect;
+  std::uint32_t count = 1;
+  // Leave the temporary cluster up.
+  bool keep = false;
+  // Use the running cluster.
+  bool attach = false;
+  bool explain = false;
+  bool picture = false;
+};
+
+using Command =
+    std::variant<UpOptions, DownOptions, StatusOptions, HealthOptions,
+                 VersionOptions, CompletionOptions, CpuListOptions,
+                 CpuShowOptions, CpuChangeOptions, CpuCycleOptions,
+                 CpuFailOptions, CallOptions, StopMachineOptions, KickOptions,
+                 LoadStartOptions, LoadStopOptions, LoadShowOptions,
+                 ProfileListOptions, ProfileShowOptions, ProfileDiffOptions,
+                 OpsListOptions, OpsWaitOptions, OpsCancelOptions, LogsOptions,
+                 PendingOptions, DumpOptions, ExplainOptions, AuditOptions,
+                 TraceShowOptions, ScenarioListOptions, ScenarioShowOptions,
+                 ScenarioRunOptions>;
+
+}  // namespace belfry::client
+
+#endif  // BELFRY_CLIENT_OPTIONS_H_
