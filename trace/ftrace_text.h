@@ -12,17 +12,21 @@
 namespace belfry::trace {
 
 struct FtraceOptions {
+  // Possible CPUs. The column of the coordinator, which is no CPU, shows this
+  // number: the first that no CPU has.
   std::uint32_t cpus = 0;
   // Events that were lost before these: the header counts them as written.
   std::uint64_t overwritten = 0;
+  // The text counts seconds from here, as the kernel's counts from boot; 0:
+  // from the earliest event.
+  std::int64_t start_us = 0;
 };
 
-// One line for the event, with its newline. `start_us` is the time that the
-// text counts from.
-std::string FtraceLine(const v1::TraceEvent& event, std::int64_t start_us);
+// One line for the event, with its newline.
+std::string FtraceLine(const v1::TraceEvent& event,
+                       const FtraceOptions& options);
 
-// The header and a line for each event. Seconds count from the first event, as
-// the kernel's count from boot.
+// The header and a line for each event.
 std::string FtraceText(const std::vector<v1::TraceEvent>& events,
                        const FtraceOptions& options);
 

@@ -1,0 +1,250 @@
+#include "trace/audit.h"
+
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "trace/invariants.h"
+#include "trace/report_text.h"
+#include "trace/stranded.h"
+#include "trace/time_text.h"
+
+namespace belfry::trace {
+namespace {
+
+// Source, target.
+using Pair = std::pair<std::uint32_t, std::uint32_t>;
+using Rows = std::map<Pair, v1::LedgerRow>;
+
+void AddFinding(v1::AuditReport* report, absl::string_view kind,
+                std::uint32_t cpu, absl::string_view invariant,
+                const std::string& message) {
+  v1::AuditReport::Finding& finding = *report->add_findings();
+  finding.set_kind(std::string(kind));
+  finding.set_cpu(cpu);
+  finding.set_invariant(std::string(invariant));
+  finding.set_message(message);
+  // Carried calls have come to an end since, or else they are stranded.
+  if (kind != "carried") report->set_clean(false);
+}
+
+void Add(const v1::LedgerRow& row, Rows* rows) {
+  v1::LedgerRow& sum = (*rows)[{row.src_cpu(), row.cpu()}];
+  sum.set_src_cpu(row.src_cpu());
+  sum.set_cpu(row.cpu());
+  sum.set_issued(sum.issued() + row.issued());
+  sum.set_completed(sum.completed() + row.completed());
+  sum.set_refused(sum.refused() + row.refused());
+  sum.set_lost(sum.lost() + row.lost());
+  sum.set_pending(sum.pending() + row.pending());
+  for (const v1::ErrnoCount& refused : row.refused_by_errno()) {
+    v1::ErrnoCount* found = nullptr;
+    for (v1::ErrnoCount& candidate : *sum.mutable_refused_by_errno()) {
+      if (candidate.errno_name() == refused.errno_name()) found = &candidate;
+    }
+    if (found == nullptr) {
+      found = sum.add_refused_by_errno();
+      found->set_errno_name(refused.errno_name());
+    }
+    found->set_count(found->count() + refused.count());
+  }
+}
+
+// The account of a dead source, as its target can give it. What was sent and
+// never accepted died with the source and is nobody's.
+v1::LedgerRow ClosedRow(const v1::InboundRow& inbound, std::uint32_t cpu) {
+  v1::LedgerRow row;
+  row.set_src_cpu(inbound.src_cpu());
+  row.set_cpu(cpu);
+  row.set_issued(inbound.enqueued());
+  row.set_completed(inbound.run());
+  row.set_pending(inbound.queued());
+  const std::uint64_t known = inbound.run() + inbound.queued();
+  row.set_lost(inbound.enqueued() > known ? inbound.enqueued() - known : 0);
+  return row;
+}
+
+Rows CollectRows(const MachineView& view, v1::AuditReport* report) {
+  Rows rows;
+  for (const CpuView& cpu : view.cpus) {
+    if (!cpu.snapshot) {
+      const v1::CpuState state = cpu.info.state();
+      const bool gone =
+          state == v1::CPU_STATE_ABSENT || state == v1::CPU_STATE_CRASHED;
+      // A dead process has no say; its targets close its rows below. A live one
+      // that keeps silent leaves the question open.
+      if (!gone) report->set_clean(false);
+      if (!gone || !cpu.problem.empty()) {
+        report->add_problems(
+            absl::StrCat("cpu/", cpu.info.cpu(), ": ",
+                         cpu.problem.empty() ? "did not answer" : cpu.problem));
+      }
+      continue;
+    }
+    for (const v1::LedgerRow& row : cpu.snapshot->ledger()) Add(row, &rows);
+    for (const v1::InboundRow& inbound : cpu.snapshot->inbound()) {
+      if (inbound.closed()) Add(ClosedRow(inbound, cpu.info.cpu()), &rows);
+    }
+  }
+  return rows;
+}
+
+void CheckSums(const Rows& rows, v1::AuditReport* report) {
+  for (const auto& [pair, row] : rows) {
+    const std::uint64_t ended = row.completed() + row.refused() + row.lost();
+    if (row.issued() != ended + row.pending()) {
+      AddFinding(
+          report, "ledger", row.cpu(), kConservation,
+          absl::StrCat("calls of CPU ", row.src_cpu(), " to CPU ", row.cpu(),
+                       ": issued ", row.issued(), ", but completed ",
+                       row.completed(), " + refused ", row.refused(),
+                       " + lost ", row.lost(), " + pending ", row.pending(),
+                       " = ", ended + row.pending()));
+    }
+    if (row.lost() > 0) {
+      AddFinding(report, "lost", row.cpu(), "",
+                 absl::StrCat(CountText(row.lost(), "call"), " of CPU ",
+                              row.src_cpu(), " to CPU ", row.cpu(),
+                              " lost: a process died, and nobody knows "
+                              "whether they ran"));
+    }
+  }
+}
+
+// Whether the source has called the target after its own snapshot was taken:
+// then the target's later snapshot may rightly know more calls.
+bool HasCalledSince(const MachineView& view, const v1::CpuSnapshot& source,
+                    std::uint32_t target) {
+  for (const v1::TraceEvent& event : view.events) {
+    if (event.lamport() > source.lamport() && event.name() == "csd_queue_cpu" &&
+        event.has_cpu() && event.cpu() == source.cpu() &&
+        event.about_cpu() == target) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void CheckTargets(const MachineView& view, v1::AuditReport* report) {
+  for (const CpuView& cpu : view.cpus) {
+    if (!cpu.snapshot) continue;
+    for (const v1::InboundRow& inbound : cpu.snapshot->inbound()) {
+      if (inbound.dropped() > 0) {
+        AddFinding(report, "lost", cpu.info.cpu(), kConservation,
+                   absl::StrCat("CPU ", cpu.info.cpu(), " threw away ",
+                                CountText(inbound.dropped(), "call"),
+                                " of CPU ", inbound.src_cpu(),
+                                " in a reset; the caller was not told"));
+      }
+      const CpuView* source = FindCpu(view, inbound.src_cpu());
+      if (inbound.closed() || source == nullptr || !source->snapshot ||
+          source->snapshot->incarnation() != inbound.src_incarnation()) {
+        continue;
+      }
+      std::uint64_t issued = 0;
+      for (const v1::LedgerRow& row : source->snapshot->ledger()) {
+        if (row.cpu() == cpu.info.cpu()) issued += row.issued();
+      }
+      if (inbound.run() > issued &&
+          !HasCalledSince(view, *source->snapshot, cpu.info.cpu())) {
+        AddFinding(
+            report, "run_twice", cpu.info.cpu(), kAtMostOnce,
+            absl::StrCat("CPU ", cpu.info.cpu(), " ran ",
+                         CountText(inbound.run(), "call"), " of CPU ",
+                         inbound.src_cpu(), ", which issued only ", issued));
+      }
+    }
+    if (cpu.snapshot->ran_while_offline() > 0) {
+      AddFinding(
+          report, "ran_while_offline", cpu.info.cpu(), kNoCallOnDeadCpu,
+          absl::StrCat("CPU ", cpu.info.cpu(), " ran ",
+                       CountText(cpu.snapshot->ran_while_offline(), "call"),
+                       " after the barrier that took it out"));
+    }
+  }
+}
+
+// Numbers start again with a new life of the source, so its calls may repeat
+// them; then the trace, which has no incarnations, proves nothing.
+bool HasOneLife(const CpuView& target, std::uint32_t source) {
+  std::set<std::uint64_t> lives;
+  for (const v1::InboundRow& inbound : target.snapshot->inbound()) {
+    if (inbound.src_cpu() == source) lives.insert(inbound.src_incarnation());
+  }
+  return lives.size() <= 1;
+}
+
+void CheckTrace(const MachineView& view, v1::AuditReport* report) {
+  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>, int> runs;
+  for (const v1::TraceEvent& event : view.events) {
+    if (event.name() != "csd_function_entry" || !event.has_cpu() ||
+        !event.has_src_cpu()) {
+      continue;
+    }
+    const CpuView* target = FindCpu(view, event.cpu());
+    if (target == nullptr || !target->snapshot ||
+        !HasOneLife(*target, event.src_cpu())) {
+      continue;
+    }
+    if (++runs[{event.cpu(), event.src_cpu(), event.seq()}] == 2) {
+      AddFinding(report, "run_twice", event.cpu(), kAtMostOnce,
+                 absl::StrCat("CPU ", event.cpu(), " ran call ", event.seq(),
+                              " of CPU ", event.src_cpu(), " (",
+                              event.function(), ") twice"));
+    }
+  }
+}
+
+void CheckQueues(const MachineView& view, v1::AuditReport* report) {
+  for (const std::uint32_t cpu : StrandedCpus(view)) {
+    const CpuView& stranded = *FindCpu(view, cpu);
+    AddFinding(
+        report, "stranded_queue", cpu, kNoStrandedQueue,
+        absl::StrCat("CPU ", cpu, " is online with ",
+                     CountText(QueueDepth(stranded), "call"), " in its queue (",
+                     FunctionsText(QueueByFunction(stranded)),
+                     ") and no doorbell latched or in flight"));
+  }
+  for (const std::uint32_t cpu : LeftBehindCpus(view)) {
+    const CpuView& parked = *FindCpu(view, cpu);
+    AddFinding(
+        report, "left_behind", cpu, kNothingLeftBehind,
+        absl::StrCat("CPU ", cpu, " went offline with ",
+                     CountText(QueueDepth(parked), "call"), " in its queue (",
+                     FunctionsText(QueueByFunction(parked)), ")"));
+  }
+  for (const CpuView& cpu : view.cpus) {
+    if (cpu.info.calls_carried() == 0) continue;
+    AddFinding(report, "carried", cpu.info.cpu(), kNothingLeftBehind,
+               absl::StrCat("CPU ", cpu.info.cpu(), " came online with ",
+                            CountText(cpu.info.calls_carried(), "call"),
+                            " from before it went offline"));
+  }
+}
+
+}  // namespace
+
+v1::AuditReport MakeAuditReport(const MachineView& view) {
+  v1::AuditReport report;
+  report.set_clean(true);
+  const Rows rows = CollectRows(view, &report);
+  for (const auto& [pair, row] : rows) {
+    *report.add_rows() = row;
+    report.set_issued(report.issued() + row.issued());
+    report.set_completed(report.completed() + row.completed());
+    report.set_refused(report.refused() + row.refused());
+    report.set_lost(report.lost() + row.lost());
+    report.set_pending(report.pending() + row.pending());
+  }
+  CheckSums(rows, &report);
+  CheckTargets(view, &report);
+  CheckTrace(view, &report);
+  CheckQueues(view, &report);
+  return report;
+}
+
+}  // namespace belfry::trace

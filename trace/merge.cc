@@ -1,0 +1,42 @@
+#include "trace/merge.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <tuple>
+
+namespace belfry::trace {
+namespace {
+
+struct Place {
+  // The highest Lamport time so far in this ring. A process that restarted may
+  // begin below what its predecessor had reached; its events still follow.
+  std::uint64_t lamport = 0;
+  // The coordinator is 0, CPU n is n + 1.
+  std::uint64_t process = 0;
+  const v1::TraceEvent* event = nullptr;
+};
+
+}  // namespace
+
+std::vector<v1::TraceEvent> MergeTraces(
+    const std::vector<ProcessTrace>& processes) {
+  std::vector<Place> places;
+  for (const ProcessTrace& process : processes) {
+    const std::uint64_t rank = process.cpu ? *process.cpu + 1ull : 0;
+    std::uint64_t lamport = 0;
+    for (const v1::TraceEvent& event : process.trace.events()) {
+      lamport = std::max(lamport, event.lamport());
+      places.push_back({lamport, rank, &event});
+    }
+  }
+  std::stable_sort(
+      places.begin(), places.end(), [](const Place& a, const Place& b) {
+        return std::tie(a.lamport, a.process) < std::tie(b.lamport, b.process);
+      });
+  std::vector<v1::TraceEvent> merged;
+  merged.reserve(places.size());
+  for (const Place& place : places) merged.push_back(*place.event);
+  return merged;
+}
+
+}  // namespace belfry::trace

@@ -1,0 +1,61 @@
+#include "trace/stranded.h"
+
+#include "belfry/v1/types.pb.h"
+
+namespace belfry::trace {
+namespace {
+
+template <typename Predicate>
+std::vector<std::uint32_t> CpusThat(const MachineView& view,
+                                    Predicate predicate) {
+  std::vector<std::uint32_t> cpus;
+  for (const CpuView& cpu : view.cpus) {
+    if (predicate(view, cpu.info.cpu())) cpus.push_back(cpu.info.cpu());
+  }
+  return cpus;
+}
+
+}  // namespace
+
+std::uint32_t DoorbellsInFlight(const MachineView& view, std::uint32_t cpu) {
+  std::uint32_t count = 0;
+  for (const CpuView& other : view.cpus) {
+    if (!other.snapshot) continue;
+    if (other.info.cpu() == cpu) count += other.snapshot->doorbells_in_flight();
+    for (const v1::OutgoingCall& call : other.snapshot->outgoing()) {
+      // Until its sender knows that it is queued, the sender may owe a ring.
+      if (call.cpu() == cpu && call.state() == v1::OutgoingCall::STATE_SENT) {
+        ++count;
+      }
+    }
+  }
+  return count;
+}
+
+bool IsStranded(const MachineView& view, std::uint32_t cpu) {
+  const CpuView* target = FindCpu(view, cpu);
+  if (target == nullptr || !target->snapshot) return false;
+  const v1::CpuSnapshot& snapshot = *target->snapshot;
+  // On its way up a CPU is online, and can be called, before its last steps.
+  const bool runs = IsOnline(*target) || snapshot.life() == "ONLINE";
+  const bool drains = snapshot.taken() > 0 || snapshot.has_running();
+  return runs && snapshot.depth() > 0 && !snapshot.latched() && !drains &&
+         DoorbellsInFlight(view, cpu) == 0;
+}
+
+bool IsLeftBehind(const MachineView& view, std::uint32_t cpu) {
+  const CpuView* target = FindCpu(view, cpu);
+  if (target == nullptr || !target->snapshot) return false;
+  const v1::CpuSnapshot& snapshot = *target->snapshot;
+  return snapshot.life() == "DEAD" && snapshot.depth() > 0;
+}
+
+std::vector<std::uint32_t> StrandedCpus(const MachineView& view) {
+  return CpusThat(view, IsStranded);
+}
+
+std::vector<std::uint32_t> LeftBehindCpus(const MachineView& view) {
+  return CpusThat(view, IsLeftBehind);
+}
+
+}  // namespace belfry::trace
