@@ -36,8 +36,10 @@ bool IsStranded(const MachineView& view, std::uint32_t cpu) {
   const CpuView* target = FindCpu(view, cpu);
   if (target == nullptr || !target->snapshot) return false;
   const v1::CpuSnapshot& snapshot = *target->snapshot;
-  // On its way up a CPU is online, and can be called, before its last steps.
-  const bool runs = IsOnline(*target) || snapshot.life() == "ONLINE";
+  // The CPU's own word is newer than the coordinator's: on its way up it runs,
+  // and can be called, before its last steps.
+  const bool runs =
+      snapshot.life().empty() ? IsOnline(*target) : snapshot.life() == "ONLINE";
   const bool drains = snapshot.taken() > 0 || snapshot.has_running();
   return runs && snapshot.depth() > 0 && !snapshot.latched() && !drains &&
          DoorbellsInFlight(view, cpu) == 0;
