@@ -26,14 +26,14 @@ enum class TraceKind : std::uint8_t {
   kCsdLockResend,   // ... and rang again
   kCsdLockUnstuck,  // a stuck waiter got its answer
   // A call, at its target. `csd` names it.
-  kCsdEnqueued,        // value: depth now; value2: 1 if the queue was empty
-  kCsdDropped,         // a reset threw it away
-  kCsdDuplicate,       // a retransmission, recognised
-  kCsdFunctionEntry,   // detail: "doorbell", "late", "flush", "self"
-  kCsdFunctionExit,    // value: the function's errno; detail as above
-  kIpiLatched,         // the pending bit is set, for the ring of `csd`
-  kIpiCoalesced,       // it was set already
-  kIpiCleared,         // a reset cleared it; `csd`: whose ring it was
+  kCsdEnqueued,       // value: depth now; value2: 1 if the queue was empty
+  kCsdDropped,        // a reset threw it away
+  kCsdDuplicate,      // a retransmission, recognised
+  kCsdFunctionEntry,  // detail: "doorbell", "late", "flush", "self"
+  kCsdFunctionExit,   // value: the function's errno; detail as above
+  kIpiLatched,        // the pending bit is set, for the ring of `csd`
+  kIpiCoalesced,      // it was set already
+  kIpiCleared,        // a reset cleared it; `csd`: whose ring it was
   kCallFunctionSingleEntry,  // value: calls taken; detail "doorbell", "late"
   kCallFunctionSingleExit,
   kCsdFlushEntry,  // value: calls taken; detail: the phase

@@ -1,0 +1,188 @@
+// What crosses the control plane between the coordinator's machine and a CPU's:
+// hotplug steps, the barrier, views. Never a call, never a doorbell. Every
+// request names its operation, walk or generation, so that it may be repeated
+// after a lost connection and is then recognised.
+#ifndef BELFRY_KERNEL_CONTROL_H_
+#define BELFRY_KERNEL_CONTROL_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "kernel/cpuhp.h"
+#include "kernel/cpumask.h"
+#include "kernel/errno.h"
+#include "kernel/ids.h"
+#include "kernel/multi_stop.h"
+
+namespace belfry::kernel {
+
+// The online mask and the number that orders its versions.
+struct View {
+  std::uint64_t number = 0;
+  CpuMask online;
+
+  friend bool operator==(const View&, const View&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const View& v) {
+    return H::combine(std::move(h), v.number, v.online);
+  }
+};
+
+// The alive/dead handshake, as CONFIG_HOTPLUG_CORE_SYNC of Linux 6.x. A CPU
+// that is DEAD is parked: its process serves its memory, takes no interrupt and
+// runs nothing.
+enum class Life : std::uint8_t {
+  kDead,
+  kKicked,
+  kAlive,
+  kShouldOnline,
+  kOnline,
+  kShouldDie,
+};
+
+// "DEAD", "KICKED", ...
+absl::string_view LifeName(Life life);
+std::optional<Life> ParseLife(absl::string_view name);
+
+// ---- Coordinator to CPU.
+
+// Publishes a state of a stop_machine round. The first of a round is PREPARE.
+struct StopPublish {
+  Generation generation;
+  MultiStopState state{};
+  CpuMask active;
+  // The active CPUs take themselves down; else they run `func`.
+  bool takedown = false;
+  std::string func;
+  std::string payload;
+  // With EXIT: the view that the round has committed.
+  std::optional<View> view;
+
+  friend bool operator==(const StopPublish&, const StopPublish&) = default;
+};
+
+// Gives a round up; what it did not commit did not happen.
+struct StopAbort {
+  Generation generation;
+
+  friend bool operator==(const StopAbort&, const StopAbort&) = default;
+};
+
+// Walk `about` from one cpuhp state to another by the steps that this CPU runs.
+struct WalkSteps {
+  std::uint64_t walk = 0;
+  CpuId about;
+  CpuhpState from = 0;
+  CpuhpState to = 0;
+  // The step that must fail once with EAGAIN; kCpuhpInvalid for none.
+  CpuhpState fail = kCpuhpInvalid;
+
+  friend bool operator==(const WalkSteps&, const WalkSteps&) = default;
+};
+
+// Reset: clears the pending bit and keeps the queue.
+struct Kick {
+  OpId op;
+
+  friend bool operator==(const Kick&, const Kick&) = default;
+};
+
+// The coordinator has seen the CPU alive; it may run its STARTING steps.
+struct BringOnline {
+  OpId op;
+
+  friend bool operator==(const BringOnline&, const BringOnline&) = default;
+};
+
+struct SetView {
+  View view;
+
+  friend bool operator==(const SetView&, const SetView&) = default;
+};
+
+// A CPU's process has this incarnation now (rising).
+struct PeerIs {
+  CpuId cpu;
+  Incarnation incarnation;
+
+  friend bool operator==(const PeerIs&, const PeerIs&) = default;
+};
+
+// That incarnation has died.
+struct PeerGone {
+  CpuId cpu;
+  Incarnation incarnation;
+
+  friend bool operator==(const PeerGone&, const PeerGone&) = default;
+};
+
+using ToCpu = std::variant<StopPublish, StopAbort, WalkSteps, Kick, BringOnline,
+                           SetView, PeerIs, PeerGone>;
+
+// ---- CPU to coordinator.
+
+struct StopAck {
+  Generation generation;
+  MultiStopState state{};
+  // RUN of an active CPU: what its function returned.
+  Errno error = Errno::kOk;
+  std::string result;
+  // RUN of a takedown: calls that the dying CPU ran from its queue.
+  std::uint64_t flushed = 0;
+
+  friend bool operator==(const StopAck&, const StopAck&) = default;
+};
+
+struct StepsDone {
+  std::uint64_t walk = 0;
+  // The state that was reached.
+  CpuhpState state = 0;
+  Errno error = Errno::kOk;
+  CpuhpState failed_step = kCpuhpInvalid;
+
+  friend bool operator==(const StepsDone&, const StepsDone&) = default;
+};
+
+struct Alive {
+  OpId op;
+
+  friend bool operator==(const Alive&, const Alive&) = default;
+};
+
+struct StartingDone {
+  OpId op;
+
+  friend bool operator==(const StartingDone&, const StartingDone&) = default;
+};
+
+struct ViewAck {
+  std::uint64_t number = 0;
+
+  friend bool operator==(const ViewAck&, const ViewAck&) = default;
+};
+
+struct Dead {
+  friend bool operator==(const Dead&, const Dead&) = default;
+};
+
+using FromCpu =
+    std::variant<StopAck, StepsDone, Alive, StartingDone, ViewAck, Dead>;
+
+// What a CPU tells of itself when its control link comes up (again).
+struct CpuStatus {
+  Incarnation incarnation;
+  Life life = Life::kDead;
+  std::uint64_t view_number = 0;
+  // The round it stands in; 0 for none.
+  Generation stop_generation;
+  // An active CPU: its function has run in that round.
+  bool stop_ran = false;
+
+  friend bool operator==(const CpuStatus&, const CpuStatus&) = default;
+};
+
+}  // namespace belfry::kernel
+
+#endif  // BELFRY_KERNEL_CONTROL_H_

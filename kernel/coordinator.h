@@ -1,0 +1,198 @@
+// The coordinator's machine, as a value: it owns the online mask and its
+// number, the hotplug lock with those who wait for it, the walk over the
+// hotplug steps and the stop_machine barrier. It is no CPU: the steps run on
+// CPUs.
+//
+// An offline, end to end (legs are journaled before what they begin):
+//
+//   ap        control CPU or the CPU itself walks `online` .. `cpu:teardown`
+//   takedown  PREPARE, DISABLE_IRQ, RUN at every online CPU; the victim takes
+//             itself down in RUN
+//   commit    the view without it is decided; EXIT carries it to everybody
+//   dead      the CPU has reported its death; control walks down to `offline`
+#ifndef BELFRY_KERNEL_COORDINATOR_H_
+#define BELFRY_KERNEL_COORDINATOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "kernel/coordinator_event.h"
+#include "kernel/cpuhp.h"
+#include "kernel/multi_stop.h"
+#include "kernel/profile.h"
+
+namespace belfry::kernel {
+
+// What the coordinator knows of one possible CPU.
+struct CpuRecord {
+  // Of the process that has the number now; 0 when none has.
+  Incarnation incarnation;
+  // Its process died while it was not parked, and none has come since.
+  bool crashed = false;
+  CpuhpState state = kCpuhpOffline;
+  // The step that will fail once.
+  CpuhpState fail = kCpuhpInvalid;
+  // A handshake timed out: the CPU may or may not run. No boot (EAGAIN) until
+  // its process says what it is.
+  bool limbo = false;
+
+  friend bool operator==(const CpuRecord&, const CpuRecord&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const CpuRecord& r) {
+    return H::combine(std::move(h), r.incarnation, r.crashed, r.state, r.fail,
+                      r.limbo);
+  }
+};
+
+// What a journal holds for a coordinator that comes back.
+struct Recovery {
+  View view;
+  Generation last_generation;
+  std::map<CpuId, CpuRecord> cpus;
+  // The operation that had not ended.
+  std::optional<Operation> op;
+};
+
+// A value: copy, compare and hash it. Not thread-safe; its driver owns it.
+class Coordinator {
+ public:
+  // `possible` CPUs have the numbers 0 .. possible - 1.
+  Coordinator(Profile profile, std::uint32_t possible, Recovery recovery = {});
+
+  // The only verb. Total: what is stale, repeated or unknown changes nothing.
+  void Step(CoordinatorEvent event, CoordinatorEffects& out);
+
+  // Writes a CPU's `fail` file. kEinval as the kernel's write_cpuhp_fail().
+  Errno SetFail(CpuId cpu, CpuhpState step);
+
+  const Profile& profile() const { return profile_; }
+  const CpuhpTable& table() const { return table_; }
+  std::uint32_t possible() const { return possible_; }
+  CpuMask present() const;
+  const View& view() const { return view_; }
+  const std::map<CpuId, CpuRecord>& cpus() const { return cpus_; }
+  // The operation that holds the hotplug lock, and those behind it.
+  const std::optional<Operation>& current() const { return op_; }
+  const std::deque<Operation>& queued() const { return queued_; }
+  const std::optional<MultiStop>& stop() const { return stop_; }
+  // CPUs that the current leg waits for, outside of a stop.
+  CpuMask waiting_for() const;
+  bool recovering() const { return recovering_; }
+  Generation last_generation() const { return last_generation_; }
+
+  friend bool operator==(const Coordinator&, const Coordinator&);
+  template <typename H>
+  friend H AbslHashValue(H h, const Coordinator& c) {
+    if (c.op_) h = H::combine(std::move(h), *c.op_);
+    if (c.stop_) h = H::combine(std::move(h), *c.stop_);
+    return H::combine(std::move(h), c.view_, c.cpus_, c.op_.has_value(),
+                      c.queued_, c.stop_.has_value(), c.view_missing_,
+                      c.last_generation_, c.recovering_, c.await_);
+  }
+
+  // Operations that may wait for the hotplug lock; one more is refused (EBUSY).
+  static constexpr std::size_t kQueuedMax = 64;
+
+ private:
+  // What the current leg waits for, besides a barrier or views.
+  enum class Await : std::uint8_t {
+    kNothing,
+    kJournal,
+    kWalk,
+    kAlive,
+    kStarting,
+    kDead,
+  };
+
+  void On(Request& e, CoordinatorEffects& out);
+  void On(CancelOp& e, CoordinatorEffects& out);
+  void On(Attached& e, CoordinatorEffects& out);
+  void On(ProcessLost& e, CoordinatorEffects& out);
+  void On(FromCpuEvent& e, CoordinatorEffects& out);
+  void On(Journaled& e, CoordinatorEffects& out);
+  void On(PublishState& e, CoordinatorEffects& out);
+  void On(HandoffTimeout& e, CoordinatorEffects& out);
+  void On(RecoveryTimeout& e, CoordinatorEffects& out);
+
+  void Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out);
+  void Heard(CpuId cpu, StepsDone& m, CoordinatorEffects& out);
+  void Heard(CpuId cpu, Alive& m, CoordinatorEffects& out);
+  void Heard(CpuId cpu, StartingDone& m, CoordinatorEffects& out);
+  void Heard(CpuId cpu, ViewAck& m, CoordinatorEffects& out);
+  void Heard(CpuId cpu, Dead& m, CoordinatorEffects& out);
+
+  // Operations (coordinator.cc).
+  bool Admit(Operation& op, CoordinatorEffects& out);
+  Errno CheckOnline(Operation& op) const;
+  Errno CheckOffline(Operation& op) const;
+  Errno CheckStop(Operation& op) const;
+  Errno ChooseControl(Operation& op) const;
+  void StartNext(CoordinatorEffects& out);
+  void EnterLeg(Leg leg, CoordinatorEffects& out);
+  void RunLeg(CoordinatorEffects& out);
+  void EndOp(CoordinatorEffects& out);
+  // Ends the operation where it is: a process that it needs has died.
+  void GiveUp(std::string message, CoordinatorEffects& out);
+  void Fail(Errno error, CpuhpState step, std::string message,
+            CoordinatorEffects& out);
+
+  // Hotplug (coordinator_hotplug.cc).
+  void NextLeg(CoordinatorEffects& out);
+  void Turn(CoordinatorEffects& out);
+  void ContinueWalk(CoordinatorEffects& out);
+  CpuId ExecutorOf(const CpuhpStep& step) const;
+  bool TakeInjectedFailure(CpuhpState step);
+  void BringUp(CoordinatorEffects& out);
+  void PublishView(CoordinatorEffects& out);
+  void AwaitDeath(CoordinatorEffects& out);
+
+  // stop_machine (coordinator_stop.cc).
+  void BeginStop(CoordinatorEffects& out);
+  void AllAcked(CoordinatorEffects& out);
+  void EndStop(CoordinatorEffects& out);
+  void AbortStop(Errno error, std::string message, CoordinatorEffects& out);
+  StopPublish Publication() const;
+  void ResumeStop(CoordinatorEffects& out);
+
+  // Membership (coordinator_membership.cc).
+  void Repeat(CpuId cpu, CoordinatorEffects& out);
+  void Introduce(CpuId cpu, CoordinatorEffects& out);
+  void LeaveOp(CpuId cpu, CoordinatorEffects& out);
+  void FinishRecovery(CoordinatorEffects& out);
+  void Broadcast(const ToCpu& message, CoordinatorEffects& out) const;
+
+  bool IsPresent(CpuId cpu) const;
+  CpuhpState& StateOf(CpuId cpu) { return cpus_[cpu].state; }
+  TraceEvent Event(TraceKind kind) const;
+
+  // Constant after construction.
+  Profile profile_;
+  CpuhpTable table_;
+  std::uint32_t possible_;
+
+  View view_;
+  std::map<CpuId, CpuRecord> cpus_;
+  std::optional<Operation> op_;
+  std::deque<Operation> queued_;
+  Await await_ = Await::kNothing;
+  // The walk under way.
+  std::optional<WalkSteps> walk_;
+  CpuId walker_;
+  // The victim has said that it is dead (it may, before EXIT is acked by all).
+  bool victim_dead_ = false;
+  std::optional<MultiStop> stop_;
+  // Who owes a ViewAck in leg kOnline.
+  CpuMask view_missing_;
+  Generation last_generation_;
+  bool recovering_ = false;
+  // What CPUs said of themselves when they last attached.
+  std::map<CpuId, CpuStatus> recovered_;
+};
+
+}  // namespace belfry::kernel
+
+#endif  // BELFRY_KERNEL_COORDINATOR_H_

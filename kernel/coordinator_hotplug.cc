@@ -1,0 +1,197 @@
+// How the coordinator walks a CPU through the table of hotplug steps.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "kernel/coordinator.h"
+
+namespace belfry::kernel {
+
+// From where the CPU stands to the next leg on its way.
+void Coordinator::NextLeg(CoordinatorEffects& out) {
+  const CpuhpState state = StateOf(op_->cpu);
+  if (op_->kind == OpKind::kStop) {
+    EnterLeg(Leg::kDone, out);
+  } else if (op_->up) {
+    if (state == table_.online()) {
+      EnterLeg(Leg::kDone, out);
+    } else if (state >= table_.teardown()) {
+      EnterLeg(Leg::kAp, out);
+    } else {
+      EnterLeg(Leg::kBringup, out);
+    }
+  } else if (state > table_.teardown()) {
+    EnterLeg(Leg::kAp, out);
+  } else if (state == table_.teardown()) {
+    EnterLeg(Leg::kTakedown, out);
+  } else if (state > kCpuhpOffline) {
+    EnterLeg(Leg::kDead, out);
+  } else {
+    EnterLeg(Leg::kDone, out);
+  }
+}
+
+// A failed operation walks back by the same table. One that fails on the way
+// back stops where it is: recursive failures cannot be handled sensibly
+// (Documentation/core-api/cpu_hotplug.rst).
+void Coordinator::Turn(CoordinatorEffects& out) {
+  walk_.reset();
+  if (op_->rollback || op_->kind == OpKind::kStop) {
+    EnterLeg(Leg::kDone, out);
+    return;
+  }
+  op_->rollback = true;
+  op_->up = !op_->up;
+  NextLeg(out);
+}
+
+CpuId Coordinator::ExecutorOf(const CpuhpStep& step) const {
+  return step.section == Section::kOnlineAp ? op_->cpu : op_->control;
+}
+
+// One walk for each run of steps with the same executor.
+void Coordinator::ContinueWalk(CoordinatorEffects& out) {
+  const CpuhpState state = StateOf(op_->cpu);
+  const bool above = op_->leg == Leg::kAp;
+  CpuhpState end = kCpuhpOffline;
+  if (op_->up) {
+    end = above ? table_.online() : table_.Below(table_.bringup());
+  } else if (above) {
+    end = table_.teardown();
+  }
+  const CpuhpStep* step = table_.Next(state, end);
+  if (step == nullptr) {
+    StateOf(op_->cpu) = end;
+    NextLeg(out);
+    return;
+  }
+  const CpuId executor = ExecutorOf(*step);
+  CpuhpState to = state;
+  for (; step != nullptr && ExecutorOf(*step) == executor;
+       step = table_.Next(to, end)) {
+    to = op_->up ? step->state : table_.Below(step->state);
+  }
+  walker_ = executor;
+  walk_ = WalkSteps{.walk = (std::uint64_t{op_->id.value} << 16) + ++op_->walks,
+                    .about = op_->cpu,
+                    .from = state,
+                    .to = to,
+                    .fail = cpus_[op_->cpu].fail};
+  await_ = Await::kWalk;
+  out.push_back(TellCpu{walker_, *walk_});
+}
+
+void Coordinator::Heard(CpuId cpu, StepsDone& m, CoordinatorEffects& out) {
+  if (!op_ || await_ != Await::kWalk || cpu != walker_ ||
+      m.walk != walk_->walk) {
+    return;
+  }
+  await_ = Await::kNothing;
+  StateOf(op_->cpu) = m.state;
+  if (m.failed_step == cpus_[op_->cpu].fail) {
+    cpus_[op_->cpu].fail = kCpuhpInvalid;
+  }
+  if (m.error != Errno::kOk) {
+    const CpuhpStep* step = table_.Find(m.failed_step);
+    Fail(m.error, m.failed_step,
+         absl::StrCat("step ", m.failed_step, " (",
+                      step != nullptr ? step->name : "unknown", ") failed"),
+         out);
+  } else if (op_->cancel && !op_->rollback) {
+    Fail(Errno::kEcanceled, kCpuhpInvalid, "cancelled", out);
+  } else {
+    ContinueWalk(out);
+  }
+}
+
+bool Coordinator::TakeInjectedFailure(CpuhpState step) {
+  CpuRecord& record = cpus_[op_->cpu];
+  if (record.fail != step) return false;
+  record.fail = kCpuhpInvalid;
+  return true;
+}
+
+// ---- Bring-up: DEAD -> KICKED -> ALIVE -> SHOULD_ONLINE -> ONLINE.
+
+void Coordinator::BringUp(CoordinatorEffects& out) {
+  if (TakeInjectedFailure(table_.bringup())) {
+    Fail(Errno::kEagain, table_.bringup(),
+         absl::StrCat("step ", table_.bringup(), " (cpu:bringup) failed"), out);
+    return;
+  }
+  await_ = Await::kAlive;
+  out.push_back(StartHandoff{op_->id, Leg::kBringup});
+  out.push_back(TellCpu{op_->cpu, Kick{op_->id}});
+}
+
+void Coordinator::Heard(CpuId cpu, Alive& m, CoordinatorEffects& out) {
+  if (!op_ || await_ != Await::kAlive || cpu != op_->cpu || m.op != op_->id) {
+    return;
+  }
+  await_ = Await::kStarting;
+  out.push_back(TellCpu{op_->cpu, BringOnline{op_->id}});
+}
+
+void Coordinator::Heard(CpuId cpu, StartingDone& m, CoordinatorEffects& out) {
+  if (!op_ || await_ != Await::kStarting || cpu != op_->cpu ||
+      m.op != op_->id) {
+    return;
+  }
+  view_.online.Add(op_->cpu);
+  ++view_.number;
+  StateOf(op_->cpu) = table_.teardown();
+  EnterLeg(Leg::kOnline, out);
+}
+
+// Everybody knows the CPU before its ONLINE steps run: a notifier may call it,
+// and it may call anybody.
+void Coordinator::PublishView(CoordinatorEffects& out) {
+  view_missing_ = view_.online;
+  Broadcast(SetView{view_}, out);
+}
+
+void Coordinator::Heard(CpuId cpu, ViewAck& m, CoordinatorEffects& out) {
+  if (!op_ || op_->leg != Leg::kOnline || await_ == Await::kJournal ||
+      m.number < view_.number || !view_missing_.Has(cpu)) {
+    return;
+  }
+  view_missing_.Remove(cpu);
+  if (!view_missing_.empty()) return;
+  if (op_->kind == OpKind::kBoot) StateOf(op_->cpu) = table_.online();
+  NextLeg(out);
+}
+
+// ---- Death.
+
+void Coordinator::AwaitDeath(CoordinatorEffects& out) {
+  const bool below_bringup = StateOf(op_->cpu) < table_.bringup();
+  if (below_bringup || victim_dead_) {
+    ContinueWalk(out);
+    return;
+  }
+  await_ = Await::kDead;
+  out.push_back(StartHandoff{op_->id, Leg::kDead});
+}
+
+void Coordinator::Heard(CpuId cpu, Dead&, CoordinatorEffects& out) {
+  if (!op_ || cpu != op_->cpu) return;
+  victim_dead_ = true;
+  if (await_ != Await::kDead) return;
+  await_ = Await::kNothing;
+  ContinueWalk(out);
+}
+
+void Coordinator::On(HandoffTimeout& e, CoordinatorEffects& out) {
+  if (!op_ || op_->id != e.op || op_->leg != e.leg) return;
+  const bool rising = await_ == Await::kAlive || await_ == Await::kStarting;
+  if (!rising && await_ != Await::kDead) return;
+  await_ = Await::kNothing;
+  cpus_[op_->cpu].limbo = true;
+  victim_dead_ = true;
+  const absl::string_view what = rising ? "alive" : "dead";
+  Fail(Errno::kEio, table_.bringup(),
+       absl::StrCat("cpu ", op_->cpu.value, " failed to report ", what,
+                    " state"),
+       out);
+}
+
+}  // namespace belfry::kernel

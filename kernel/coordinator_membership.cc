@@ -1,0 +1,182 @@
+// Processes that come, go and come back; a coordinator that comes back.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "kernel/coordinator.h"
+
+namespace belfry::kernel {
+
+void Coordinator::Broadcast(const ToCpu& message,
+                            CoordinatorEffects& out) const {
+  for (const auto& [cpu, record] : cpus_) {
+    if (record.incarnation.value != 0) out.push_back(TellCpu{cpu, message});
+  }
+}
+
+void Coordinator::On(Attached& e, CoordinatorEffects& out) {
+  const auto found = cpus_.find(e.cpu);
+  if (found == cpus_.end()) return;
+  CpuRecord& record = found->second;
+  const Incarnation incarnation = e.status.incarnation;
+  if (record.incarnation.value != 0 && record.incarnation != incarnation) {
+    // The number's last process ended without our seeing it.
+    ProcessLost lost{e.cpu, record.incarnation};
+    On(lost, out);
+  }
+  if (record.incarnation.value == 0) {
+    record.incarnation = incarnation;
+    record.state = kCpuhpOffline;
+    record.crashed = false;
+  }
+  record.limbo = false;
+  recovered_[e.cpu] = e.status;
+  Introduce(e.cpu, out);
+  if (recovering_) {
+    CpuMask missing;
+    for (CpuId cpu : view_.online.cpus()) {
+      if (!recovered_.contains(cpu)) missing.Add(cpu);
+    }
+    const bool victim_known = !op_ || recovered_.contains(op_->cpu);
+    if (missing.empty() && victim_known) FinishRecovery(out);
+    return;
+  }
+  Repeat(e.cpu, out);
+  if (view_.online.empty() && !op_ && queued_.empty() && e.cpu.value == 0 &&
+      e.status.life == Life::kDead) {
+    queued_.push_back({.kind = OpKind::kBoot, .cpu = e.cpu, .up = true});
+  }
+}
+
+// Tells a CPU who the others are, and them who it is, and the view.
+void Coordinator::Introduce(CpuId cpu, CoordinatorEffects& out) {
+  for (const auto& [other, record] : cpus_) {
+    if (other == cpu || record.incarnation.value == 0) continue;
+    out.push_back(TellCpu{cpu, PeerIs{other, record.incarnation}});
+    out.push_back(TellCpu{other, PeerIs{cpu, cpus_[cpu].incarnation}});
+  }
+  if (view_.number > 0) out.push_back(TellCpu{cpu, SetView{view_}});
+}
+
+// A control link that broke may have lost our last message: it is sent again.
+// Every message names what it belongs to, so a CPU that has had it answers from
+// memory.
+void Coordinator::Repeat(CpuId cpu, CoordinatorEffects& out) {
+  if (!op_) return;
+  if (stop_ && stop_->missing().Has(cpu)) {
+    out.push_back(TellCpu{cpu, Publication()});
+  }
+  if (await_ == Await::kWalk && walker_ == cpu) {
+    out.push_back(TellCpu{cpu, *walk_});
+  }
+  if (cpu != op_->cpu) return;
+  if (await_ == Await::kAlive) out.push_back(TellCpu{cpu, Kick{op_->id}});
+  if (await_ == Await::kStarting) {
+    out.push_back(TellCpu{cpu, BringOnline{op_->id}});
+  }
+}
+
+void Coordinator::On(ProcessLost& e, CoordinatorEffects& out) {
+  const auto found = cpus_.find(e.cpu);
+  if (found == cpus_.end() || found->second.incarnation != e.incarnation) {
+    return;
+  }
+  CpuRecord& record = found->second;
+  const bool was_online = view_.online.Has(e.cpu);
+  record.crashed = was_online || record.state != kCpuhpOffline;
+  record.incarnation = Incarnation{};
+  record.state = kCpuhpOffline;
+  TraceEvent event{.kind = TraceKind::kCpuCrashed, .about = e.cpu};
+  event.value = static_cast<std::int64_t>(e.incarnation.value);
+  out.push_back(CoordinatorTrace{std::move(event)});
+  Broadcast(PeerGone{e.cpu, e.incarnation}, out);
+  if (was_online) {
+    // No barrier: who is dead needs no stopping.
+    view_.online.Remove(e.cpu);
+    ++view_.number;
+    out.push_back(JournalView{view_});
+    Broadcast(SetView{view_}, out);
+  }
+  if (op_ && !recovering_) LeaveOp(e.cpu, out);
+}
+
+// What the operation under way makes of a process that died.
+void Coordinator::LeaveOp(CpuId cpu, CoordinatorEffects& out) {
+  const std::string died =
+      absl::StrCat("the process of cpu ", cpu.value, " died");
+  const bool is_target = op_->kind != OpKind::kStop && cpu == op_->cpu;
+  if (stop_ && stop_->participants().Has(cpu)) {
+    if (stop_->state() < MultiStopState::kRun) {
+      if (is_target) op_->rollback = true;
+      AbortStop(Errno::kEownerdead, died, out);
+      return;
+    }
+    const bool answer_lost = stop_->active().Has(cpu) &&
+                             stop_->state() == MultiStopState::kRun &&
+                             stop_->missing().Has(cpu);
+    if (answer_lost && op_->error == Errno::kOk) {
+      op_->error = Errno::kEownerdead;
+      op_->message = died;
+    }
+    victim_dead_ = victim_dead_ || is_target;
+    if (stop_->Forget(cpu)) AllAcked(out);
+    return;
+  }
+  if (is_target && await_ != Await::kJournal) {
+    GiveUp(died, out);
+    return;
+  }
+  victim_dead_ = victim_dead_ || is_target;
+  if (view_missing_.Has(cpu)) {
+    ViewAck gone{view_.number};
+    Heard(cpu, gone, out);
+    return;
+  }
+  if (await_ == Await::kWalk && walker_ == cpu) {
+    // Another CPU takes the control steps over and does them again.
+    op_->control_given = false;
+    Operation probe = *op_;
+    if (ChooseControl(probe) != Errno::kOk) {
+      GiveUp(died, out);
+      return;
+    }
+    op_->control = probe.control;
+    ContinueWalk(out);
+  }
+}
+
+// ---- A coordinator that comes back.
+
+void Coordinator::On(RecoveryTimeout&, CoordinatorEffects& out) {
+  for (const auto& [cpu, record] : std::map(cpus_)) {
+    if (record.incarnation.value == 0 || recovered_.contains(cpu)) continue;
+    ProcessLost lost{cpu, record.incarnation};
+    On(lost, out);
+  }
+  if (recovering_) FinishRecovery(out);
+}
+
+void Coordinator::FinishRecovery(CoordinatorEffects& out) {
+  recovering_ = false;
+  if (!op_) return;
+  if (IsPresent(op_->cpu)) StateOf(op_->cpu) = op_->state;
+  const bool target_gone = op_->kind != OpKind::kStop && !IsPresent(op_->cpu);
+  const auto status = recovered_.find(op_->cpu);
+  victim_dead_ = target_gone || (status != recovered_.end() &&
+                                 status->second.life == Life::kDead);
+  if (!view_.online.Has(op_->control)) {
+    op_->control_given = false;
+    Operation probe = *op_;
+    if (ChooseControl(probe) == Errno::kOk) op_->control = probe.control;
+  }
+  const bool in_stop = op_->leg == Leg::kTakedown || op_->leg == Leg::kStop ||
+                       op_->leg == Leg::kCommit;
+  if (in_stop && !(target_gone && op_->leg == Leg::kTakedown)) {
+    ResumeStop(out);
+  } else {
+    await_ = Await::kJournal;
+    Journaled resumed{op_->id, op_->leg};
+    On(resumed, out);
+  }
+}
+
+}  // namespace belfry::kernel

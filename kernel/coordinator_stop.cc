@@ -1,0 +1,148 @@
+// The stop_machine barrier, seen from the one who keeps the count.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "kernel/coordinator.h"
+
+namespace belfry::kernel {
+
+// Participants are fixed here, before PREPARE, under the hotplug lock: all that
+// are online. A CPU whose process has died is not waited for; one whose link is
+// only broken is.
+void Coordinator::BeginStop(CoordinatorEffects& out) {
+  const bool takedown = op_->leg == Leg::kTakedown;
+  if (takedown && TakeInjectedFailure(table_.teardown())) {
+    Fail(Errno::kEagain, table_.teardown(),
+         absl::StrCat("step ", table_.teardown(), " (cpu:teardown) failed"),
+         out);
+    return;
+  }
+  last_generation_ = Generation{last_generation_.value + 1};
+  op_->generation = last_generation_;
+  const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
+  stop_.emplace(op_->generation, profile_.barrier, view_.online, active);
+  out.push_back(AdvanceStop{op_->generation, MultiStopState::kPrepare});
+}
+
+StopPublish Coordinator::Publication() const {
+  StopPublish publish{.generation = stop_->generation(),
+                      .state = stop_->state(),
+                      .active = stop_->active(),
+                      .takedown = op_->leg != Leg::kStop,
+                      .func = op_->func,
+                      .payload = op_->payload};
+  if (publish.takedown && publish.state == MultiStopState::kExit) {
+    publish.view = view_;
+  }
+  return publish;
+}
+
+void Coordinator::On(PublishState& e, CoordinatorEffects& out) {
+  if (!stop_ || stop_->generation() != e.generation ||
+      NextState(profile_.barrier, stop_->state()) != e.state) {
+    return;
+  }
+  stop_->Advance();
+  TraceEvent event = Event(TraceKind::kStopPublish);
+  event.value = static_cast<std::int64_t>(e.generation.value);
+  event.detail = std::string(MultiStopStateName(e.state));
+  out.push_back(CoordinatorTrace{std::move(event)});
+  const StopPublish publish = Publication();
+  for (CpuId cpu : stop_->participants().cpus()) {
+    out.push_back(TellCpu{cpu, publish});
+  }
+}
+
+void Coordinator::Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out) {
+  if (!stop_ || !stop_->missing().Has(cpu)) return;
+  if (m.generation == stop_->generation() && m.state == MultiStopState::kRun &&
+      stop_->active().Has(cpu)) {
+    if (op_->error == Errno::kOk && op_->leg == Leg::kStop) {
+      op_->error = m.error;
+      op_->result = std::move(m.result);
+    }
+    op_->flushed += m.flushed;
+  }
+  if (stop_->Ack(cpu, m.generation, m.state)) AllAcked(out);
+}
+
+// The last acknowledgement moves all to the next state.
+void Coordinator::AllAcked(CoordinatorEffects& out) {
+  if (stop_->state() == MultiStopState::kExit) {
+    EndStop(out);
+    return;
+  }
+  const MultiStopState next = NextState(profile_.barrier, stop_->state());
+  if (next != MultiStopState::kExit || op_->leg == Leg::kStop) {
+    out.push_back(AdvanceStop{stop_->generation(), next});
+    return;
+  }
+  // RUN is over: the victim is out. The view that says so is journaled before
+  // anybody hears of it.
+  if (view_.online.Has(op_->cpu)) {
+    view_.online.Remove(op_->cpu);
+    ++view_.number;
+  }
+  StateOf(op_->cpu) = table_.bringup();
+  EnterLeg(Leg::kCommit, out);
+}
+
+void Coordinator::EndStop(CoordinatorEffects& out) {
+  stop_.reset();
+  NextLeg(out);
+}
+
+// Only before RUN is published: nobody has run anything.
+void Coordinator::AbortStop(Errno error, std::string message,
+                            CoordinatorEffects& out) {
+  const Generation generation = stop_->generation();
+  for (CpuId cpu : stop_->participants().cpus()) {
+    out.push_back(TellCpu{cpu, StopAbort{generation}});
+  }
+  TraceEvent event = Event(TraceKind::kStopAbort);
+  event.value = static_cast<std::int64_t>(generation.value);
+  event.detail = message;
+  out.push_back(CoordinatorTrace{std::move(event)});
+  stop_.reset();
+  Fail(error, kCpuhpInvalid, std::move(message), out);
+}
+
+// A coordinator that came back in the middle of a round never continues it: it
+// closes it. If an active CPU has made the effect (or the view that follows was
+// journaled), the round ends as committed; else it is given up, and no CPU can
+// have run the function, since every other participant that masked has waited
+// for this answer and the active one did not get as far as RUN.
+void Coordinator::ResumeStop(CoordinatorEffects& out) {
+  const bool takedown = op_->leg != Leg::kStop;
+  const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
+  // The leg was journaled before its generation was drawn.
+  if (op_->leg != Leg::kCommit) {
+    last_generation_ = Generation{last_generation_.value + 1};
+    op_->generation = last_generation_;
+  }
+  bool ran = op_->leg == Leg::kCommit;
+  for (CpuId cpu : active.cpus()) {
+    const auto status = recovered_.find(cpu);
+    if (status != recovered_.end() && status->second.stop_ran &&
+        status->second.stop_generation == op_->generation) {
+      ran = true;
+    }
+  }
+  stop_.emplace(op_->generation, profile_.barrier, view_.online, active);
+  if (!ran) {
+    AbortStop(Errno::kEcanceled, "the coordinator was restarted", out);
+    return;
+  }
+  // The victim left the view with the commit, and still owes its EXIT.
+  CpuMask participants = view_.online;
+  if (takedown && IsPresent(op_->cpu)) participants.Add(op_->cpu);
+  stop_.emplace(op_->generation, profile_.barrier, participants, active);
+  while (stop_->state() != MultiStopState::kRun) stop_->Advance();
+  if (op_->leg == Leg::kCommit) {
+    out.push_back(AdvanceStop{op_->generation, MultiStopState::kExit});
+  } else {
+    AllAcked(out);
+  }
+}
+
+}  // namespace belfry::kernel

@@ -1,0 +1,120 @@
+#include "kernel/cpu.h"
+
+#include <array>
+#include <utility>
+
+namespace belfry::kernel {
+namespace {
+
+constexpr std::array<absl::string_view, 5> kContextNames = {
+    "doorbell", "late", "flush", "self", "stop"};
+
+}  // namespace
+
+absl::string_view ContextName(Context context) {
+  return kContextNames[static_cast<std::size_t>(context)];
+}
+
+Cpu::Cpu(CpuConfig config)
+    : config_(std::move(config)),
+      table_(config_.profile.steps),
+      queue_(config_.queue_capacity) {}
+
+void Cpu::Step(CpuEvent event, CpuEffects& out) {
+  std::visit([this, &out](auto& e) { On(e, out); }, event);
+  Pump(out);
+}
+
+CpuStatus Cpu::status() const {
+  CpuStatus status{.incarnation = config_.incarnation,
+                   .life = life_,
+                   .view_number = view_.number};
+  if (stop_) {
+    status.stop_generation = stop_->generation;
+    status.stop_ran = stop_->run == StopWork::Run::kDone;
+  }
+  return status;
+}
+
+Seq Cpu::done_through(CpuId dst) const {
+  const auto peer = peers_.find(dst);
+  return peer == peers_.end() ? 0 : peer->second.out.lowest() - 1;
+}
+
+bool operator==(const Cpu& a, const Cpu& b) {
+  return a.life_ == b.life_ && a.view_ == b.view_ && a.masked_ == b.masked_ &&
+         a.latched_ == b.latched_ && a.irq_raised_ == b.irq_raised_ &&
+         a.queue_ == b.queue_ && a.drain_ == b.drain_ && a.peers_ == b.peers_ &&
+         a.guards_ == b.guards_ && a.held_tasks_ == b.held_tasks_ &&
+         a.self_calls_ == b.self_calls_ && a.backed_off_ == b.backed_off_ &&
+         a.device_irqs_ == b.device_irqs_ && a.stop_ == b.stop_ &&
+         a.closed_generation_ == b.closed_generation_ && a.walk_ == b.walk_ &&
+         a.last_walk_ == b.last_walk_ && a.kicked_op_ == b.kicked_op_ &&
+         a.last_doorbell_ == b.last_doorbell_;
+}
+
+void Cpu::Pump(CpuEffects& out) {
+  while (PumpOnce(out)) {
+  }
+}
+
+// The order is the machine's: what runs with interrupts off first (a handler, a
+// drain, the function of a stop), then interrupts, then the stopper, which no
+// task can delay, then tasks.
+bool Cpu::PumpOnce(CpuEffects& out) {
+  if (drain_) {
+    if (drain_->running) return false;
+    if (drain_->calls.empty()) {
+      FinishDrain(out);
+    } else {
+      RunNext(out);
+    }
+    return true;
+  }
+  if (ContinueRun(out)) return true;
+  if (CanTakeInterrupt()) {
+    if (latched_ && !irq_raised_) {
+      irq_raised_ = true;
+      out.push_back(RaiseIrq{});
+    }
+    if (!device_irqs_.empty()) {
+      const CpuId submitter = device_irqs_.front();
+      device_irqs_.pop_front();
+      BlockComplete(submitter, out);
+      return true;
+    }
+  }
+  if (ActOnStop(out)) return true;
+  if (life_ == Life::kShouldDie && !stop_) {
+    Park(out);
+    return true;
+  }
+  if (!CanRunTasks()) return false;
+  if (!self_calls_.empty()) {
+    StartDrain(Context::kSelf, std::exchange(self_calls_, {}), out);
+    return true;
+  }
+  if (!held_tasks_.empty()) {
+    HeldCall call = std::move(held_tasks_.front());
+    held_tasks_.pop_front();
+    Issue(std::move(call), out);
+    return true;
+  }
+  return ContinueWalk(out);
+}
+
+bool Cpu::CanTakeInterrupt() const {
+  return life_ == Life::kOnline && !masked_ && !drain_;
+}
+
+// From the moment a stop is published its stopper is the highest task of the
+// CPU: no other task starts anything, or a stream of guards would starve it.
+bool Cpu::CanRunTasks() const {
+  return life_ == Life::kOnline && !drain_ && !stop_;
+}
+
+TraceEvent Cpu::Event(TraceKind kind) const {
+  return {.kind = kind, .irqs_masked = masked_};
+}
+
+}  // namespace belfry::kernel

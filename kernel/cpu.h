@@ -1,0 +1,346 @@
+// Start here. One CPU of the emulated machine, as a value: events go in,
+// effects come out, and the same events give the same effects everywhere. It
+// knows no thread, clock, socket or log.
+//
+// A call, end to end, between CPU 1 and CPU 3 (the doorbell in the same frame):
+//
+//   CPU 1                              CPU 3
+//   Call{3, nop, wait}
+//     SendEnqueue ------------------>  Enqueue: into the call_single_queue
+//     (guard held)                       queue was empty: RingSelf -> Doorbell
+//   Enqueued{was_empty, rung} <------    SendEnqueued
+//     (guard released, by profile)     Doorbell: pending bit set, RaiseIrq
+//                                      IrqEntry: bit cleared, whole queue taken
+//                                        RunFunction -> FunctionReturned
+//   Done <---------------------------    SendDone
+//     CallEnded
+#ifndef BELFRY_KERNEL_CPU_H_
+#define BELFRY_KERNEL_CPU_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "kernel/control.h"
+#include "kernel/cpu_event.h"
+#include "kernel/cpuhp.h"
+#include "kernel/csd.h"
+#include "kernel/profile.h"
+#include "kernel/seq_window.h"
+
+namespace belfry::kernel {
+
+struct CpuConfig {
+  CpuId id;
+  Incarnation incarnation;
+  Profile profile;
+  // The doorbell travels apart from the call.
+  bool split_doorbell = false;
+  // Calls in the queue; one more is refused (ENOBUFS). Also bounds the tasks
+  // and interrupts that wait for the CPU.
+  std::size_t queue_capacity = 65536;
+};
+
+// Who made a call: what its end does, and the frames that `dump` shows.
+enum class Origin : std::uint8_t { kTask, kStep, kIrq };
+
+// A call that this CPU issued and whose end it has not seen.
+struct Outgoing {
+  enum class State : std::uint8_t { kSent, kQueued };
+  Token token = 0;
+  Origin origin{};
+  FuncId func{};
+  bool wait = false;
+  State state = State::kSent;
+  bool holds_guard = false;
+  // It found the queue empty, and rang.
+  bool rang = false;
+  // The ring's arrival was acknowledged (a fused ring arrives with its call).
+  bool ring_latched = false;
+  bool stuck = false;
+  // Kept until the target has the call, to send it again on a new link.
+  std::string payload;
+
+  friend bool operator==(const Outgoing&, const Outgoing&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Outgoing& o) {
+    return H::combine(std::move(h), o.token, o.origin, o.func, o.wait, o.state,
+                      o.holds_guard, o.rang, o.ring_latched, o.stuck,
+                      o.payload);
+  }
+};
+
+// A call that is not on its way: no guard, no place in any queue.
+struct HeldCall {
+  Token token = 0;
+  Origin origin{};
+  CpuId dst;
+  FuncId func{};
+  bool wait = false;
+  // It was issued before and found the queue full.
+  bool counted = false;
+  std::string payload;
+
+  friend bool operator==(const HeldCall&, const HeldCall&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const HeldCall& c) {
+    return H::combine(std::move(h), c.token, c.origin, c.dst, c.func, c.wait,
+                      c.counted, c.payload);
+  }
+};
+
+// What one CPU knows of another's process.
+struct Peer {
+  Incarnation incarnation;
+  SeqWindow<Outgoing> out;
+  // As target: the highest number seen, and the answers that the source has not
+  // confirmed. A number at or below last_seq is a retransmission.
+  Seq last_seq = 0;
+  SeqWindow<Done> answers;
+
+  friend bool operator==(const Peer&, const Peer&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Peer& p) {
+    return H::combine(std::move(h), p.incarnation, p.out, p.last_seq,
+                      p.answers);
+  }
+};
+
+// Calls that are being run one after the other, and why.
+struct Drain {
+  Context context{};
+  std::deque<Csd> calls;
+  // The first of `calls` runs now.
+  bool running = false;
+  std::uint64_t ran = 0;
+
+  friend bool operator==(const Drain&, const Drain&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Drain& d) {
+    return H::combine(std::move(h), d.context, d.calls, d.running, d.ran);
+  }
+};
+
+// This CPU's part in a stop_machine round.
+struct StopWork {
+  enum class Run : std::uint8_t { kNotYet, kDrain, kDying, kFunction, kDone };
+  Generation generation;
+  MultiStopState published{};
+  // The last state it acted on; it trails `published` while a guard is held.
+  MultiStopState acted{};
+  bool active = false;
+  bool takedown = false;
+  std::string func;
+  std::string payload;
+  std::optional<View> view;
+  Run run = Run::kNotYet;
+  // Has acknowledged the state it acted on.
+  bool acked = false;
+  // The way down through the STARTING steps: where it stands, and the step that
+  // it is inside of.
+  CpuhpState dying_state = 0;
+  std::optional<CpuhpState> dying_step;
+  Errno error = Errno::kOk;
+  std::string result;
+  std::uint64_t flushed = 0;
+
+  friend bool operator==(const StopWork&, const StopWork&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const StopWork& s) {
+    h = H::combine(std::move(h), s.generation, s.published, s.acted, s.active,
+                   s.takedown, s.run, s.acked, s.dying_state, s.error,
+                   s.flushed);
+    return H::combine(std::move(h), s.view.has_value());
+  }
+};
+
+// A walk over hotplug steps that this CPU runs.
+struct Walk {
+  WalkSteps request;
+  CpuhpState state = 0;
+  // NextStep was emitted and not answered.
+  bool step_due = false;
+  // The step that waits for its call.
+  std::optional<CpuhpState> waiting_step;
+
+  friend bool operator==(const Walk&, const Walk&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Walk& w) {
+    return H::combine(std::move(h), w.request.walk, w.state, w.step_due,
+                      w.waiting_step.has_value());
+  }
+};
+
+// What became of the last doorbell that reached this CPU: the one fact that
+// explains a stranded queue when the trace has long been overwritten.
+struct DoorbellFate {
+  enum class Kind : std::uint8_t { kNone, kLatched, kTaken, kClearedByReset };
+  Kind kind = Kind::kNone;
+  CsdKey key;
+
+  friend bool operator==(const DoorbellFate&, const DoorbellFate&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const DoorbellFate& f) {
+    return H::combine(std::move(h), f.kind, f.key);
+  }
+};
+
+// A value: copy, compare and hash it. Not thread-safe; its driver owns it.
+class Cpu {
+ public:
+  explicit Cpu(CpuConfig config);
+
+  // The only verb. Total: an event that is stale, repeated or unknown to the
+  // state changes nothing. Appends to `out`.
+  void Step(CpuEvent event, CpuEffects& out);
+
+  CpuId id() const { return config_.id; }
+  Incarnation incarnation() const { return config_.incarnation; }
+  const Profile& profile() const { return config_.profile; }
+  Life life() const { return life_; }
+  const View& view() const { return view_; }
+  bool irqs_masked() const { return masked_; }
+  bool latched() const { return latched_; }
+  const CallSingleQueue& queue() const { return queue_; }
+  const std::optional<Drain>& drain() const { return drain_; }
+  const std::optional<StopWork>& stop() const { return stop_; }
+  const std::optional<Walk>& walk() const { return walk_; }
+  const std::map<CpuId, Peer>& peers() const { return peers_; }
+  const std::deque<HeldCall>& held_tasks() const { return held_tasks_; }
+  const std::deque<HeldCall>& backed_off() const { return backed_off_; }
+  std::size_t device_irqs() const { return device_irqs_.size(); }
+  std::size_t guards() const { return guards_; }
+  const DoorbellFate& last_doorbell() const { return last_doorbell_; }
+  CpuStatus status() const;
+  // The end of every call to `dst` up to this one has been seen.
+  Seq done_through(CpuId dst) const;
+
+  friend bool operator==(const Cpu&, const Cpu&);
+  template <typename H>
+  friend H AbslHashValue(H h, const Cpu& c) {
+    h = H::combine(std::move(h), c.life_, c.view_, c.masked_, c.latched_,
+                   c.irq_raised_, c.queue_, c.peers_, c.guards_);
+    h = c.HashWork(std::move(h));
+    return H::combine(std::move(h), c.held_tasks_, c.backed_off_,
+                      c.device_irqs_, c.last_doorbell_, c.closed_generation_);
+  }
+
+ private:
+  // One handler for each event.
+  void On(Call& e, CpuEffects& out);
+  void On(Expire& e, CpuEffects& out);
+  void On(Retry& e, CpuEffects& out);
+  void On(DeviceIrq& e, CpuEffects& out);
+  void On(Enqueue& e, CpuEffects& out);
+  void On(Enqueued& e, CpuEffects& out);
+  void On(Done& e, CpuEffects& out);
+  void On(Doorbell& e, CpuEffects& out);
+  void On(Latched& e, CpuEffects& out);
+  void On(OperatorKick& e, CpuEffects& out);
+  void On(LinkUp& e, CpuEffects& out);
+  void On(IrqEntry& e, CpuEffects& out);
+  void On(FunctionReturned& e, CpuEffects& out);
+  void On(RunStep& e, CpuEffects& out);
+  void On(Overdue& e, CpuEffects& out);
+  void On(CoordinatorLost& e, CpuEffects& out);
+  void On(StopPublish& e, CpuEffects& out);
+  void On(StopAbort& e, CpuEffects& out);
+  void On(WalkSteps& e, CpuEffects& out);
+  void On(Kick& e, CpuEffects& out);
+  void On(BringOnline& e, CpuEffects& out);
+  void On(SetView& e, CpuEffects& out);
+  void On(PeerIs& e, CpuEffects& out);
+  void On(PeerGone& e, CpuEffects& out);
+
+  // Does whatever the state now allows, until nothing more can be done.
+  void Pump(CpuEffects& out);
+  bool PumpOnce(CpuEffects& out);
+
+  bool CanTakeInterrupt() const;
+  bool CanRunTasks() const;
+
+  // The sending side (cpu_call.cc).
+  void Issue(HeldCall call, CpuEffects& out);
+  void Refuse(const HeldCall& call, Errno error, CpuEffects& out);
+  void EndCall(CpuId dst, Seq seq, Outcome outcome, Errno error,
+               std::string result, CpuEffects& out);
+  void TellCaller(Origin origin, Token token, Outcome outcome, Errno error,
+                  std::string result, CpuEffects& out);
+  void ReleaseGuard(Outgoing& call);
+  void ForgetPeer(CpuId cpu, Peer& peer, CpuEffects& out);
+  void BlockComplete(CpuId submitter, CpuEffects& out);
+
+  // The receiving side (cpu_irq.cc).
+  void StartDrain(Context context, std::deque<Csd> calls, CpuEffects& out);
+  void RunNext(CpuEffects& out);
+  void FinishDrain(CpuEffects& out);
+  void Answer(const Csd& csd, Errno error, std::string result, CpuEffects& out);
+
+  // stop_machine and hotplug (cpu_hotplug.cc).
+  bool ActOnStop(CpuEffects& out);
+  bool ContinueRun(CpuEffects& out);
+  bool ContinueDying(CpuEffects& out);
+  void AckStop(CpuEffects& out);
+  void LeaveStop(CpuEffects& out);
+  void AbortStop(CpuEffects& out);
+  void Park(CpuEffects& out);
+  void AdoptView(const View& view, CpuEffects& out);
+  void SetLife(Life life, CpuEffects& out);
+  void Mask(absl::string_view why, CpuEffects& out);
+  void Unmask(absl::string_view why, CpuEffects& out);
+  bool ContinueWalk(CpuEffects& out);
+  void EndStep(const CpuhpStep& step, Errno error, CpuEffects& out);
+  void EndWalk(Errno error, CpuhpState failed, CpuEffects& out);
+
+  TraceEvent Event(TraceKind kind) const;
+
+  template <typename H>
+  H HashWork(H h) const {
+    if (drain_) h = H::combine(std::move(h), *drain_);
+    if (stop_) h = H::combine(std::move(h), *stop_);
+    if (walk_) h = H::combine(std::move(h), *walk_);
+    return H::combine(std::move(h), drain_.has_value(), stop_.has_value(),
+                      walk_.has_value());
+  }
+
+  // Constant after construction.
+  CpuConfig config_;
+  CpuhpTable table_;
+
+  Life life_ = Life::kDead;
+  View view_;
+  // Interrupts are disabled; always so when the CPU is not online.
+  bool masked_ = true;
+  // The pending bit.
+  bool latched_ = false;
+  // RaiseIrq was emitted and not answered.
+  bool irq_raised_ = false;
+  CallSingleQueue queue_;
+  std::optional<Drain> drain_;
+  std::map<CpuId, Peer> peers_;
+  // Outgoing calls that hold a guard: while there are any, no state of a stop
+  // is acted on.
+  std::size_t guards_ = 0;
+  // Calls of tasks that wait for the CPU to run tasks; calls to the own CPU.
+  std::deque<HeldCall> held_tasks_;
+  std::deque<Csd> self_calls_;
+  // Waiting calls that found their target's queue full.
+  std::deque<HeldCall> backed_off_;
+  // I/O completions that wait at the device: who submitted each.
+  std::deque<CpuId> device_irqs_;
+  std::optional<StopWork> stop_;
+  // Rounds up to this one are over for this CPU.
+  Generation closed_generation_;
+  std::optional<Walk> walk_;
+  // The last walk's answer, to repeat it.
+  StepsDone last_walk_;
+  OpId kicked_op_;
+  DoorbellFate last_doorbell_;
+};
+
+}  // namespace belfry::kernel
+
+#endif  // BELFRY_KERNEL_CPU_H_

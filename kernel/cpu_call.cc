@@ -1,0 +1,299 @@
+// The sending side of a call: smp_call_function_single() and its kin.
+#include <utility>
+
+#include "kernel/cpu.h"
+#include "kernel/functions.h"
+
+namespace belfry::kernel {
+namespace {
+
+// Whether the sender's own online check refuses a call to an offline CPU. An
+// interrupt brings its own csd (__smp_call_function_single()), which Linux 3.0
+// did not check.
+bool RefusesOffline(RefuseOffline rule, Origin origin) {
+  return rule == RefuseOffline::kAll ||
+         (rule == RefuseOffline::kSingleOnly && origin != Origin::kIrq);
+}
+
+}  // namespace
+
+void Cpu::On(Call& e, CpuEffects& out) {
+  HeldCall call{.token = e.token,
+                .origin = Origin::kTask,
+                .dst = e.dst,
+                .func = e.func,
+                .wait = e.wait,
+                .payload = std::move(e.payload)};
+  if (life_ != Life::kOnline) {
+    Refuse(call, Errno::kEnxio, out);
+  } else if (held_tasks_.size() >= config_.queue_capacity) {
+    Refuse(call, Errno::kEnobufs, out);
+  } else {
+    held_tasks_.push_back(std::move(call));
+  }
+}
+
+void Cpu::On(Expire& e, CpuEffects& out) {
+  for (std::deque<HeldCall>* held : {&held_tasks_, &backed_off_}) {
+    for (auto call = held->begin(); call != held->end(); ++call) {
+      if (call->origin != Origin::kTask || call->token != e.token) continue;
+      Refuse(*call, Errno::kEtimedout, out);
+      held->erase(call);
+      return;
+    }
+  }
+}
+
+void Cpu::On(Retry&, CpuEffects&) {
+  while (!backed_off_.empty()) {
+    held_tasks_.push_back(std::move(backed_off_.front()));
+    backed_off_.pop_front();
+  }
+}
+
+void Cpu::On(DeviceIrq& e, CpuEffects&) {
+  // A device that nobody serves stops completing: beyond the bound nothing is
+  // lost, because nothing had been asked of a CPU yet.
+  if (device_irqs_.size() < config_.queue_capacity) {
+    device_irqs_.push_back(e.submitter);
+  }
+}
+
+// block/blk-softirq.c, raise_blk_irq(): the completion is steered to the CPU
+// that submitted the I/O if that is online, else handled here.
+void Cpu::BlockComplete(CpuId submitter, CpuEffects& out) {
+  TraceEvent event = Event(TraceKind::kDeviceIrq);
+  event.about = submitter;
+  out.push_back(Trace{std::move(event)});
+  if (submitter == config_.id || !view_.online.Has(submitter)) return;
+  Issue({.origin = Origin::kIrq, .dst = submitter, .func = kTriggerSoftirq},
+        out);
+}
+
+void Cpu::Issue(HeldCall call, CpuEffects& out) {
+  if (!view_.online.Has(call.dst) &&
+      RefusesOffline(config_.profile.refuse_offline, call.origin)) {
+    Refuse(call, Errno::kEnxio, out);
+    return;
+  }
+  const bool self = call.dst == config_.id;
+  Peer& peer = peers_[call.dst];
+  if (!self && peer.incarnation.value == 0) {
+    // No process, so no memory to queue it in.
+    Refuse(call, Errno::kEnxio, out);
+    return;
+  }
+  // The guard is taken before the call leaves and after the online check, with
+  // no event between: no stop can be acted on in the meantime.
+  const bool guard =
+      !self && config_.profile.enqueue_guard == EnqueueGuard::kHeld;
+  if (guard) ++guards_;
+  TraceEvent event = Event(TraceKind::kCsdQueueCpu);
+  event.about = call.dst;
+  event.func = call.func;
+  event.detail = call.wait ? "wait" : "async";
+  event.value = call.counted ? 1 : 0;
+  const Seq seq = peer.out.Append({.token = call.token,
+                                   .origin = call.origin,
+                                   .func = call.func,
+                                   .wait = call.wait,
+                                   .holds_guard = guard,
+                                   .payload = call.payload});
+  Csd csd{.key = {config_.id, config_.incarnation, seq},
+          .func = call.func,
+          .wait = call.wait,
+          .payload = std::move(call.payload)};
+  event.csd = csd.key;
+  out.push_back(Trace{std::move(event)});
+  if (self) {
+    self_calls_.push_back(std::move(csd));
+  } else {
+    out.push_back(
+        SendEnqueue{call.dst, std::move(csd), !config_.split_doorbell});
+  }
+}
+
+void Cpu::Refuse(const HeldCall& call, Errno error, CpuEffects& out) {
+  TraceEvent event = Event(TraceKind::kCsdRefused);
+  event.about = call.dst;
+  event.func = call.func;
+  event.value = static_cast<std::int64_t>(error);
+  event.value2 = call.counted ? 1 : 0;
+  out.push_back(Trace{std::move(event)});
+  TellCaller(call.origin, call.token, Outcome::kRefused, error, {}, out);
+}
+
+void Cpu::On(Enqueued& e, CpuEffects& out) {
+  const auto peer = peers_.find(e.from);
+  if (peer == peers_.end()) return;
+  Outgoing* call = peer->second.out.Find(e.seq);
+  if (call == nullptr || call->state != Outgoing::State::kSent) return;
+  if (e.error == Errno::kEnobufs && call->wait) {
+    // A waiting caller has the time: it lets go of its guard and tries again.
+    backed_off_.push_back({.token = call->token,
+                           .origin = call->origin,
+                           .dst = e.from,
+                           .func = call->func,
+                           .wait = true,
+                           .counted = true,
+                           .payload = std::move(call->payload)});
+    ReleaseGuard(*call);
+    peer->second.out.Erase(e.seq);
+    return;
+  }
+  if (e.error != Errno::kOk) {
+    EndCall(e.from, e.seq, Outcome::kRefused, e.error, {}, out);
+    return;
+  }
+  call->state = Outgoing::State::kQueued;
+  call->payload.clear();
+  const bool fused = !config_.split_doorbell;
+  call->rang = fused ? e.rung : RingDue(config_.profile.ring_rule, e.was_empty);
+  call->ring_latched = fused && e.rung;
+  TraceEvent event =
+      Event(call->rang ? TraceKind::kIpiSendCpu : TraceKind::kIpiSuppressed);
+  event.about = e.from;
+  event.func = call->func;
+  event.csd = CsdKey{config_.id, config_.incarnation, e.seq};
+  out.push_back(Trace{std::move(event)});
+  if (call->rang && !fused) out.push_back(SendRing{e.from, e.seq});
+  // Only now, the ring on the wire: what is queued behind a dying flush without
+  // its ring on the way would be stranded.
+  if (!call->wait || config_.profile.wait_guard == WaitGuard::kUntilRung) {
+    ReleaseGuard(*call);
+  }
+  if (call->origin == Origin::kTask) out.push_back(CallQueued{call->token});
+}
+
+void Cpu::On(Latched& e, CpuEffects&) {
+  const auto peer = peers_.find(e.from);
+  if (peer == peers_.end()) return;
+  Outgoing* call = peer->second.out.Find(e.seq);
+  if (call != nullptr) call->ring_latched = true;
+}
+
+void Cpu::On(Done& e, CpuEffects& out) {
+  EndCall(e.from, e.seq, Outcome::kCompleted, e.error, std::move(e.result),
+          out);
+}
+
+void Cpu::EndCall(CpuId dst, Seq seq, Outcome outcome, Errno error,
+                  std::string result, CpuEffects& out) {
+  const auto peer = peers_.find(dst);
+  if (peer == peers_.end()) return;
+  Outgoing* call = peer->second.out.Find(seq);
+  if (call == nullptr) return;
+  ReleaseGuard(*call);
+  TraceEvent event =
+      Event(outcome == Outcome::kCompleted ? TraceKind::kCsdDone
+            : outcome == Outcome::kRefused ? TraceKind::kCsdRefused
+                                           : TraceKind::kCsdLost);
+  event.about = dst;
+  event.func = call->func;
+  event.csd = CsdKey{config_.id, config_.incarnation, seq};
+  event.value = static_cast<std::int64_t>(error);
+  event.value2 = 1;
+  if (outcome == Outcome::kLost) event.detail = "target_died";
+  if (call->stuck) {
+    TraceEvent unstuck = event;
+    unstuck.kind = TraceKind::kCsdLockUnstuck;
+    out.push_back(Trace{std::move(unstuck)});
+  }
+  out.push_back(Trace{std::move(event)});
+  const Origin origin = call->origin;
+  const Token token = call->token;
+  peer->second.out.Erase(seq);
+  TellCaller(origin, token, outcome, error, std::move(result), out);
+}
+
+void Cpu::TellCaller(Origin origin, Token token, Outcome outcome, Errno error,
+                     std::string result, CpuEffects& out) {
+  switch (origin) {
+    case Origin::kTask:
+      out.push_back(CallEnded{token, outcome, error, std::move(result)});
+      return;
+    case Origin::kStep:
+      if (walk_ && walk_->waiting_step) {
+        EndStep(*table_.Find(*walk_->waiting_step), error, out);
+      }
+      return;
+    case Origin::kIrq:
+      return;
+  }
+}
+
+void Cpu::ReleaseGuard(Outgoing& call) {
+  if (call.holds_guard) --guards_;
+  call.holds_guard = false;
+}
+
+void Cpu::On(Overdue& e, CpuEffects& out) {
+  const auto peer = peers_.find(e.dst);
+  if (peer == peers_.end()) return;
+  Outgoing* call = peer->second.out.Find(e.seq);
+  if (call == nullptr) return;
+  TraceEvent event = Event(TraceKind::kCsdLockStuck);
+  event.about = e.dst;
+  event.func = call->func;
+  event.csd = CsdKey{config_.id, config_.incarnation, e.seq};
+  if (call->wait && !call->stuck) {
+    call->stuck = true;
+    out.push_back(Trace{event});
+  }
+  if (config_.profile.ring_rule == RingRule::kWatchdog &&
+      call->state == Outgoing::State::kQueued) {
+    event.kind = TraceKind::kCsdLockResend;
+    out.push_back(Trace{std::move(event)});
+    out.push_back(SendRing{e.dst, e.seq});
+  }
+}
+
+void Cpu::On(LinkUp& e, CpuEffects& out) {
+  const auto peer = peers_.find(e.peer);
+  if (peer == peers_.end()) return;
+  if (e.inbound) {
+    peer->second.answers.ForEach([&](Seq, const Done& answer) {
+      out.push_back(SendDone{e.peer, answer.seq, answer.error, answer.result});
+    });
+    return;
+  }
+  peer->second.out.ForEach([&](Seq seq, const Outgoing& call) {
+    if (call.state == Outgoing::State::kSent) {
+      out.push_back(SendEnqueue{e.peer,
+                                {.key = {config_.id, config_.incarnation, seq},
+                                 .func = call.func,
+                                 .wait = call.wait,
+                                 .payload = call.payload},
+                                !config_.split_doorbell});
+    } else if (call.rang && !call.ring_latched) {
+      out.push_back(SendRing{e.peer, seq});
+    }
+  });
+}
+
+void Cpu::On(PeerIs& e, CpuEffects& out) {
+  if (e.cpu == config_.id) return;
+  Peer& peer = peers_[e.cpu];
+  if (e.incarnation <= peer.incarnation) return;
+  ForgetPeer(e.cpu, peer, out);
+  peer.incarnation = e.incarnation;
+}
+
+void Cpu::On(PeerGone& e, CpuEffects& out) {
+  const auto peer = peers_.find(e.cpu);
+  if (peer == peers_.end() || peer->second.incarnation != e.incarnation) return;
+  ForgetPeer(e.cpu, peer->second, out);
+}
+
+// The process has died: the outcome of what it owed us is unknown, and its own
+// calls in our queue have nobody left to answer.
+void Cpu::ForgetPeer(CpuId cpu, Peer& peer, CpuEffects& out) {
+  std::deque<Seq> lost;
+  peer.out.ForEach([&](Seq seq, const Outgoing&) { lost.push_back(seq); });
+  for (Seq seq : lost) {
+    EndCall(cpu, seq, Outcome::kLost, Errno::kEownerdead, {}, out);
+  }
+  peer = Peer{};
+}
+
+}  // namespace belfry::kernel

@@ -1,0 +1,238 @@
+// What a CPU's machine is told (events) and what it wants done (effects).
+// Effects are to be carried out in order, and before the next event.
+#ifndef BELFRY_KERNEL_CPU_EVENT_H_
+#define BELFRY_KERNEL_CPU_EVENT_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "kernel/control.h"
+#include "kernel/csd.h"
+#include "kernel/trace_event.h"
+
+namespace belfry::kernel {
+
+// The driver's name for a call that it asked for; the protocol only returns it.
+using Token = std::uint64_t;
+
+// ---- Events: from the CPU's own tasks and devices.
+
+// A task of this CPU calls another CPU (or its own). Ends in CallEnded.
+struct Call {
+  Token token = 0;
+  CpuId dst;
+  FuncId func{};
+  std::string payload;
+  bool wait = false;
+};
+
+// The deadline of that call's caller has passed. A call that its target has not
+// accepted yet ends as refused (ETIMEDOUT); one that it has goes on.
+struct Expire {
+  Token token = 0;
+};
+
+// Time to try calls again that found their target's queue full.
+struct Retry {};
+
+// A device interrupt: block I/O that `submitter` had submitted is complete.
+// Taken when the CPU takes interrupts; until then it waits at the device.
+struct DeviceIrq {
+  CpuId submitter;
+};
+
+// ---- Events: from other CPUs.
+
+struct Enqueue {
+  Csd csd;
+  // The doorbell travels with the call: ring by the rule.
+  bool fused = true;
+  // The sender has seen the end of every call up to this one.
+  Seq done_through = 0;
+  // Why the driver cannot take it (the function is not linked here).
+  Errno refuse = Errno::kOk;
+};
+
+struct Enqueued {
+  CpuId from;
+  Seq seq = 0;
+  bool was_empty = false;
+  // The frame was fused, and its doorbell was rung.
+  bool rung = false;
+  Errno error = Errno::kOk;
+};
+
+struct Done {
+  CpuId from;
+  Seq seq = 0;
+  Errno error = Errno::kOk;
+  std::string result;
+
+  friend bool operator==(const Done&, const Done&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Done& d) {
+    return H::combine(std::move(h), d.from, d.seq, d.error, d.result);
+  }
+};
+
+// A doorbell arrives.
+struct Doorbell {
+  CsdKey key;
+  // It travelled alone: its sender wants to know that it arrived.
+  bool acknowledge = false;
+};
+
+// The target's pending bit is set for our ring.
+struct Latched {
+  CpuId from;
+  Seq seq = 0;
+};
+
+// The operator's doorbell.
+struct OperatorKick {};
+
+// A data link is up (again): the one we opened, for our calls, or the one the
+// peer opened for its own. What was not acknowledged must be sent again on it.
+struct LinkUp {
+  CpuId peer;
+  bool inbound = false;
+};
+
+// ---- Events: from the CPU itself, answering an effect.
+
+// Answers RaiseIrq.
+struct IrqEntry {};
+
+// Answers RunFunction.
+struct FunctionReturned {
+  Errno error = Errno::kOk;
+  std::string result;
+};
+
+// Answers NextStep.
+struct RunStep {
+  std::uint64_t walk = 0;
+  CpuhpState step = 0;
+};
+
+// ---- Events: time and the control link.
+
+// The csd-lock watchdog: this call is older than the csd_lock_timeout.
+struct Overdue {
+  CpuId dst;
+  Seq seq = 0;
+};
+
+struct CoordinatorLost {};
+
+using CpuEvent =
+    std::variant<Call, Expire, Retry, DeviceIrq, Enqueue, Enqueued, Done,
+                 Doorbell, Latched, OperatorKick, LinkUp, IrqEntry,
+                 FunctionReturned, RunStep, Overdue, CoordinatorLost,
+                 StopPublish, StopAbort, WalkSteps, Kick, BringOnline, SetView,
+                 PeerIs, PeerGone>;
+
+// ---- Effects.
+
+struct SendEnqueue {
+  CpuId dst;
+  Csd csd;
+  bool fused = true;
+};
+
+struct SendEnqueued {
+  CpuId dst;
+  Seq seq = 0;
+  bool was_empty = false;
+  bool rung = false;
+  Errno error = Errno::kOk;
+};
+
+struct SendDone {
+  CpuId dst;
+  Seq seq = 0;
+  Errno error = Errno::kOk;
+  std::string result;
+};
+
+// Puts a doorbell on the wire to another CPU.
+struct SendRing {
+  CpuId dst;
+  Seq seq = 0;
+};
+
+// A fused frame rings its target from inside: the driver owes one Doorbell.
+struct RingSelf {
+  CsdKey key;
+};
+
+struct SendLatched {
+  CpuId dst;
+  Seq seq = 0;
+};
+
+// Interrupts are enabled and the pending bit is set: the driver owes one
+// IrqEntry.
+struct RaiseIrq {};
+
+// Where a function runs, and so what its end means.
+enum class Context : std::uint8_t {
+  kDoorbell,  // the call-function interrupt
+  kLate,      // that interrupt, on a CPU that is offline already
+  kFlush,     // a drain of the queue on the way down
+  kSelf,      // a call to one's own CPU
+  kStop,      // the function of a stop_machine
+};
+
+// "doorbell", "late", ...
+absl::string_view ContextName(Context context);
+
+// The driver owes one FunctionReturned, and runs nothing else until then.
+struct RunFunction {
+  Context context{};
+  CpuId src;
+  FuncId func{};
+  // For Context::kStop: the function by name, as it came over the wire.
+  std::string func_name;
+  std::string payload;
+};
+
+// The driver owes one RunStep.
+struct NextStep {
+  std::uint64_t walk = 0;
+  CpuhpState step = 0;
+};
+
+enum class Outcome : std::uint8_t { kCompleted, kRefused, kLost };
+
+// The call has entered its target's queue (an asynchronous caller is content).
+struct CallQueued {
+  Token token = 0;
+};
+
+struct CallEnded {
+  Token token = 0;
+  Outcome outcome{};
+  Errno error = Errno::kOk;
+  std::string result;
+};
+
+struct Tell {
+  FromCpu message;
+};
+
+struct Trace {
+  TraceEvent event;
+};
+
+using CpuEffect = std::variant<SendEnqueue, SendEnqueued, SendDone, SendRing,
+                               RingSelf, SendLatched, RaiseIrq, RunFunction,
+                               NextStep, CallQueued, CallEnded, Tell, Trace>;
+using CpuEffects = std::vector<CpuEffect>;
+
+}  // namespace belfry::kernel
+
+#endif  // BELFRY_KERNEL_CPU_EVENT_H_

@@ -1,0 +1,370 @@
+// A CPU's part in stop_machine and in its own coming and going.
+#include <algorithm>
+#include <utility>
+
+#include "kernel/cpu.h"
+#include "kernel/functions.h"
+
+namespace belfry::kernel {
+
+void Cpu::On(StopPublish& e, CpuEffects& out) {
+  if (e.generation <= closed_generation_ ||
+      (!stop_ && e.state == MultiStopState::kExit)) {
+    // Over for us, or never begun: only its outcome matters.
+    if (e.state != MultiStopState::kExit) return;
+    if (e.view) AdoptView(*e.view, out);
+    closed_generation_ = std::max(closed_generation_, e.generation);
+    out.push_back(Tell{StopAck{e.generation, e.state}});
+    return;
+  }
+  if (stop_ && stop_->generation < e.generation) AbortStop(out);
+  if (!stop_) {
+    if (life_ != Life::kOnline || e.state != MultiStopState::kPrepare) return;
+    stop_ = StopWork{.generation = e.generation,
+                     .published = e.state,
+                     .active = e.active.Has(config_.id),
+                     .takedown = e.takedown,
+                     .func = std::move(e.func),
+                     .payload = std::move(e.payload)};
+    return;
+  }
+  if (e.state == stop_->published) {
+    // Repeated by a coordinator that may have missed our answer.
+    if (stop_->acked && stop_->acted == e.state) AckStop(out);
+    return;
+  }
+  stop_->published = e.state;
+  stop_->view = std::move(e.view);
+}
+
+void Cpu::On(StopAbort& e, CpuEffects& out) {
+  if (stop_ && stop_->generation <= e.generation) AbortStop(out);
+  closed_generation_ = std::max(closed_generation_, e.generation);
+}
+
+// Without its coordinator a CPU may give a round up by itself only while it
+// knows that no function can have run: RUN needs every mask acknowledged, and
+// only an active CPU makes the effect. Otherwise it waits for the outcome.
+void Cpu::On(CoordinatorLost&, CpuEffects& out) {
+  if (!stop_) return;
+  const bool masked_for_stop = masked_;
+  const bool not_run = stop_->run == StopWork::Run::kNotYet;
+  if (!masked_for_stop || (stop_->active && not_run)) AbortStop(out);
+}
+
+// No state is acted on, and so none acknowledged, while a guard is held or a
+// handler runs: "nothing can be queued behind the dying flush" rests on it.
+bool Cpu::ActOnStop(CpuEffects& out) {
+  if (!stop_ || stop_->acted == stop_->published || guards_ > 0) return false;
+  stop_->acted = stop_->published;
+  stop_->acked = false;
+  TraceEvent event = Event(TraceKind::kStopState);
+  event.value = static_cast<std::int64_t>(stop_->generation.value);
+  event.detail = std::string(MultiStopStateName(stop_->acted));
+  out.push_back(Trace{std::move(event)});
+  if (MasksInterrupts(stop_->acted, stop_->active)) Mask("stop_machine", out);
+  if (stop_->acted == MultiStopState::kExit) {
+    LeaveStop(out);
+  } else if (stop_->acted != MultiStopState::kRun || !stop_->active) {
+    AckStop(out);
+  }
+  return true;
+}
+
+// The active CPU in RUN, one phase at a time; a drain may lie between two.
+bool Cpu::ContinueRun(CpuEffects& out) {
+  if (!stop_ || stop_->acted != MultiStopState::kRun || !stop_->active) {
+    return false;
+  }
+  using enum StopWork::Run;
+  switch (stop_->run) {
+    case kNotYet:
+      if (!stop_->takedown) {
+        stop_->run = kFunction;
+        StartDrain(Context::kStop, {Csd{.payload = stop_->payload}}, out);
+        return true;
+      }
+      stop_->run = kDrain;
+      if (config_.profile.offline_drain == OfflineDrain::kBeforeClearOnline &&
+          !queue_.empty()) {
+        StartDrain(Context::kFlush, queue_.TakeAll(), out);
+      }
+      return true;
+    case kDrain:
+      // take_cpu_down(): __cpu_disable() clears the online bit, then DYING.
+      SetLife(Life::kShouldDie, out);
+      stop_->dying_state = table_.Below(table_.teardown());
+      stop_->run = kDying;
+      return true;
+    case kDying:
+      return ContinueDying(out);
+    case kFunction:
+      stop_->run = kDone;
+      AckStop(out);
+      return true;
+    case kDone:
+      return false;
+  }
+  return false;
+}
+
+bool Cpu::ContinueDying(CpuEffects& out) {
+  TraceEvent event = Event(TraceKind::kCpuhpExit);
+  event.about = config_.id;
+  if (stop_->dying_step) {
+    const CpuhpStep& step = *table_.Find(*stop_->dying_step);
+    event.value = step.state;
+    event.detail = std::string(step.name);
+    out.push_back(Trace{std::move(event)});
+    stop_->dying_state = table_.Below(step.state);
+    stop_->dying_step.reset();
+    return true;
+  }
+  const CpuhpStep* step = table_.Next(stop_->dying_state, table_.bringup());
+  if (step == nullptr) {
+    stop_->run = StopWork::Run::kDone;
+    AckStop(out);
+    return true;
+  }
+  event.kind = TraceKind::kCpuhpEnter;
+  event.value = step->state;
+  event.detail = std::string(step->name);
+  out.push_back(Trace{std::move(event)});
+  stop_->dying_step = step->state;
+  // smpcfd_dying_cpu(): doorbells may be late, or pending behind our mask.
+  // Every other CPU stands with interrupts off, so this leaves the queue empty.
+  if (step->teardown == StepAction::kFlushQueue &&
+      config_.profile.offline_drain == OfflineDrain::kDyingFlush &&
+      !queue_.empty()) {
+    StartDrain(Context::kFlush, queue_.TakeAll(), out);
+  }
+  return true;
+}
+
+void Cpu::AckStop(CpuEffects& out) {
+  TraceEvent event = Event(TraceKind::kStopAck);
+  event.value = static_cast<std::int64_t>(stop_->generation.value);
+  event.detail = std::string(MultiStopStateName(stop_->acted));
+  out.push_back(Trace{std::move(event)});
+  stop_->acked = true;
+  out.push_back(Tell{StopAck{stop_->generation, stop_->acted, stop_->error,
+                             stop_->result, stop_->flushed}});
+}
+
+// EXIT brings the committed view before anybody unmasks, so that no online
+// check of an unmasked CPU reads the old one.
+void Cpu::LeaveStop(CpuEffects& out) {
+  if (stop_->view) AdoptView(*stop_->view, out);
+  AckStop(out);
+  closed_generation_ = stop_->generation;
+  stop_.reset();
+  if (life_ == Life::kOnline) Unmask("stop_machine", out);
+}
+
+void Cpu::AbortStop(CpuEffects& out) {
+  TraceEvent event = Event(TraceKind::kStopAbort);
+  event.value = static_cast<std::int64_t>(stop_->generation.value);
+  event.detail = std::string(MultiStopStateName(stop_->acted));
+  out.push_back(Trace{std::move(event)});
+  closed_generation_ = stop_->generation;
+  const bool took_effect = stop_->takedown && life_ == Life::kShouldDie;
+  stop_.reset();
+  // What RUN did was tentative: it is taken back.
+  if (took_effect) SetLife(Life::kOnline, out);
+  if (life_ == Life::kOnline) Unmask("stop_machine aborted", out);
+}
+
+// Out of the round and out of the mask. With hardware=x86 interrupts go on once
+// more, and what is pending is taken, late; s390 has masked its sources.
+void Cpu::Park(CpuEffects& out) {
+  if (config_.profile.hardware == Hardware::kX86 && latched_) {
+    latched_ = false;
+    irq_raised_ = false;
+    last_doorbell_.kind = DoorbellFate::Kind::kTaken;
+    StartDrain(Context::kLate, queue_.TakeAll(), out);
+    return;
+  }
+  SetLife(Life::kDead, out);
+  for (const HeldCall& call : std::exchange(held_tasks_, {})) {
+    Refuse(call, Errno::kEnxio, out);
+  }
+  out.push_back(Tell{Dead{}});
+}
+
+// The reset of a booting CPU clears the pending bit and leaves memory alone:
+// s390's SIGP initial CPU reset, x86's INIT. The queue was initialised once, at
+// boot of the machine (or again here, by offline_drain=reinit_at_up).
+void Cpu::On(Kick& e, CpuEffects& out) {
+  if (life_ == Life::kDead) {
+    SetLife(Life::kKicked, out);
+    if (latched_) {
+      latched_ = false;
+      last_doorbell_.kind = DoorbellFate::Kind::kClearedByReset;
+      TraceEvent event = Event(TraceKind::kIpiCleared);
+      event.csd = last_doorbell_.key;
+      event.detail = "reset";
+      out.push_back(Trace{std::move(event)});
+    }
+    irq_raised_ = false;
+    if (config_.profile.offline_drain == OfflineDrain::kReinitAtUp) {
+      for (const Csd& csd : queue_.TakeAll()) {
+        TraceEvent event = Event(TraceKind::kCsdDropped);
+        event.csd = csd.key;
+        event.func = csd.func;
+        out.push_back(Trace{std::move(event)});
+      }
+    }
+    kicked_op_ = e.op;
+    SetLife(Life::kAlive, out);
+  }
+  if (kicked_op_ == e.op) out.push_back(Tell{Alive{e.op}});
+}
+
+void Cpu::On(BringOnline& e, CpuEffects& out) {
+  if (e.op != kicked_op_) return;
+  if (life_ == Life::kAlive) {
+    SetLife(Life::kShouldOnline, out);
+    const CpuhpState top = table_.Below(table_.teardown());
+    for (const CpuhpStep* step = table_.Next(table_.bringup(), top); step;
+         step = table_.Next(step->state, top)) {
+      TraceEvent event = Event(TraceKind::kCpuhpEnter);
+      event.about = config_.id;
+      event.value = step->state;
+      event.detail = std::string(step->name);
+      out.push_back(Trace{event});
+      event.kind = TraceKind::kCpuhpExit;
+      out.push_back(Trace{std::move(event)});
+    }
+  }
+  out.push_back(Tell{StartingDone{e.op}});
+}
+
+void Cpu::On(SetView& e, CpuEffects& out) {
+  AdoptView(e.view, out);
+  out.push_back(Tell{ViewAck{view_.number}});
+}
+
+void Cpu::AdoptView(const View& view, CpuEffects& out) {
+  if (view.number <= view_.number) return;
+  view_ = view;
+  TraceEvent event = Event(TraceKind::kSetView);
+  event.value = static_cast<std::int64_t>(view.number);
+  event.detail = FormatCpuList(view.online);
+  out.push_back(Trace{std::move(event)});
+  const bool in_view = view_.online.Has(config_.id);
+  if (in_view && life_ == Life::kShouldOnline) {
+    SetLife(Life::kOnline, out);
+    Unmask("online", out);
+  }
+  if (!in_view && life_ == Life::kOnline) {
+    // Others were told that we are gone: no CPU runs once its leaving is
+    // committed.
+    Mask("out of the view", out);
+    SetLife(Life::kShouldDie, out);
+  }
+}
+
+void Cpu::SetLife(Life life, CpuEffects& out) {
+  life_ = life;
+  TraceEvent event = Event(TraceKind::kCpuLife);
+  event.detail = std::string(LifeName(life));
+  out.push_back(Trace{std::move(event)});
+}
+
+void Cpu::Mask(absl::string_view why, CpuEffects& out) {
+  if (masked_) return;
+  masked_ = true;
+  TraceEvent event = Event(TraceKind::kLocalIrqDisable);
+  event.detail = std::string(why);
+  out.push_back(Trace{std::move(event)});
+}
+
+void Cpu::Unmask(absl::string_view why, CpuEffects& out) {
+  if (!masked_) return;
+  masked_ = false;
+  TraceEvent event = Event(TraceKind::kLocalIrqEnable);
+  event.detail = std::string(why);
+  out.push_back(Trace{std::move(event)});
+}
+
+// ---- Steps.
+
+void Cpu::On(WalkSteps& e, CpuEffects& out) {
+  if (e.walk == last_walk_.walk) {
+    out.push_back(Tell{last_walk_});
+    return;
+  }
+  if (e.walk < last_walk_.walk) {
+    // A later walk was asked for since, so this one had succeeded.
+    out.push_back(Tell{StepsDone{.walk = e.walk, .state = e.to}});
+    return;
+  }
+  if (walk_ && walk_->request.walk >= e.walk) return;
+  walk_ = Walk{.request = e, .state = e.from};
+}
+
+bool Cpu::ContinueWalk(CpuEffects& out) {
+  if (!walk_ || walk_->step_due || walk_->waiting_step) return false;
+  const CpuhpStep* step = table_.Next(walk_->state, walk_->request.to);
+  if (step == nullptr) {
+    EndWalk(Errno::kOk, kCpuhpInvalid, out);
+    return true;
+  }
+  walk_->step_due = true;
+  out.push_back(NextStep{walk_->request.walk, step->state});
+  return false;
+}
+
+void Cpu::On(RunStep& e, CpuEffects& out) {
+  if (!walk_ || !walk_->step_due || walk_->request.walk != e.walk) return;
+  walk_->step_due = false;
+  // A stop came in between: the walk goes on after it.
+  if (!CanRunTasks()) return;
+  const CpuhpStep& step = *table_.Find(e.step);
+  TraceEvent event = Event(TraceKind::kCpuhpEnter);
+  event.about = walk_->request.about;
+  event.value = step.state;
+  event.detail = std::string(step.name);
+  out.push_back(Trace{std::move(event)});
+  if (walk_->request.fail == step.state) {
+    EndStep(step, Errno::kEagain, out);
+    return;
+  }
+  const bool up = walk_->request.from < walk_->request.to;
+  if ((up ? step.startup : step.teardown) != StepAction::kCallTarget) {
+    EndStep(step, Errno::kOk, out);
+    return;
+  }
+  walk_->waiting_step = step.state;
+  Issue({.origin = Origin::kStep,
+         .dst = walk_->request.about,
+         .func = kNop,
+         .wait = true},
+        out);
+}
+
+void Cpu::EndStep(const CpuhpStep& step, Errno error, CpuEffects& out) {
+  walk_->waiting_step.reset();
+  TraceEvent event = Event(TraceKind::kCpuhpExit);
+  event.about = walk_->request.about;
+  event.value = step.state;
+  event.value2 = -static_cast<std::int64_t>(error);
+  event.detail = std::string(step.name);
+  out.push_back(Trace{std::move(event)});
+  if (error != Errno::kOk) {
+    EndWalk(error, step.state, out);
+    return;
+  }
+  const bool up = walk_->request.from < walk_->request.to;
+  walk_->state = up ? step.state : table_.Below(step.state);
+}
+
+void Cpu::EndWalk(Errno error, CpuhpState failed, CpuEffects& out) {
+  const CpuhpState reached =
+      error == Errno::kOk ? walk_->request.to : walk_->state;
+  last_walk_ = StepsDone{walk_->request.walk, reached, error, failed};
+  walk_.reset();
+  out.push_back(Tell{last_walk_});
+}
+
+}  // namespace belfry::kernel

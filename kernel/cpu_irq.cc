@@ -1,0 +1,176 @@
+// The receiving side: the queue, the doorbell, the interrupt that drains it.
+#include <algorithm>
+#include <utility>
+
+#include "kernel/cpu.h"
+
+namespace belfry::kernel {
+
+void Cpu::On(Enqueue& e, CpuEffects& out) {
+  const CsdKey key = e.csd.key;
+  const auto found = peers_.find(key.src);
+  if (found == peers_.end() ||
+      found->second.incarnation != key.src_incarnation) {
+    return;
+  }
+  Peer& peer = found->second;
+  peer.answers.DropThrough(e.done_through);
+  TraceEvent event = Event(TraceKind::kCsdDuplicate);
+  event.csd = key;
+  event.func = e.csd.func;
+  if (key.seq <= peer.last_seq) {
+    out.push_back(Trace{std::move(event)});
+    const auto& calls = queue_.calls();
+    const bool queued = std::any_of(calls.begin(), calls.end(),
+                                    [&](const Csd& c) { return c.key == key; });
+    // The first answer may be lost, and with it the news that a ring is due.
+    out.push_back(SendEnqueued{key.src, key.seq, queued && !e.fused, e.fused});
+    if (const Done* answer = peer.answers.Find(key.seq)) {
+      out.push_back(SendDone{key.src, key.seq, answer->error, answer->result});
+    }
+    return;
+  }
+  peer.last_seq = key.seq;
+  const Errno error = e.refuse != Errno::kOk ? e.refuse
+                      : queue_.full()        ? Errno::kEnobufs
+                                             : Errno::kOk;
+  if (error != Errno::kOk) {
+    out.push_back(SendEnqueued{key.src, key.seq, false, false, error});
+    return;
+  }
+  const bool was_empty = queue_.Push(std::move(e.csd));
+  event.kind = TraceKind::kCsdEnqueued;
+  event.value = static_cast<std::int64_t>(queue_.size());
+  event.value2 = was_empty ? 1 : 0;
+  out.push_back(Trace{std::move(event)});
+  const bool rung = e.fused && RingDue(config_.profile.ring_rule, was_empty);
+  out.push_back(SendEnqueued{key.src, key.seq, was_empty, rung});
+  if (rung) out.push_back(RingSelf{key});
+}
+
+// Many rings, one bit.
+void Cpu::On(Doorbell& e, CpuEffects& out) {
+  TraceEvent event =
+      Event(latched_ ? TraceKind::kIpiCoalesced : TraceKind::kIpiLatched);
+  event.csd = e.key;
+  out.push_back(Trace{std::move(event)});
+  if (!latched_) {
+    last_doorbell_ = {DoorbellFate::Kind::kLatched, e.key};
+  }
+  latched_ = true;
+  if (e.acknowledge) out.push_back(SendLatched{e.key.src, e.key.seq});
+}
+
+void Cpu::On(OperatorKick&, CpuEffects& out) {
+  out.push_back(Trace{Event(TraceKind::kKick)});
+  if (!latched_) {
+    last_doorbell_ = {DoorbellFate::Kind::kLatched,
+                      {config_.id, config_.incarnation, 0}};
+  }
+  latched_ = true;
+}
+
+// generic_smp_call_function_single_interrupt(): the bit is cleared before the
+// queue is taken, so that a call queued after TakeAll() finds an empty queue
+// and rings again.
+void Cpu::On(IrqEntry&, CpuEffects& out) {
+  irq_raised_ = false;
+  if (!latched_ || !CanTakeInterrupt()) return;
+  latched_ = false;
+  last_doorbell_.kind = DoorbellFate::Kind::kTaken;
+  StartDrain(Context::kDoorbell, queue_.TakeAll(), out);
+}
+
+void Cpu::StartDrain(Context context, std::deque<Csd> calls, CpuEffects& out) {
+  if (context != Context::kSelf && context != Context::kStop) {
+    TraceEvent event =
+        Event(context == Context::kFlush ? TraceKind::kCsdFlushEntry
+                                         : TraceKind::kCallFunctionSingleEntry);
+    event.value = static_cast<std::int64_t>(calls.size());
+    event.detail = std::string(ContextName(context));
+    out.push_back(Trace{std::move(event)});
+  }
+  drain_ = Drain{.context = context, .calls = std::move(calls)};
+}
+
+void Cpu::RunNext(CpuEffects& out) {
+  const Csd& csd = drain_->calls.front();
+  drain_->running = true;
+  if (drain_->context == Context::kStop) {
+    out.push_back(RunFunction{.context = Context::kStop,
+                              .src = config_.id,
+                              .func_name = stop_ ? stop_->func : std::string(),
+                              .payload = csd.payload});
+    return;
+  }
+  TraceEvent event = Event(TraceKind::kCsdFunctionEntry);
+  event.csd = csd.key;
+  event.func = csd.func;
+  event.detail = std::string(ContextName(drain_->context));
+  out.push_back(Trace{std::move(event)});
+  if (!csd.wait && config_.profile.async_unlock == AsyncUnlock::kBeforeFunc) {
+    Answer(csd, Errno::kOk, {}, out);
+  }
+  out.push_back(RunFunction{.context = drain_->context,
+                            .src = csd.key.src,
+                            .func = csd.func,
+                            .payload = csd.payload});
+}
+
+void Cpu::On(FunctionReturned& e, CpuEffects& out) {
+  if (!drain_ || !drain_->running) return;
+  const Csd csd = std::move(drain_->calls.front());
+  drain_->calls.pop_front();
+  drain_->running = false;
+  ++drain_->ran;
+  if (drain_->context == Context::kStop) {
+    if (stop_) {
+      stop_->error = e.error;
+      stop_->result = std::move(e.result);
+    }
+    return;
+  }
+  TraceEvent event = Event(TraceKind::kCsdFunctionExit);
+  event.csd = csd.key;
+  event.func = csd.func;
+  event.value = static_cast<std::int64_t>(e.error);
+  event.detail = std::string(ContextName(drain_->context));
+  out.push_back(Trace{std::move(event)});
+  if (csd.wait || config_.profile.async_unlock == AsyncUnlock::kAfterFunc) {
+    Answer(csd, e.error, csd.wait ? std::move(e.result) : std::string(), out);
+  }
+}
+
+// csd_unlock(): tells the source that its csd is free. Kept until the source
+// confirms, for the link may lose it.
+void Cpu::Answer(const Csd& csd, Errno error, std::string result,
+                 CpuEffects& out) {
+  if (drain_->context == Context::kSelf) {
+    EndCall(config_.id, csd.key.seq, Outcome::kCompleted, error,
+            std::move(result), out);
+    return;
+  }
+  const auto peer = peers_.find(csd.key.src);
+  if (peer == peers_.end() ||
+      peer->second.incarnation != csd.key.src_incarnation) {
+    return;
+  }
+  peer->second.answers.Put(csd.key.seq,
+                           Done{csd.key.src, csd.key.seq, error, result});
+  out.push_back(SendDone{csd.key.src, csd.key.seq, error, std::move(result)});
+}
+
+void Cpu::FinishDrain(CpuEffects& out) {
+  const Drain done = std::move(*drain_);
+  drain_.reset();
+  if (done.context == Context::kSelf || done.context == Context::kStop) return;
+  const bool flush = done.context == Context::kFlush;
+  TraceEvent event = Event(flush ? TraceKind::kCsdFlushExit
+                                 : TraceKind::kCallFunctionSingleExit);
+  event.value = static_cast<std::int64_t>(done.ran);
+  event.detail = std::string(ContextName(done.context));
+  out.push_back(Trace{std::move(event)});
+  if (flush && stop_) stop_->flushed += done.ran;
+}
+
+}  // namespace belfry::kernel

@@ -1,0 +1,98 @@
+// CPU hotplug as a table of steps: up walks it upwards calling startups, down
+// walks it downwards calling teardowns, and a step that fails sends the walk
+// back by the same table. kernel/cpu.c (cpuhp_invoke_callback_range(),
+// write_cpuhp_fail()), Linux 6.12; the notifiers of Linux 3.0 are a row each.
+#ifndef BELFRY_KERNEL_CPUHP_H_
+#define BELFRY_KERNEL_CPUHP_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "absl/strings/string_view.h"
+#include "kernel/errno.h"
+#include "kernel/profile.h"
+
+namespace belfry::kernel {
+
+// A cpuhp state: the number of the last step that was brought up.
+using CpuhpState = std::int32_t;
+inline constexpr CpuhpState kCpuhpOffline = 0;
+inline constexpr CpuhpState kCpuhpInvalid = -1;
+
+// Who runs a step, and whether it may fail.
+enum class Section : std::uint8_t {
+  // On the control CPU, while the target is down. A startup may fail.
+  kPrepare,
+  // The machinery that boots the CPU, or waits for its death.
+  kBringup,
+  // On the CPU itself with interrupts masked: on the way up before it is
+  // online, on the way down inside stop_machine's RUN. Must not fail.
+  kStarting,
+  // The stop_machine that takes the CPU out.
+  kTeardown,
+  // On the CPU itself, in task context. May fail, both ways.
+  kOnlineAp,
+  // On the control CPU, while the target is up. May fail, both ways.
+  kOnlineControl,
+};
+
+enum class StepAction : std::uint8_t {
+  // No callback: the walk passes over it without a trace.
+  kNone,
+  // Book-keeping that the emulator needs nothing of.
+  kCallback,
+  // smp_call_function_single(target, wait=1) from the control CPU.
+  kCallTarget,
+  // Runs what is left in the dying CPU's queue, where offline_drain says so.
+  kFlushQueue,
+};
+
+struct CpuhpStep {
+  CpuhpState state;
+  absl::string_view name;
+  Section section;
+  StepAction startup;
+  StepAction teardown;
+};
+
+// Ascending by state; the first is state 0, "offline", the last "online".
+std::span<const CpuhpStep> CpuhpSteps(Steps table);
+
+// A CPU's place in the table. Copyable, no more than a number and a table.
+class CpuhpTable {
+ public:
+  explicit CpuhpTable(Steps table) : table_(table) {}
+
+  std::span<const CpuhpStep> steps() const { return CpuhpSteps(table_); }
+  const CpuhpStep* Find(CpuhpState state) const;
+  const CpuhpStep* FindByName(absl::string_view name) const;
+
+  CpuhpState online() const { return steps().back().state; }
+  CpuhpState bringup() const { return OnlyStateOf(Section::kBringup); }
+  CpuhpState teardown() const { return OnlyStateOf(Section::kTeardown); }
+
+  // The next step to run on the way from `from` to `to`, passing over those
+  // without a callback in that direction: upwards the lowest above `from`,
+  // downwards `from` itself or the highest below it (its teardown leads to the
+  // state beneath). Nothing when there is none left.
+  const CpuhpStep* Next(CpuhpState from, CpuhpState to) const;
+
+  // The state beneath `state` in the table.
+  CpuhpState Below(CpuhpState state) const;
+
+  // What writing `step` to a CPU's `fail` file answers while the CPU is in
+  // `state`: kOk, or kEinval for a step that does not exist, has no callback or
+  // must not fail (STARTING; PREPARE teardowns, that is all up to bring-up
+  // while the CPU is above it).
+  Errno CheckFail(CpuhpState step, CpuhpState state) const;
+
+ private:
+  CpuhpState OnlyStateOf(Section section) const;
+
+  Steps table_;
+};
+
+}  // namespace belfry::kernel
+
+#endif  // BELFRY_KERNEL_CPUHP_H_

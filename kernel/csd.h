@@ -1,0 +1,74 @@
+// One cross-call (call_single_data) and the queue of its target CPU.
+#ifndef BELFRY_KERNEL_CSD_H_
+#define BELFRY_KERNEL_CSD_H_
+
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <utility>
+
+#include "kernel/ids.h"
+#include "kernel/profile.h"
+
+namespace belfry::kernel {
+
+struct Csd {
+  CsdKey key;
+  FuncId func{};
+  // The caller waits for the answer.
+  bool wait = false;
+  // Opaque to the protocol. The driver bounds it.
+  std::string payload;
+
+  friend bool operator==(const Csd&, const Csd&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Csd& c) {
+    return H::combine(std::move(h), c.key, c.func, c.wait, c.payload);
+  }
+};
+
+// Whether a sender rings for a call that found the queue so. The one place that
+// reads ring_rule at enqueue time; kernel/smp.c, generic_exec_single(): the
+// ring is sent only on the empty -> non-empty edge, for whoever made the queue
+// non-empty has rung, or is about to.
+inline bool RingDue(RingRule rule, bool was_empty) {
+  return was_empty || rule == RingRule::kAlways;
+}
+
+// FIFO whose only subtlety is the edge: Push() says whether the queue was
+// empty, TakeAll() takes everything, so one ring covers any number of calls, as
+// long as no ring is lost. It is the CPU's *memory*: it survives offline and
+// reset.
+class CallSingleQueue {
+ public:
+  explicit CallSingleQueue(std::size_t capacity) : capacity_(capacity) {}
+
+  bool full() const { return calls_.size() >= capacity_; }
+  bool empty() const { return calls_.empty(); }
+  std::size_t size() const { return calls_.size(); }
+  const std::deque<Csd>& calls() const { return calls_; }
+
+  // Requires !full(). True if the queue was empty.
+  [[nodiscard]] bool Push(Csd csd) {
+    const bool was_empty = calls_.empty();
+    calls_.push_back(std::move(csd));
+    return was_empty;
+  }
+
+  std::deque<Csd> TakeAll() { return std::exchange(calls_, {}); }
+
+  friend bool operator==(const CallSingleQueue&,
+                         const CallSingleQueue&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const CallSingleQueue& q) {
+    return H::combine(std::move(h), q.calls_);
+  }
+
+ private:
+  std::size_t capacity_;
+  std::deque<Csd> calls_;
+};
+
+}  // namespace belfry::kernel
+
+#endif  // BELFRY_KERNEL_CSD_H_

@@ -1,0 +1,45 @@
+// Gates: the named points at which a process can be held. A gate is where an
+// event waits before the machine is told of it (or, for `run`, an effect before
+// it is carried out), so the machines themselves know nothing of gates: a held
+// event is a slow one.
+#ifndef BELFRY_KERNEL_GATE_H_
+#define BELFRY_KERNEL_GATE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "kernel/coordinator_event.h"
+#include "kernel/cpu.h"
+#include "kernel/cpu_event.h"
+
+namespace belfry::kernel {
+
+// The gate that an event passes at a CPU; empty when it passes none.
+//   enqueue     a call has arrived and is not in the queue yet
+//   ring        a call is in its target's queue, the ring it is owed not sent
+//   latch       a doorbell is on the wire
+//   irq_entry   the pending bit is set and interrupts are enabled
+//   ack:STATE   a state of stop_machine is published and not acted on;
+//               ack:DISABLE_IRQ is the state that masks *this* CPU, whatever
+//               the barrier calls it
+//   step:N      hotplug step N is about to run here
+//   reset       the reset that boots the CPU
+std::string GateOf(const CpuEvent& event, const Cpu& cpu);
+
+// `run`: a called function is about to run.
+std::string GateOf(const CpuEffect& effect);
+
+// journal:LEG (the leg is journaled, and not begun), `commit` for that of the
+// commit; publish:STATE (all have acknowledged, the state is not published).
+std::string GateOf(const CoordinatorEvent& event);
+
+// The gate's own name for a name that people use: step:NAME is step:N. Invalid
+// names are refused with those there are.
+absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
+                                         const CpuhpTable& table);
+absl::StatusOr<std::string> ParseCoordinatorGate(absl::string_view name);
+
+}  // namespace belfry::kernel
+
+#endif  // BELFRY_KERNEL_GATE_H_

@@ -1,0 +1,152 @@
+#include "kernel/profile.h"
+
+#include <array>
+#include <cstddef>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace belfry::kernel {
+namespace {
+
+using Names = std::span<const absl::string_view>;
+
+constexpr std::array<absl::string_view, 3> kRingRules = {"was_empty", "always",
+                                                         "watchdog"};
+constexpr std::array<absl::string_view, 4> kOfflineDrains = {
+    "none", "before_clear_online", "dying_flush", "reinit_at_up"};
+constexpr std::array<absl::string_view, 2> kBarriers = {"single", "split"};
+constexpr std::array<absl::string_view, 2> kHardwares = {"s390", "x86"};
+constexpr std::array<absl::string_view, 3> kRefuseOfflines = {
+    "all", "single_only", "none"};
+constexpr std::array<absl::string_view, 2> kEnqueueGuards = {"held",
+                                                             "not_held"};
+constexpr std::array<absl::string_view, 2> kWaitGuards = {"to_end",
+                                                          "until_rung"};
+constexpr std::array<absl::string_view, 2> kAsyncUnlocks = {"after_func",
+                                                            "before_func"};
+constexpr std::array<absl::string_view, 2> kStepTables = {"notifiers",
+                                                          "belfry"};
+constexpr std::array<absl::string_view, 2> kOnlineTwices = {"einval", "noop"};
+
+// How a knob is read and written, whatever its type.
+struct Access {
+  std::size_t (*get)(const Profile&);
+  void (*set)(Profile*, std::size_t);
+};
+
+template <auto Member>
+constexpr Access AccessTo() {
+  return {[](const Profile& p) { return static_cast<std::size_t>(p.*Member); },
+          [](Profile* p, std::size_t value) {
+            using Value = std::remove_reference_t<decltype(p->*Member)>;
+            p->*Member = static_cast<Value>(value);
+          }};
+}
+
+constexpr std::array kKnobs = {
+    Knob{"ring_rule", "when a sender rings after queueing a call", kRingRules},
+    Knob{"offline_drain",
+         "what becomes of the queue of a CPU that goes offline",
+         kOfflineDrains},
+    Knob{"barrier", "whether DISABLE_IRQ is one state, or inactive CPUs first",
+         kBarriers},
+    Knob{"hardware",
+         "what becomes of a doorbell pending on a CPU that has gone",
+         kHardwares},
+    Knob{"refuse_offline", "which calls to an offline CPU the sender refuses",
+         kRefuseOfflines},
+    Knob{"enqueue_guard",
+         "whether a sender keeps stop_machine out until it rang",
+         kEnqueueGuards},
+    Knob{"wait_guard", "how long a waiting call keeps its guard", kWaitGuards},
+    Knob{"async_unlock",
+         "whether an asynchronous csd is free after or before "
+         "its function",
+         kAsyncUnlocks},
+    Knob{"steps", "the table of hotplug steps", kStepTables},
+    Knob{"online_twice", "what online of an online CPU answers", kOnlineTwices},
+};
+
+constexpr std::array<Access, kKnobs.size()> kAccess = {
+    AccessTo<&Profile::ring_rule>(),      AccessTo<&Profile::offline_drain>(),
+    AccessTo<&Profile::barrier>(),        AccessTo<&Profile::hardware>(),
+    AccessTo<&Profile::refuse_offline>(), AccessTo<&Profile::enqueue_guard>(),
+    AccessTo<&Profile::wait_guard>(),     AccessTo<&Profile::async_unlock>(),
+    AccessTo<&Profile::steps>(),          AccessTo<&Profile::online_twice>(),
+};
+
+constexpr std::array<absl::string_view, 5> kPresetNames = {
+    "linux-3.0", "linux-3.0+split", "linux-3.0+flush", "linux-3.16", "belfry"};
+
+Profile Linux30() {
+  return {.name = "linux-3.0",
+          .ring_rule = RingRule::kWasEmpty,
+          .offline_drain = OfflineDrain::kNone,
+          .barrier = Barrier::kSingle,
+          .hardware = Hardware::kS390,
+          .refuse_offline = RefuseOffline::kSingleOnly,
+          .enqueue_guard = EnqueueGuard::kHeld,
+          .wait_guard = WaitGuard::kToEnd,
+          .async_unlock = AsyncUnlock::kAfterFunc,
+          .steps = Steps::kNotifiers,
+          .online_twice = OnlineTwice::kEinval};
+}
+
+// Rows of DESIGN.md's table that differ from linux-3.0 in a few knobs only.
+Profile Variant(absl::string_view name) {
+  Profile p = Linux30();
+  p.name = std::string(name);
+  if (name == "linux-3.0+split") p.barrier = Barrier::kSplit;
+  if (name == "linux-3.0+flush" || name == "linux-3.16") {
+    p.offline_drain = OfflineDrain::kDyingFlush;
+  }
+  if (name == "linux-3.16") {
+    p.refuse_offline = RefuseOffline::kAll;
+    p.online_twice = OnlineTwice::kNoop;
+  }
+  return p;
+}
+
+}  // namespace
+
+std::span<const Knob> Knobs() { return kKnobs; }
+
+std::span<const absl::string_view> PresetNames() { return kPresetNames; }
+
+absl::StatusOr<Profile> PresetByName(absl::string_view name) {
+  for (absl::string_view preset : kPresetNames) {
+    if (preset != name) continue;
+    if (preset == "belfry") return Profile{.name = "belfry"};
+    return Variant(preset);
+  }
+  return absl::NotFoundError(
+      absl::StrCat("unknown profile '", name,
+                   "'; there are: ", absl::StrJoin(kPresetNames, ", ")));
+}
+
+absl::Status SetKnob(Profile* profile, absl::string_view knob,
+                     absl::string_view value) {
+  std::vector<absl::string_view> names;
+  for (std::size_t i = 0; i < kKnobs.size(); ++i) {
+    names.push_back(kKnobs[i].name);
+    if (kKnobs[i].name != knob) continue;
+    const Names values = kKnobs[i].values;
+    for (std::size_t v = 0; v < values.size(); ++v) {
+      if (values[v] != value) continue;
+      kAccess[i].set(profile, v);
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("knob ", knob, " has no value '", value,
+                     "'; it takes: ", absl::StrJoin(values, ", ")));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "unknown knob '", knob, "'; there are: ", absl::StrJoin(names, ", ")));
+}
+
+absl::string_view KnobValue(const Profile& profile, std::size_t knob) {
+  return kKnobs[knob].values[kAccess[knob].get(profile)];
+}
+
+}  // namespace belfry::kernel

@@ -1,0 +1,121 @@
+// A profile is data: the rules that one kernel, or Belfry itself, plays by. A
+// preset is a row of knobs. Only the code that interprets a knob looks at it;
+// nothing asks for a preset by name.
+#ifndef BELFRY_KERNEL_PROFILE_H_
+#define BELFRY_KERNEL_PROFILE_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace belfry::kernel {
+
+// When a sender rings after it has queued a call.
+enum class RingRule : std::uint8_t {
+  // Only if the queue was empty: kernel/smp.c, generic_exec_single().
+  kWasEmpty,
+  kAlways,
+  // As kWasEmpty, and a call that is overdue is rung for again:
+  // csd_lock_wait_toolong() of Linux 5.x, "Re-sending CSD lock IPI".
+  kWatchdog,
+};
+
+// What becomes of the queue of a CPU that goes offline.
+enum class OfflineDrain : std::uint8_t {
+  // Nothing looks at it: Linux 3.0.
+  kNone,
+  // Run in RUN before the online bit falls: s390's __cpu_disable().
+  kBeforeClearOnline,
+  // Run by the DYING step: 8d056c48e486, Linux 3.16.
+  kDyingFlush,
+  // Thrown away by the reset that brings the CPU up.
+  kReinitAtUp,
+};
+
+enum class Barrier : std::uint8_t { kSingle, kSplit };
+
+// What the hardware does with a doorbell that is pending when a CPU has gone.
+enum class Hardware : std::uint8_t {
+  // All external interrupts are masked in CR0: never taken.
+  kS390,
+  // Interrupts go on again after EXIT: taken late, on the offline CPU.
+  kX86,
+};
+
+// Which calls to an offline CPU the sender refuses (ENXIO).
+enum class RefuseOffline : std::uint8_t {
+  kAll,
+  // smp_call_function_single() only; a caller that brings its own csd is not
+  // asked: __smp_call_function_single() of Linux 3.0.
+  kSingleOnly,
+  kNone,
+};
+
+// Whether a sender keeps stop_machine out from its online check to its ring.
+enum class EnqueueGuard : std::uint8_t { kHeld, kNotHeld };
+
+// How long a waiting call keeps its guard.
+enum class WaitGuard : std::uint8_t {
+  // To its end: a spinning waiter has preemption off.
+  kToEnd,
+  // Until the ring is on the wire, as an asynchronous call does.
+  kUntilRung,
+};
+
+// When an asynchronous call's csd is free again: after or before its function.
+enum class AsyncUnlock : std::uint8_t { kAfterFunc, kBeforeFunc };
+
+// Which table of hotplug steps: kernel/cpuhp.h.
+enum class Steps : std::uint8_t { kNotifiers, kBelfry };
+
+// What online of an online CPU, or offline of an offline one, answers.
+enum class OnlineTwice : std::uint8_t { kEinval, kNoop };
+
+struct Profile {
+  // The preset it started from.
+  std::string name;
+  RingRule ring_rule = RingRule::kWatchdog;
+  OfflineDrain offline_drain = OfflineDrain::kDyingFlush;
+  Barrier barrier = Barrier::kSingle;
+  Hardware hardware = Hardware::kS390;
+  RefuseOffline refuse_offline = RefuseOffline::kAll;
+  EnqueueGuard enqueue_guard = EnqueueGuard::kHeld;
+  WaitGuard wait_guard = WaitGuard::kUntilRung;
+  AsyncUnlock async_unlock = AsyncUnlock::kBeforeFunc;
+  Steps steps = Steps::kBelfry;
+  OnlineTwice online_twice = OnlineTwice::kNoop;
+
+  friend bool operator==(const Profile&, const Profile&) = default;
+};
+
+// One knob: its name, what it decides, and its values in order.
+struct Knob {
+  absl::string_view name;
+  absl::string_view help;
+  std::span<const absl::string_view> values;
+};
+
+std::span<const Knob> Knobs();
+
+// "linux-3.0", "linux-3.0+split", "linux-3.0+flush", "linux-3.16", "belfry".
+std::span<const absl::string_view> PresetNames();
+
+// NotFound names the presets there are.
+absl::StatusOr<Profile> PresetByName(absl::string_view name);
+
+// Sets one knob. InvalidArgument names the knobs, or the values, there are.
+absl::Status SetKnob(Profile* profile, absl::string_view knob,
+                     absl::string_view value);
+
+// The value of a knob of Knobs(), by its place there.
+absl::string_view KnobValue(const Profile& profile, std::size_t knob);
+
+}  // namespace belfry::kernel
+
+#endif  // BELFRY_KERNEL_PROFILE_H_

@@ -1,0 +1,53 @@
+#include "kernel/trace_event.h"
+
+#include <array>
+
+namespace belfry::kernel {
+namespace {
+
+constexpr std::array<absl::string_view, kTraceKinds> kNames = {
+    "csd_queue_cpu",
+    "csd_refused",
+    "csd_lost",
+    "csd_done",
+    "ipi_send_cpu",
+    "ipi_suppressed",
+    "csd_lock_stuck",
+    "csd_lock_resend",
+    "csd_lock_unstuck",
+    "csd_enqueued",
+    "csd_dropped",
+    "csd_duplicate",
+    "csd_function_entry",
+    "csd_function_exit",
+    "ipi_latched",
+    "ipi_coalesced",
+    "ipi_cleared",
+    "call_function_single_entry",
+    "call_function_single_exit",
+    "csd_flush_entry",
+    "csd_flush_exit",
+    "kick",
+    "device_irq",
+    "local_irq_disable",
+    "local_irq_enable",
+    "cpu_life",
+    "set_view",
+    "stop_state",
+    "stop_ack",
+    "stop_abort",
+    "stop_publish",
+    "cpuhp_enter",
+    "cpuhp_exit",
+    "op_begin",
+    "op_end",
+    "cpu_crashed",
+};
+
+}  // namespace
+
+absl::string_view TraceName(TraceKind kind) {
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+}  // namespace belfry::kernel
