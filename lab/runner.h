@@ -9,6 +9,7 @@
 #include "belfry/v1/report.pb.h"
 #include "belfry/v1/scenario.pb.h"
 #include "lab/machine.h"
+#include "trace/picture.h"
 
 namespace belfry::lab {
 
@@ -23,12 +24,13 @@ struct RunOptions {
   std::string profile;
   // Called with each line of the log as it is written; may be empty.
   std::function<void(absl::string_view)> progress;
+  // Of the picture in the result.
+  trace::PictureOptions picture;
 };
 
 // The machine is up, with every CPU online, and plays by the profile. The
-// result lacks only duration_s and the picture: the runner has no clock, and a
-// picture depends on the terminal (trace/picture.h draws it from
-// Machine::View).
+// result lacks only duration_s: the runner has no clock. It holds no gate
+// afterwards.
 //
 // Verdicts: hang, a waiting call is stuck and the queue that holds it stranded;
 // violated, an invariant is broken but no wait hangs; holds; inconclusive, time
@@ -36,10 +38,11 @@ struct RunOptions {
 v1::ScenarioResult RunScenario(const v1::Scenario& scenario, Machine& machine,
                                const RunOptions& options);
 
-// "as expected", or one line that says what is not: verdict, invariants and
-// prevented gates are compared. Empty expectation: always as expected.
-bool AsExpected(const v1::Scenario& scenario, const v1::ScenarioResult& result,
-                std::string* difference);
+// One line that says where the result is not what the file expects of its
+// profile: verdict, invariants and prevented gates are compared. Empty when all
+// is as expected, or nothing is.
+std::string DifferenceFromExpected(const v1::Scenario& scenario,
+                                   const v1::ScenarioResult& result);
 
 }  // namespace belfry::lab
 

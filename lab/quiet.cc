@@ -1,0 +1,207 @@
+#include "lab/quiet.h"
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "kernel/cpumask.h"
+#include "lab/gate.h"
+#include "trace/stranded.h"
+
+namespace belfry::lab {
+namespace {
+
+constexpr absl::string_view kAnyMaskingAck = "ack:DISABLE_IRQ";
+
+bool IsSameGate(absl::string_view name, absl::string_view wanted) {
+  return name == wanted ||
+         (wanted == kAnyMaskingAck && absl::StartsWith(name, wanted));
+}
+
+v1::GateAt AtCpu(std::uint32_t cpu) {
+  v1::GateAt at;
+  at.set_cpu(cpu);
+  return at;
+}
+
+// The held gate at which the process stands, if it does.
+absl::StatusOr<std::optional<v1::GateAt>> StandsAt(Machine& machine,
+                                                   v1::GateAt at) {
+  const absl::StatusOr<std::vector<v1::Gate>> gates = machine.Gates(at);
+  if (!gates.ok()) return gates.status();
+  for (const v1::Gate& gate : *gates) {
+    if (gate.held() && gate.waiting() > 0 && StopsItsProcess(gate.name())) {
+      at.set_gate(gate.name());
+      return std::optional(at);
+    }
+  }
+  return std::optional<v1::GateAt>();
+}
+
+// All of these CPUs stand; the answer is the first one's gate.
+absl::StatusOr<std::optional<Standstill>> AllStand(
+    Machine& machine, const kernel::CpuMask& cpus) {
+  std::optional<Standstill> first;
+  for (const kernel::CpuId cpu : cpus.cpus()) {
+    const auto stands = StandsAt(machine, AtCpu(cpu.value));
+    if (!stands.ok()) return stands.status();
+    if (!*stands) return std::optional<Standstill>();
+    if (!first) first = Standstill{**stands};
+  }
+  return first;
+}
+
+// An operation outside of a barrier waits for its control CPU or for the CPU it
+// is about.
+absl::StatusOr<std::optional<Standstill>> OperationStands(
+    Machine& machine, const v1::Operation& operation) {
+  const auto about = kernel::ParseCpuList(operation.cpus());
+  if (!about.ok()) return about.status();
+  std::vector<kernel::CpuId> cpus = about->cpus();
+  cpus.push_back({operation.control_cpu()});
+  for (const kernel::CpuId cpu : cpus) {
+    const auto stands = StandsAt(machine, AtCpu(cpu.value));
+    if (!stands.ok()) return stands.status();
+    if (*stands && (absl::StartsWith((*stands)->gate(), "step:") ||
+                    (*stands)->gate() == "reset")) {
+      return std::optional(Standstill{**stands});
+    }
+  }
+  return std::optional<Standstill>();
+}
+
+// Nobody will ever take the queue that this call is in.
+bool IsForsaken(const trace::MachineView& view, const v1::OutgoingCall& call) {
+  return call.state() == v1::OutgoingCall::STATE_QUEUED &&
+         (trace::IsStranded(view, call.cpu()) ||
+          trace::IsLeftBehind(view, call.cpu()));
+}
+
+bool HasStuckCall(const trace::MachineView& view) {
+  for (const trace::CpuView& cpu : view.cpus) {
+    if (!cpu.snapshot) continue;
+    for (const v1::OutgoingCall& call : cpu.snapshot->outgoing()) {
+      if (call.wait() && call.stuck()) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<Standstill>> FindStandstill(Machine& machine) {
+  const absl::StatusOr<v1::Cluster> cluster = machine.GetCluster();
+  if (!cluster.ok()) return cluster.status();
+  const auto coordinator = StandsAt(machine, v1::GateAt());
+  if (!coordinator.ok()) return coordinator.status();
+  if (*coordinator) return std::optional(Standstill{**coordinator});
+  if (!cluster->stop().state().empty()) {
+    const auto missing = kernel::ParseCpuList(cluster->stop().missing());
+    if (!missing.ok()) return missing.status();
+    return AllStand(machine, *missing);
+  }
+  const bool runs = cluster->has_current() && !cluster->current().done();
+  if (runs) return OperationStands(machine, cluster->current());
+  if (cluster->queued_operations() > 0) return std::optional<Standstill>();
+  return std::optional(Standstill{});
+}
+
+absl::StatusOr<v1::Gate> FindGate(Machine& machine, const v1::GateAt& at) {
+  const absl::StatusOr<std::vector<v1::Gate>> gates = machine.Gates(at);
+  if (!gates.ok()) return gates.status();
+  v1::Gate found;
+  found.set_name(at.gate());
+  for (const v1::Gate& gate : *gates) {
+    if (!IsSameGate(gate.name(), at.gate())) continue;
+    found.set_held(found.held() || gate.held());
+    found.set_waiting(found.waiting() + gate.waiting());
+    found.set_reached(found.reached() + gate.reached());
+  }
+  return found;
+}
+
+absl::StatusOr<trace::MachineView> ViewWithoutTrace(Machine& machine) {
+  absl::StatusOr<v1::Cluster> cluster = machine.GetCluster();
+  if (!cluster.ok()) return cluster.status();
+  trace::MachineView view;
+  view.cluster = *std::move(cluster);
+  for (const v1::CpuInfo& info : view.cluster.cpus()) {
+    trace::CpuView& cpu = view.cpus.emplace_back();
+    cpu.info = info;
+    absl::StatusOr<v1::CpuSnapshot> snapshot = machine.Snapshot(info.cpu());
+    if (snapshot.ok()) {
+      cpu.snapshot = *std::move(snapshot);
+    } else {
+      cpu.problem = std::string(snapshot.status().message());
+    }
+  }
+  return view;
+}
+
+bool NoDoorbellComes(const trace::MachineView& view, std::uint32_t cpu) {
+  const trace::CpuView* target = trace::FindCpu(view, cpu);
+  if (target == nullptr || !target->snapshot) return false;
+  if (target->snapshot->depth() > 0 || target->snapshot->latched()) {
+    return false;
+  }
+  for (const trace::CpuView& source : view.cpus) {
+    if (source.snapshot && source.snapshot->io_completions_held() > 0) {
+      return false;
+    }
+  }
+  return trace::DoorbellsInFlight(view, cpu) == 0;
+}
+
+bool IsHung(const trace::MachineView& view) {
+  for (const trace::CpuView& cpu : view.cpus) {
+    if (!cpu.snapshot) continue;
+    for (const v1::OutgoingCall& call : cpu.snapshot->outgoing()) {
+      if (call.wait() && call.stuck() && IsForsaken(view, call)) return true;
+    }
+  }
+  return false;
+}
+
+bool IsSettled(const trace::MachineView& view) {
+  const bool runs =
+      view.cluster.has_current() && !view.cluster.current().done();
+  // An operation still has calls to make, unless it waits for one that is
+  // stuck.
+  if (runs && !HasStuckCall(view)) return false;
+  for (const trace::CpuView& cpu : view.cpus) {
+    if (!cpu.snapshot) continue;
+    const v1::CpuSnapshot& snapshot = *cpu.snapshot;
+    if (snapshot.taken() > 0 || snapshot.has_running() ||
+        snapshot.doorbells_in_flight() > 0 ||
+        snapshot.io_completions_held() > 0) {
+      return false;
+    }
+    for (const v1::OutgoingCall& call : snapshot.outgoing()) {
+      const bool over = call.wait() ? call.stuck() : IsForsaken(view, call);
+      if (!over) return false;
+    }
+  }
+  return true;
+}
+
+std::string Fingerprint(const trace::MachineView& view) {
+  std::string text = absl::StrCat(view.cluster.current().id(), "/",
+                                  view.cluster.current().leg(), "/",
+                                  view.cluster.stop().state());
+  for (const trace::CpuView& cpu : view.cpus) {
+    absl::StrAppend(&text, ";", cpu.info.cpu(), ":");
+    if (!cpu.snapshot) continue;
+    const v1::CpuSnapshot& snapshot = *cpu.snapshot;
+    absl::StrAppend(&text, snapshot.life(), ",", snapshot.depth(), ",",
+                    snapshot.latched(), ",", snapshot.outgoing_total(), ",",
+                    snapshot.doorbells_taken(), ",",
+                    snapshot.doorbells_in_flight(), ",", snapshot.step());
+    for (const v1::OutgoingCall& call : snapshot.outgoing()) {
+      if (call.stuck()) absl::StrAppend(&text, ",stuck", call.seq());
+    }
+  }
+  return text;
+}
+
+}  // namespace belfry::lab
