@@ -63,8 +63,9 @@ class Painter {
         options_(options),
         signs_(options.ascii ? kAscii : kUnicode) {
     ChooseLanes(cpus);
-    text_width_ = std::max(kMinTextWidth, options.width - kTimeWidth -
-                                              kLaneWidth * (LaneCount() + 1));
+    text_width_ =
+        std::max(kMinTextWidth, options.width - kTimeWidth -
+                                    kLaneWidth * (LaneCount() + 1) - 1);
   }
 
   std::string Paint() {
@@ -268,7 +269,7 @@ class Painter {
     add(used_masked_, masked, "interrupts masked");
     add(used_parked_, signs_.parked, "offline");
     add(used_lost_, signs_.lost, "lost");
-    add(used_depth_, "109", "length of the CPU's queue");
+    add(used_depth_, "109", "beside a lane: calls in its queue");
     if (hidden_ > 0) {
       parts.push_back(absl::StrCat(hidden_, " CPUs without a lane"));
     }

@@ -1,0 +1,222 @@
+#include "trace/audit.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/trace/seed_machine.h"
+
+namespace belfry::trace {
+namespace {
+
+using ::belfry::testing::QuietMachine;
+using ::belfry::testing::SeedMachine;
+using ::belfry::testing::SnapshotOf;
+using ::belfry::testing::TraceWriter;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// "kind/invariant" of each finding.
+std::vector<std::string> Findings(const v1::AuditReport& report) {
+  std::vector<std::string> kinds;
+  for (const auto& finding : report.findings()) {
+    kinds.push_back(finding.kind() + "/" + finding.invariant());
+  }
+  return kinds;
+}
+
+// CPU 1 has called CPU 3 ten times, and all have come back.
+MachineView BusyMachine() {
+  MachineView view = QuietMachine();
+  v1::LedgerRow& row = *SnapshotOf(&view, 1).add_ledger();
+  row.set_src_cpu(1);
+  row.set_cpu(3);
+  row.set_issued(10);
+  row.set_completed(9);
+  row.set_refused(1);
+  v1::ErrnoCount& refused = *row.add_refused_by_errno();
+  refused.set_errno_name("ENXIO");
+  refused.set_count(1);
+  v1::InboundRow& inbound = *SnapshotOf(&view, 3).add_inbound();
+  inbound.set_src_cpu(1);
+  inbound.set_src_incarnation(101);
+  inbound.set_enqueued(9);
+  inbound.set_run(9);
+  return view;
+}
+
+struct AuditCase {
+  std::string name;
+  std::function<void(MachineView*)> change;
+  bool clean = true;
+  std::vector<std::string> findings;
+};
+
+class Audit : public ::testing::TestWithParam<AuditCase> {};
+
+TEST_P(Audit, Finds) {
+  MachineView view = BusyMachine();
+  GetParam().change(&view);
+  const v1::AuditReport report = MakeAuditReport(view);
+  EXPECT_EQ(report.clean(), GetParam().clean);
+  EXPECT_EQ(Findings(report), GetParam().findings);
+}
+
+v1::LedgerRow& Row(MachineView* view) {
+  return *SnapshotOf(view, 1).mutable_ledger(0);
+}
+v1::InboundRow& Inbound(MachineView* view) {
+  return *SnapshotOf(view, 3).mutable_inbound(0);
+}
+
+void RunTwiceInTrace(MachineView* view) {
+  TraceWriter trace;
+  for (int i = 0; i < 2; ++i) {
+    trace.Add({.cpu = 3,
+               .name = "csd_function_entry",
+               .function = "nop",
+               .src = 1,
+               .seq = 4});
+  }
+  view->events = trace.events();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Audit,
+    ::testing::Values(
+        AuditCase{"Nothing", [](MachineView*) {}},
+        AuditCase{"ASumThatDoesNotAddUp",
+                  [](MachineView* view) { Row(view).set_issued(11); },
+                  false,
+                  {"ledger/conservation"}},
+        AuditCase{"PendingIsAccountedFor",
+                  [](MachineView* view) {
+                    Row(view).set_issued(11);
+                    Row(view).set_pending(1);
+                  }},
+        AuditCase{"Lost",
+                  [](MachineView* view) {
+                    Row(view).set_completed(8);
+                    Row(view).set_lost(1);
+                  },
+                  false,
+                  {"lost/"}},
+        AuditCase{"RanMoreThanIssued",
+                  [](MachineView* view) { Inbound(view).set_run(11); },
+                  false,
+                  {"run_twice/at_most_once"}},
+        AuditCase{"RanMoreThanIssuedWhenTheSourceWasRead",
+                  [](MachineView* view) {
+                    Inbound(view).set_run(11);
+                    view->events =
+                        TraceWriter().Call(1, 3, 11, "nop", 1).events();
+                  }},
+        AuditCase{"RanForAnEarlierLife",
+                  [](MachineView* view) {
+                    Inbound(view).set_run(11);
+                    Inbound(view).set_src_incarnation(7);
+                  }},
+        AuditCase{"TwiceInTheTrace",
+                  RunTwiceInTrace,
+                  false,
+                  {"run_twice/at_most_once"}},
+        AuditCase{"SameNumberInTwoLives",
+                  [](MachineView* view) {
+                    RunTwiceInTrace(view);
+                    v1::InboundRow& old = *SnapshotOf(view, 3).add_inbound();
+                    old.set_src_cpu(1);
+                    old.set_src_incarnation(7);
+                  }},
+        AuditCase{"DuplicatesThatWereRecognised",
+                  [](MachineView* view) {
+                    SnapshotOf(view, 3).set_duplicates_dropped(5);
+                  }},
+        AuditCase{"Dropped",
+                  [](MachineView* view) { Inbound(view).set_dropped(1); },
+                  false,
+                  {"lost/conservation"}},
+        AuditCase{"RanWhileOffline",
+                  [](MachineView* view) {
+                    SnapshotOf(view, 3).set_ran_while_offline(1);
+                  },
+                  false,
+                  {"ran_while_offline/no_call_on_dead_cpu"}},
+        AuditCase{"Stranded",
+                  [](MachineView* view) { SnapshotOf(view, 3).set_depth(1); },
+                  false,
+                  {"stranded_queue/no_stranded_queue"}},
+        AuditCase{"LeftBehind",
+                  [](MachineView* view) {
+                    SnapshotOf(view, 3).set_depth(1);
+                    SnapshotOf(view, 3).set_life("DEAD");
+                  },
+                  false,
+                  {"left_behind/nothing_left_behind"}},
+        AuditCase{
+            "CarriedAndServedSince",
+            [](MachineView* view) { view->cpus[3].info.set_calls_carried(1); },
+            true,
+            {"carried/nothing_left_behind"}}),
+    [](const auto& param) { return param.param.name; });
+
+TEST(Audit, SumsUpAndKeepsErrnos) {
+  const v1::AuditReport report = MakeAuditReport(BusyMachine());
+  EXPECT_EQ(report.issued(), 10);
+  EXPECT_EQ(report.completed(), 9);
+  EXPECT_EQ(report.refused(), 1);
+  ASSERT_EQ(report.rows_size(), 1);
+  EXPECT_EQ(report.rows(0).refused_by_errno(0).errno_name(), "ENXIO");
+}
+
+TEST(Audit, TheTargetClosesTheRowOfADeadSource) {
+  MachineView view = BusyMachine();
+  view.cpus[1].snapshot.reset();
+  view.cpus[1].info.set_state(v1::CPU_STATE_CRASHED);
+  Inbound(&view).set_closed(true);
+  Inbound(&view).set_run(6);
+  Inbound(&view).set_queued(2);
+  const v1::AuditReport report = MakeAuditReport(view);
+  ASSERT_EQ(report.rows_size(), 1);
+  EXPECT_EQ(report.rows(0).src_cpu(), 1);
+  EXPECT_EQ(report.rows(0).issued(), 9);
+  EXPECT_EQ(report.rows(0).completed(), 6);
+  EXPECT_EQ(report.rows(0).pending(), 2);
+  EXPECT_EQ(report.rows(0).lost(), 1);
+  EXPECT_THAT(Findings(report), ElementsAre("lost/"));
+  EXPECT_FALSE(report.clean());
+  EXPECT_THAT(report.problems(), IsEmpty());
+}
+
+TEST(Audit, ARestartedSourceAddsToItsOldRow) {
+  MachineView view = BusyMachine();
+  v1::InboundRow& old = *SnapshotOf(&view, 3).add_inbound();
+  old.set_src_cpu(1);
+  old.set_src_incarnation(7);
+  old.set_closed(true);
+  old.set_enqueued(5);
+  old.set_run(5);
+  const v1::AuditReport report = MakeAuditReport(view);
+  EXPECT_EQ(report.issued(), 15);
+  EXPECT_TRUE(report.clean());
+}
+
+TEST(Audit, ALiveProcessThatKeepsSilentIsNotClean) {
+  MachineView view = BusyMachine();
+  view.cpus[2].snapshot.reset();
+  const v1::AuditReport report = MakeAuditReport(view);
+  EXPECT_FALSE(report.clean());
+  EXPECT_THAT(report.problems(), ElementsAre("cpu/2: did not answer"));
+}
+
+TEST(Audit, Seed) {
+  const v1::AuditReport report = MakeAuditReport(SeedMachine());
+  EXPECT_FALSE(report.clean());
+  EXPECT_EQ(report.pending(), 109);
+  EXPECT_THAT(Findings(report), ElementsAre("stranded_queue/no_stranded_queue",
+                                            "carried/nothing_left_behind"));
+}
+
+}  // namespace
+}  // namespace belfry::trace
