@@ -1,0 +1,293 @@
+#include "rpc/codec.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace belfry::rpc {
+namespace {
+
+using kernel::CpuId;
+using kernel::CpuMask;
+using kernel::Errno;
+using kernel::Generation;
+using kernel::OpId;
+
+constexpr std::int64_t kNanos = 1'000'000'000;
+
+absl::StatusOr<kernel::MultiStopState> StateFromName(const std::string& name) {
+  const auto state = kernel::ParseMultiStopState(name);
+  if (state) return *state;
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown stop_machine state '", name, "'"));
+}
+
+absl::StatusOr<kernel::ToCpu> Decode(const v1::StopPublish& m) {
+  auto state = StateFromName(m.state());
+  if (!state.ok()) return state.status();
+  auto active = kernel::ParseCpuList(m.active());
+  if (!active.ok()) return active.status();
+  kernel::StopPublish publish{.generation = Generation{m.generation()},
+                              .state = *state,
+                              .active = *std::move(active),
+                              .takedown = m.takedown(),
+                              .func = m.function(),
+                              .payload = m.payload()};
+  if (m.has_view()) {
+    auto view = FromProto(m.view());
+    if (!view.ok()) return view.status();
+    publish.view = *std::move(view);
+  }
+  return publish;
+}
+
+absl::StatusOr<kernel::FromCpu> Decode(const v1::StopAck& m) {
+  auto state = StateFromName(m.state());
+  if (!state.ok()) return state.status();
+  return kernel::StopAck{.generation = Generation{m.generation()},
+                         .state = *state,
+                         .error = static_cast<Errno>(m.errno_value()),
+                         .result = m.result(),
+                         .flushed = m.calls_flushed()};
+}
+
+// One overload for each message to a CPU.
+void Encode(const kernel::StopPublish& m, v1::CoordinatorMessage* out) {
+  v1::StopPublish* p = out->mutable_stop_publish();
+  p->set_generation(m.generation.value);
+  p->set_state(std::string(kernel::MultiStopStateName(m.state)));
+  p->set_active(kernel::FormatCpuList(m.active));
+  p->set_takedown(m.takedown);
+  p->set_function(m.func);
+  p->set_payload(m.payload);
+  if (m.view) *p->mutable_view() = ToProto(*m.view);
+}
+void Encode(const kernel::StopAbort& m, v1::CoordinatorMessage* out) {
+  out->mutable_stop_abort()->set_generation(m.generation.value);
+}
+void Encode(const kernel::WalkSteps& m, v1::CoordinatorMessage* out) {
+  v1::WalkSteps* p = out->mutable_walk_steps();
+  p->set_walk(m.walk);
+  p->set_cpu(m.about.value);
+  p->set_from(m.from);
+  p->set_to(m.to);
+  p->set_fail_step(m.fail);
+}
+void Encode(const kernel::Kick& m, v1::CoordinatorMessage* out) {
+  out->mutable_kick()->set_op(m.op.value);
+}
+void Encode(const kernel::BringOnline& m, v1::CoordinatorMessage* out) {
+  out->mutable_bring_online()->set_op(m.op.value);
+}
+void Encode(const kernel::SetView& m, v1::CoordinatorMessage* out) {
+  *out->mutable_set_view() = ToProto(m.view);
+}
+void Encode(const kernel::PeerIs&, v1::CoordinatorMessage*) {}
+void Encode(const kernel::PeerGone& m, v1::CoordinatorMessage* out) {
+  out->mutable_cpu_lost()->set_cpu(m.cpu.value);
+  out->mutable_cpu_lost()->set_incarnation(m.incarnation.value);
+}
+
+// One overload for each message from a CPU.
+void Encode(const kernel::StopAck& m, v1::NodeMessage* out) {
+  v1::StopAck* p = out->mutable_stop_ack();
+  p->set_generation(m.generation.value);
+  p->set_state(std::string(kernel::MultiStopStateName(m.state)));
+  p->set_errno_value(static_cast<std::int32_t>(m.error));
+  p->set_result(m.result);
+  p->set_calls_flushed(m.flushed);
+}
+void Encode(const kernel::StepsDone& m, v1::NodeMessage* out) {
+  v1::StepsDone* p = out->mutable_steps_done();
+  p->set_walk(m.walk);
+  p->set_state(m.state);
+  p->set_errno_value(static_cast<std::int32_t>(m.error));
+  p->set_failed_step(m.failed_step);
+}
+void Encode(const kernel::Alive& m, v1::NodeMessage* out) {
+  out->mutable_alive()->set_op(m.op.value);
+}
+void Encode(const kernel::StartingDone& m, v1::NodeMessage* out) {
+  out->mutable_starting_done()->set_op(m.op.value);
+}
+void Encode(const kernel::ViewAck& m, v1::NodeMessage* out) {
+  out->mutable_view_ack()->set_number(m.number);
+}
+void Encode(const kernel::Dead&, v1::NodeMessage* out) { out->mutable_dead(); }
+
+v1::Operation::Kind ToProto(kernel::OpKind kind) {
+  switch (kind) {
+    case kernel::OpKind::kOnline:
+    case kernel::OpKind::kBoot:
+      return v1::Operation::KIND_ONLINE;
+    case kernel::OpKind::kOffline:
+      return v1::Operation::KIND_OFFLINE;
+    case kernel::OpKind::kStop:
+      return v1::Operation::KIND_STOP_MACHINE;
+  }
+  return v1::Operation::KIND_UNSPECIFIED;
+}
+
+}  // namespace
+
+google::protobuf::Timestamp ToTimestamp(
+    std::chrono::system_clock::time_point time) {
+  const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                         time.time_since_epoch())
+                         .count();
+  google::protobuf::Timestamp result;
+  result.set_seconds(nanos / kNanos);
+  result.set_nanos(static_cast<std::int32_t>(nanos % kNanos));
+  return result;
+}
+
+std::chrono::system_clock::time_point FromTimestamp(
+    const google::protobuf::Timestamp& time) {
+  return std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(
+          std::chrono::seconds(time.seconds()) +
+          std::chrono::nanoseconds(time.nanos())));
+}
+
+google::protobuf::Duration ToDuration(std::chrono::nanoseconds duration) {
+  google::protobuf::Duration result;
+  result.set_seconds(duration.count() / kNanos);
+  result.set_nanos(static_cast<std::int32_t>(duration.count() % kNanos));
+  return result;
+}
+
+std::chrono::nanoseconds FromDuration(
+    const google::protobuf::Duration& duration) {
+  return std::chrono::seconds(duration.seconds()) +
+         std::chrono::nanoseconds(duration.nanos());
+}
+
+v1::View ToProto(const kernel::View& view) {
+  v1::View result;
+  result.set_number(view.number);
+  result.set_online(kernel::FormatCpuList(view.online));
+  return result;
+}
+
+absl::StatusOr<kernel::View> FromProto(const v1::View& view) {
+  auto online = kernel::ParseCpuList(view.online());
+  if (!online.ok()) return online.status();
+  return kernel::View{view.number(), *std::move(online)};
+}
+
+v1::Profile ToProto(const kernel::Profile& profile) {
+  v1::Profile result;
+  result.set_name(profile.name);
+  const auto knobs = kernel::Knobs();
+  for (std::size_t i = 0; i < knobs.size(); ++i) {
+    v1::Knob* knob = result.add_knobs();
+    knob->set_name(std::string(knobs[i].name));
+    knob->set_value(std::string(kernel::KnobValue(profile, i)));
+  }
+  return result;
+}
+
+absl::StatusOr<kernel::Profile> FromProto(const v1::Profile& profile) {
+  kernel::Profile result{.name = profile.name()};
+  for (const v1::Knob& knob : profile.knobs()) {
+    const absl::Status status =
+        kernel::SetKnob(&result, knob.name(), knob.value());
+    if (!status.ok()) return status;
+  }
+  return result;
+}
+
+v1::CoordinatorMessage ToProto(const kernel::ToCpu& message) {
+  v1::CoordinatorMessage result;
+  std::visit([&result](const auto& m) { Encode(m, &result); }, message);
+  return result;
+}
+
+v1::NodeMessage ToProto(const kernel::FromCpu& message) {
+  v1::NodeMessage result;
+  std::visit([&result](const auto& m) { Encode(m, &result); }, message);
+  return result;
+}
+
+absl::StatusOr<kernel::FromCpu> FromProto(const v1::NodeMessage& message) {
+  switch (message.message_case()) {
+    case v1::NodeMessage::kStopAck:
+      return Decode(message.stop_ack());
+    case v1::NodeMessage::kStepsDone: {
+      const v1::StepsDone& m = message.steps_done();
+      return kernel::StepsDone{.walk = m.walk(),
+                               .state = m.state(),
+                               .error = static_cast<Errno>(m.errno_value()),
+                               .failed_step = m.failed_step()};
+    }
+    case v1::NodeMessage::kAlive:
+      return kernel::Alive{
+          OpId{static_cast<std::uint32_t>(message.alive().op())}};
+    case v1::NodeMessage::kStartingDone:
+      return kernel::StartingDone{
+          OpId{static_cast<std::uint32_t>(message.starting_done().op())}};
+    case v1::NodeMessage::kViewAck:
+      return kernel::ViewAck{message.view_ack().number()};
+    case v1::NodeMessage::kDead:
+      return kernel::Dead{};
+    default:
+      return absl::InvalidArgumentError("not a message of a CPU's machine");
+  }
+}
+
+absl::StatusOr<kernel::ToCpu> FromProto(const v1::CoordinatorMessage& message) {
+  switch (message.message_case()) {
+    case v1::CoordinatorMessage::kStopPublish:
+      return Decode(message.stop_publish());
+    case v1::CoordinatorMessage::kStopAbort:
+      return kernel::StopAbort{Generation{message.stop_abort().generation()}};
+    case v1::CoordinatorMessage::kWalkSteps: {
+      const v1::WalkSteps& m = message.walk_steps();
+      return kernel::WalkSteps{.walk = m.walk(),
+                               .about = CpuId{m.cpu()},
+                               .from = m.from(),
+                               .to = m.to(),
+                               .fail = m.fail_step()};
+    }
+    case v1::CoordinatorMessage::kKick:
+      return kernel::Kick{
+          OpId{static_cast<std::uint32_t>(message.kick().op())}};
+    case v1::CoordinatorMessage::kBringOnline:
+      return kernel::BringOnline{
+          OpId{static_cast<std::uint32_t>(message.bring_online().op())}};
+    case v1::CoordinatorMessage::kSetView: {
+      auto view = FromProto(message.set_view());
+      if (!view.ok()) return view.status();
+      return kernel::SetView{*std::move(view)};
+    }
+    case v1::CoordinatorMessage::kCpuLost:
+      return kernel::PeerGone{
+          CpuId{message.cpu_lost().cpu()},
+          kernel::Incarnation{message.cpu_lost().incarnation()}};
+    default:
+      return absl::InvalidArgumentError("not an order to a CPU's machine");
+  }
+}
+
+v1::Operation ToProto(const kernel::Operation& op) {
+  v1::Operation result;
+  result.set_id(op.id.value);
+  result.set_kind(ToProto(op.kind));
+  result.set_cpus(op.kind == kernel::OpKind::kStop
+                      ? kernel::FormatCpuList(op.active)
+                      : absl::StrCat(op.cpu.value));
+  result.set_control_cpu(op.control.value);
+  result.set_done(op.leg == kernel::Leg::kDone);
+  result.set_leg(op.rollback && op.leg != kernel::Leg::kDone
+                     ? "rollback"
+                     : std::string(kernel::LegName(op.leg)));
+  if (result.done())
+    result.set_result(std::string(kernel::ErrnoName(op.error)));
+  result.set_message(op.message);
+  result.set_calls_flushed(op.flushed);
+  result.set_unchanged(op.unchanged);
+  return result;
+}
+
+}  // namespace belfry::rpc

@@ -1,0 +1,48 @@
+// Between the wire's messages and the protocol's values, both ways. Total: what
+// cannot be decoded is an InvalidArgument that says what is wrong, never a
+// crash.
+#ifndef BELFRY_RPC_CODEC_H_
+#define BELFRY_RPC_CODEC_H_
+
+#include <chrono>
+
+#include "absl/status/statusor.h"
+#include "belfry/v1/coordinator.pb.h"
+#include "belfry/v1/types.pb.h"
+#include "google/protobuf/duration.pb.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "kernel/control.h"
+#include "kernel/coordinator_event.h"
+#include "kernel/profile.h"
+
+namespace belfry::rpc {
+
+google::protobuf::Timestamp ToTimestamp(
+    std::chrono::system_clock::time_point time);
+std::chrono::system_clock::time_point FromTimestamp(
+    const google::protobuf::Timestamp& time);
+google::protobuf::Duration ToDuration(std::chrono::nanoseconds duration);
+std::chrono::nanoseconds FromDuration(
+    const google::protobuf::Duration& duration);
+
+v1::View ToProto(const kernel::View& view);
+absl::StatusOr<kernel::View> FromProto(const v1::View& view);
+
+v1::Profile ToProto(const kernel::Profile& profile);
+absl::StatusOr<kernel::Profile> FromProto(const v1::Profile& profile);
+
+// The control link. PeerIs has no message of its own: it travels in Peers, with
+// the address.
+v1::CoordinatorMessage ToProto(const kernel::ToCpu& message);
+v1::NodeMessage ToProto(const kernel::FromCpu& message);
+absl::StatusOr<kernel::FromCpu> FromProto(const v1::NodeMessage& message);
+// Messages that are no order to the CPU's machine (Welcome, Peers, Rejected)
+// are InvalidArgument.
+absl::StatusOr<kernel::ToCpu> FromProto(const v1::CoordinatorMessage& message);
+
+// Times and durations are the driver's business and stay unset.
+v1::Operation ToProto(const kernel::Operation& op);
+
+}  // namespace belfry::rpc
+
+#endif  // BELFRY_RPC_CODEC_H_

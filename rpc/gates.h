@@ -1,0 +1,49 @@
+// The gates of one process: holds what arrives at them until it is released.
+#ifndef BELFRY_RPC_GATES_H_
+#define BELFRY_RPC_GATES_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "belfry/v1/debug.pb.h"
+
+namespace belfry::rpc {
+
+// Owned by a loop; not thread-safe. Costs nothing unless enabled.
+class Gates {
+ public:
+  explicit Gates(bool enabled) : enabled_(enabled) {}
+
+  bool enabled() const { return enabled_; }
+
+  // Runs `go` now, or keeps it until the gate is released. What arrives at a
+  // held gate keeps its order.
+  void Pass(const std::string& gate, std::function<void()> go);
+
+  v1::Gate Hold(const std::string& gate);
+  v1::Gate Release(const std::string& gate);
+  v1::ListGatesResponse List() const;
+
+  // Events that wait at the gate now.
+  std::uint32_t waiting(const std::string& gate) const;
+
+ private:
+  struct State {
+    bool held = false;
+    std::uint64_t reached = 0;
+    std::deque<std::function<void()>> waiting;
+  };
+
+  static v1::Gate ToProto(const std::string& name, const State& state);
+
+  bool enabled_;
+  // Only gates that were held at some time; at most as many as there are names.
+  std::map<std::string, State> gates_;
+};
+
+}  // namespace belfry::rpc
+
+#endif  // BELFRY_RPC_GATES_H_

@@ -1,0 +1,74 @@
+// One completion queue and the one thread that owns everything behind it: all
+// streams, all handlers and the machine that they drive. Nothing of that needs
+// a lock.
+#ifndef BELFRY_RPC_LOOP_H_
+#define BELFRY_RPC_LOOP_H_
+
+#include <grpcpp/completion_queue.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace belfry::rpc {
+
+// What a completion queue returns. Implementations own their own lifetime.
+class Tag {
+ public:
+  virtual ~Tag() = default;
+  virtual void Proceed(bool ok) = 0;
+};
+
+// A tag that is part of its owner and keeps it alive while gRPC holds it.
+template <typename Owner>
+class MemberTag : public Tag {
+ public:
+  using Method = void (Owner::*)(bool ok);
+  explicit MemberTag(Method method) : method_(method) {}
+
+  // Pass the result to one gRPC operation; one at a time.
+  void* Arm(std::shared_ptr<Owner> owner) {
+    owner_ = std::move(owner);
+    return static_cast<Tag*>(this);
+  }
+  bool armed() const { return owner_ != nullptr; }
+
+  void Proceed(bool ok) override {
+    const std::shared_ptr<Owner> owner = std::move(owner_);
+    (owner.get()->*method_)(ok);
+  }
+
+ private:
+  Method method_;
+  std::shared_ptr<Owner> owner_;
+};
+
+class Loop {
+ public:
+  explicit Loop(std::unique_ptr<grpc::CompletionQueue> cq);
+  ~Loop();
+
+  grpc::CompletionQueue* cq() const { return cq_.get(); }
+
+  // The thread's body: returns after Shutdown(), when gRPC has returned all
+  // tags.
+  void Run();
+
+  // From any thread: runs `f` on the loop's thread, soon. Not after Shutdown().
+  void Post(std::function<void()> f);
+
+  // On the loop's thread: runs `f` there after `delay`, unless the loop is shut
+  // down first.
+  void After(std::chrono::nanoseconds delay, std::function<void()> f);
+
+  // On the loop's thread: no new events; Run() returns when the rest is served.
+  void Shutdown();
+
+ private:
+  std::unique_ptr<grpc::CompletionQueue> cq_;
+};
+
+}  // namespace belfry::rpc
+
+#endif  // BELFRY_RPC_LOOP_H_

@@ -1,0 +1,135 @@
+#include "rpc/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "rpc/unary.h"
+
+namespace belfry::rpc {
+namespace {
+
+// Frames carry payloads of 1 MiB, and many calls.
+constexpr int kMaxMessageBytes = 16 << 20;
+
+void SetKeepalive(grpc::ServerBuilder* builder) {
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  // Two servers on one port would each get half of the calls.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+absl::StatusOr<v1::Gate> ChangeGate(
+    const DebugTarget& target, const std::string& name,
+    v1::Gate (Gates::*change)(const std::string&)) {
+  if (!target.gates->enabled()) {
+    return absl::FailedPreconditionError(
+        "gates are off in this process; start it with --gates");
+  }
+  const auto gate = target.parse_gate(name);
+  if (!gate.ok()) return gate.status();
+  return (target.gates->*change)(*gate);
+}
+
+grpc::Status GateError(const absl::Status& status) {
+  const bool off = absl::IsFailedPrecondition(status);
+  return ErrorStatus(off ? grpc::StatusCode::FAILED_PRECONDITION
+                         : grpc::StatusCode::INVALID_ARGUMENT,
+                     off ? "GATES_OFF" : "EINVAL",
+                     std::string(status.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    const std::string& listen, const std::vector<grpc::Service*>& services) {
+  static const bool plugins = [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return true;
+  }();
+  (void)plugins;
+  std::unique_ptr<Server> result(new Server);
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &port);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  SetKeepalive(&builder);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  builder.RegisterService(&result->debug_);
+  auto cq = builder.AddCompletionQueue();
+  result->cq_ = cq.get();
+  result->loop_ = std::make_unique<Loop>(std::move(cq));
+  result->server_ = builder.BuildAndStart();
+  if (result->server_ == nullptr) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", listen,
+                     ": the address is in use, or is not one of this host"));
+  }
+  result->address_ =
+      absl::StartsWith(listen, "unix:")
+          ? listen
+          : absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
+  result->SetServing(false);
+  return result;
+}
+
+Server::~Server() {
+  if (stopper_.joinable()) stopper_.join();
+}
+
+void Server::ServeDebug(DebugTarget target) {
+  using Service = v1::DebugService::AsyncService;
+  auto shared = std::make_shared<const DebugTarget>(std::move(target));
+  ServeUnary<Service>(&debug_, &Service::RequestHoldGate, cq_,
+                      [shared](const v1::HoldGateRequest& request, auto reply) {
+                        auto gate =
+                            ChangeGate(*shared, request.name(), &Gates::Hold);
+                        if (!gate.ok())
+                          return reply->Fail(GateError(gate.status()));
+                        v1::HoldGateResponse response;
+                        *response.mutable_gate() = *std::move(gate);
+                        reply->Finish(response);
+                      });
+  ServeUnary<Service>(
+      &debug_, &Service::RequestReleaseGate, cq_,
+      [shared](const v1::ReleaseGateRequest& request, auto reply) {
+        auto gate = ChangeGate(*shared, request.name(), &Gates::Release);
+        if (!gate.ok()) return reply->Fail(GateError(gate.status()));
+        v1::ReleaseGateResponse response;
+        *response.mutable_gate() = *std::move(gate);
+        reply->Finish(response);
+      });
+  ServeUnary<Service>(&debug_, &Service::RequestListGates, cq_,
+                      [shared](const v1::ListGatesRequest&, auto reply) {
+                        reply->Finish(shared->gates->List());
+                      });
+  ServeUnary<Service>(
+      &debug_, &Service::RequestReadTrace, cq_,
+      [shared](const v1::ReadTraceRequest& request, auto reply) {
+        reply->Finish(shared->read_trace(request.after_lamport()));
+      });
+}
+
+void Server::SetServing(bool serving) {
+  server_->GetHealthCheckService()->SetServingStatus(serving);
+}
+
+// The server's Shutdown() waits for handlers whose tags only this loop returns,
+// so it is called from a thread of its own, and the queue is shut down when it
+// is over.
+void Server::Shutdown(std::chrono::milliseconds grace) {
+  if (stopper_.joinable()) return;
+  stopper_ = std::thread([this, grace] {
+    server_->Shutdown(std::chrono::system_clock::now() + grace);
+    loop_->Shutdown();
+  });
+}
+
+}  // namespace belfry::rpc

@@ -1,0 +1,65 @@
+// A gRPC server on a loop: one listening address, health, reflection, and the
+// debug service that every Belfry process has.
+#ifndef BELFRY_RPC_SERVER_H_
+#define BELFRY_RPC_SERVER_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "belfry/v1/debug.grpc.pb.h"
+#include "rpc/gates.h"
+#include "rpc/loop.h"
+
+namespace belfry::rpc {
+
+// What the debug service shows of its process.
+struct DebugTarget {
+  Gates* gates;
+  // A gate's own name, or InvalidArgument.
+  std::function<absl::StatusOr<std::string>(const std::string&)> parse_gate;
+  std::function<v1::ReadTraceResponse(std::uint64_t after_lamport)> read_trace;
+};
+
+class Server {
+ public:
+  // Listens on "host:port" (port 0: any) or "unix:PATH". Unavailable when the
+  // address is taken. The services must outlive the server.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(
+      const std::string& listen, const std::vector<grpc::Service*>& services);
+  ~Server();
+
+  Loop& loop() { return *loop_; }
+  grpc::ServerCompletionQueue* cq() const { return cq_; }
+  // Where it is reached: with the real port.
+  const std::string& address() const { return address_; }
+
+  // Call once, before Run().
+  void ServeDebug(DebugTarget target);
+  // What the health service answers. Not serving at first.
+  void SetServing(bool serving);
+  // On the loop's thread: finishes what runs within `grace`, then ends the
+  // loop.
+  void Shutdown(std::chrono::milliseconds grace);
+
+ private:
+  Server() = default;
+
+  // Bound to the queue of loop_: destroyed in the reverse order.
+  std::unique_ptr<Loop> loop_;
+  v1::DebugService::AsyncService debug_;
+  std::unique_ptr<grpc::Server> server_;
+  grpc::ServerCompletionQueue* cq_ = nullptr;
+  std::string address_;
+  std::thread stopper_;
+};
+
+}  // namespace belfry::rpc
+
+#endif  // BELFRY_RPC_SERVER_H_

@@ -1,0 +1,52 @@
+// A process's recent protocol events, in a bounded ring.
+#ifndef BELFRY_RPC_TRACE_RING_H_
+#define BELFRY_RPC_TRACE_RING_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "belfry/v1/debug.pb.h"
+#include "kernel/trace_event.h"
+
+namespace belfry::rpc {
+
+// Names functions: ids are a process's own.
+using FunctionNamer = std::function<std::string(kernel::FuncId)>;
+
+// Owned by a loop; not thread-safe.
+class TraceRing {
+ public:
+  // `cpu` is where the events happen; nothing for the coordinator.
+  TraceRing(std::optional<kernel::CpuId> cpu, std::size_t capacity);
+
+  void Add(std::uint64_t lamport, kernel::TraceEvent event);
+
+  // The events after that Lamport time, in order.
+  v1::ReadTraceResponse Read(std::uint64_t after_lamport,
+                             const FunctionNamer& name) const;
+
+ private:
+  struct Entry {
+    std::uint64_t lamport = 0;
+    std::chrono::system_clock::time_point time;
+    kernel::TraceEvent event;
+  };
+
+  void ToProto(const Entry& entry, const FunctionNamer& name,
+               v1::TraceEvent* out) const;
+
+  std::optional<kernel::CpuId> cpu_;
+  std::size_t capacity_;
+  // Grows to capacity, then `total_ % capacity_` is the oldest.
+  std::vector<Entry> entries_;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace belfry::rpc
+
+#endif  // BELFRY_RPC_TRACE_RING_H_
