@@ -83,6 +83,15 @@ void Cpu::Issue(HeldCall call, CpuEffects& out) {
     Refuse(call, Errno::kEnxio, out);
     return;
   }
+  if (peer.out.size() >= config_.queue_capacity) {
+    // As many as its queue could hold are under way already.
+    if (call.wait) {
+      backed_off_.push_back(std::move(call));
+    } else {
+      Refuse(call, Errno::kEnobufs, out);
+    }
+    return;
+  }
   // The guard is taken before the call leaves and after the online check, with
   // no event between: no stop can be acted on in the meantime.
   const bool guard =
