@@ -1,11 +1,11 @@
 #include "client/exit_code.h"
 
-#include <optional>
 #include <string>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 
 namespace belfry::client {
 namespace {
@@ -31,7 +31,7 @@ absl::Status WithRpcExitCode(absl::Status status) {
 
 int ExitCodeOf(const absl::Status& status) {
   if (status.ok()) return kExitOk;
-  const std::optional<absl::Cord> payload = status.GetPayload(kPayload);
+  const absl::optional<absl::Cord> payload = status.GetPayload(kPayload);
   int exit_code = kExitFailed;
   if (payload.has_value()) {
     (void)absl::SimpleAtoi(std::string(*payload), &exit_code);

@@ -38,8 +38,8 @@ absl::Status WriteAll(int fd, absl::string_view content,
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   const bool standard_input = path == "-";
-  const int fd = standard_input ? STDIN_FILENO
-                                : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd =
+      standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return FileError("read", path);
   const absl::Cleanup close_file = [fd, standard_input] {
     if (!standard_input) close(fd);
@@ -57,8 +57,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
 
 absl::Status ReplaceFile(const std::string& path, absl::string_view content) {
   const std::string temporary = absl::StrCat(path, ".new");
-  const int fd = open(temporary.c_str(),
-                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const int fd =
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return FileError("write", temporary);
   const absl::Status written = WriteAll(fd, content, temporary);
   close(fd);

@@ -143,8 +143,7 @@ absl::Status AwaitAddress(const StateDir& dir, const std::string& name,
 absl::Status StartCoordinator(const StateDir& dir, v1::LocalCluster* cluster,
                               const Patience& patience) {
   const std::string name(kCoordinatorName);
-  const absl::StatusOr<std::string> program =
-      FindProgram("belfry-coordinator");
+  const absl::StatusOr<std::string> program = FindProgram("belfry-coordinator");
   if (!program.ok()) return program.status();
   const absl::Status started = StartProcess(
       dir, name, CoordinatorCommand(*program, dir, *cluster), cluster);
@@ -175,8 +174,7 @@ absl::Status StartNodes(const StateDir& dir,
 }  // namespace
 
 absl::StatusOr<v1::LocalCluster> MachineFromOptions(const UpOptions& options) {
-  if (options.cpus < 1 ||
-      options.cpus > static_cast<int>(kernel::kMaxCpus)) {
+  if (options.cpus < 1 || options.cpus > static_cast<int>(kernel::kMaxCpus)) {
     return UsageError(absl::StrCat("--cpus ", options.cpus,
                                    ": a machine has 1 to ", kernel::kMaxCpus,
                                    " CPUs"));
@@ -201,9 +199,9 @@ absl::Status Patience::Check(absl::string_view what) const {
   const absl::Status status = interrupt->Check();
   if (!status.ok()) return status;
   if (absl::Now() < deadline) return absl::OkStatus();
-  return WithExitCode(
-      absl::DeadlineExceededError(absl::StrCat(what, " when the time was over")),
-      kExitTimeout);
+  return WithExitCode(absl::DeadlineExceededError(
+                          absl::StrCat(what, " when the time was over")),
+                      kExitTimeout);
 }
 
 absl::StatusOr<std::vector<std::string>> StartMissing(

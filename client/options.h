@@ -176,17 +176,15 @@ struct ScenarioRunOptions {
   bool picture = false;
 };
 
-using Command =
-    std::variant<UpOptions, DownOptions, StatusOptions, HealthOptions,
-                 VersionOptions, CompletionOptions, CpuListOptions,
-                 CpuShowOptions, CpuChangeOptions, CpuCycleOptions,
-                 CpuFailOptions, CallOptions, StopMachineOptions, KickOptions,
-                 LoadStartOptions, LoadStopOptions, LoadShowOptions,
-                 ProfileListOptions, ProfileShowOptions, ProfileDiffOptions,
-                 OpsListOptions, OpsWaitOptions, OpsCancelOptions, LogsOptions,
-                 PendingOptions, DumpOptions, ExplainOptions, AuditOptions,
-                 TraceShowOptions, ScenarioListOptions, ScenarioShowOptions,
-                 ScenarioRunOptions>;
+using Command = std::variant<
+    UpOptions, DownOptions, StatusOptions, HealthOptions, VersionOptions,
+    CompletionOptions, CpuListOptions, CpuShowOptions, CpuChangeOptions,
+    CpuCycleOptions, CpuFailOptions, CallOptions, StopMachineOptions,
+    KickOptions, LoadStartOptions, LoadStopOptions, LoadShowOptions,
+    ProfileListOptions, ProfileShowOptions, ProfileDiffOptions, OpsListOptions,
+    OpsWaitOptions, OpsCancelOptions, LogsOptions, PendingOptions, DumpOptions,
+    ExplainOptions, AuditOptions, TraceShowOptions, ScenarioListOptions,
+    ScenarioShowOptions, ScenarioRunOptions>;
 
 }  // namespace belfry::client
 

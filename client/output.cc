@@ -71,8 +71,8 @@ void Output::Json(const google::protobuf::Message& message) {
       google::protobuf::util::MessageToJsonString(message, &text, options);
   if (!status.ok()) {
     // Only a string that is no UTF-8 leads here.
-    Error(absl::StrCat("not printable as JSON: ",
-                       std::string(status.message())));
+    Error(
+        absl::StrCat("not printable as JSON: ", std::string(status.message())));
     return;
   }
   Data(text);

@@ -112,8 +112,8 @@ absl::StatusOr<ProcessId> Spawn(const std::vector<std::string>& argv,
       posix_spawn(&process.pid, arguments[0], settings.actions(),
                   settings.attributes(), arguments.data(), environ);
   if (error != 0) {
-    return absl::InternalError(absl::StrCat(
-        "cannot start ", argv[0], ": ", std::strerror(error)));
+    return absl::InternalError(
+        absl::StrCat("cannot start ", argv[0], ": ", std::strerror(error)));
   }
   // It cannot be gone before we reap it.
   const std::optional<ProcStat> stat = ReadProcStat(process.pid);
@@ -161,9 +161,10 @@ absl::StatusOr<std::string> FindProgram(absl::string_view name) {
     const std::string candidate = absl::StrCat(folder, "/", name);
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
-  return absl::NotFoundError(absl::StrCat(
-      name, " is neither beside belfry nor in PATH; both belong to one "
-            "installation"));
+  return absl::NotFoundError(
+      absl::StrCat(name,
+                   " is neither beside belfry nor in PATH; both belong to one "
+                   "installation"));
 }
 
 }  // namespace belfry::client

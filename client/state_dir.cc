@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "client/files.h"
+#include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 
 namespace belfry::client {
@@ -34,13 +35,13 @@ absl::Status Unreadable(const StateDir& dir, absl::string_view why) {
 std::string CpuName(std::uint32_t cpu) { return absl::StrCat("cpu/", cpu); }
 
 std::string StateDir::log_file(absl::string_view process) const {
-  return absl::StrCat(log_dir(), "/",
-                      absl::StrReplaceAll(process, {{"/", ""}}), ".log");
+  return absl::StrCat(log_dir(), "/", absl::StrReplaceAll(process, {{"/", ""}}),
+                      ".log");
 }
 
 std::string StateDir::address_file(absl::string_view process) const {
-  return absl::StrCat(run_dir(), "/",
-                      absl::StrReplaceAll(process, {{"/", ""}}), ".address");
+  return absl::StrCat(run_dir(), "/", absl::StrReplaceAll(process, {{"/", ""}}),
+                      ".address");
 }
 
 std::string DefaultStateDir() {

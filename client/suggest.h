@@ -14,7 +14,8 @@ namespace belfry::client {
 // Levenshtein's distance, with a swap of neighbours as one edit.
 std::size_t EditDistance(absl::string_view a, absl::string_view b);
 
-// The candidate that `word` was probably meant to be; nothing when none is near.
+// The candidate that `word` was probably meant to be; nothing when none is
+// near.
 std::optional<std::string> Suggest(absl::string_view word,
                                    const std::vector<std::string>& candidates);
 

@@ -74,16 +74,15 @@ std::string Table::Text(bool headers, bool color) const {
   const auto add_line = [&](const auto& cell_at) {
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       const bool last = i + 1 == columns_.size();
-      absl::StrAppend(&text, i == 0 ? "" : "  ",
-                      Padded(cell_at(i), columns_[i].align, widths[i], last,
-                             color));
+      absl::StrAppend(
+          &text, i == 0 ? "" : "  ",
+          Padded(cell_at(i), columns_[i].align, widths[i], last, color));
     }
     text += '\n';
   };
   if (headers) {
-    add_line([&](std::size_t i) {
-      return Cell(columns_[i].header, Style::kBold);
-    });
+    add_line(
+        [&](std::size_t i) { return Cell(columns_[i].header, Style::kBold); });
   }
   for (const std::vector<Cell>& row : rows_) {
     add_line([&](std::size_t i) { return row[i]; });

@@ -1,0 +1,74 @@
+// The part of starting a cluster that talks to it.
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "client/coordinator.h"
+#include "client/local_cluster.h"
+#include "client/operations.h"
+
+namespace belfry::client {
+namespace {
+
+constexpr absl::Duration kPollInterval = absl::Milliseconds(10);
+// A process that was just started answers in less.
+constexpr absl::Duration kRpcTimeout = absl::Seconds(10);
+
+std::vector<std::string> NotAttached(const v1::Cluster& cluster) {
+  std::vector<std::string> names;
+  for (const v1::CpuInfo& cpu : cluster.cpus()) {
+    const bool here = cpu.state() == v1::CPU_STATE_OFFLINE ||
+                      cpu.state() == v1::CPU_STATE_ONLINE;
+    if (!here) names.push_back(CpuName(cpu.cpu()));
+  }
+  return names;
+}
+
+// The boot CPU comes up by itself; without it nobody can bring up the others.
+absl::Status AwaitAttached(Coordinator& coordinator, const Patience& patience) {
+  while (true) {
+    const absl::StatusOr<v1::Cluster> cluster = coordinator.GetCluster();
+    if (!cluster.ok()) return cluster.status();
+    const std::vector<std::string> missing = NotAttached(*cluster);
+    if (missing.empty() && LowestOnline(*cluster).has_value()) {
+      return absl::OkStatus();
+    }
+    const absl::Status status = patience.Check(
+        missing.empty() ? "no CPU was online"
+                        : absl::StrCat(absl::StrJoin(missing, ", "),
+                                       " had not attached to the coordinator"));
+    if (!status.ok()) return status;
+    absl::SleepFor(kPollInterval);
+  }
+}
+
+}  // namespace
+
+absl::Status BringOnline(const v1::LocalCluster& cluster,
+                         const Patience& patience,
+                         const ProgressFunction& progress) {
+  Coordinator coordinator(FindProcess(cluster, kCoordinatorName)->address(),
+                          kRpcTimeout, "see: belfry logs coordinator");
+  const absl::Status attached = AwaitAttached(coordinator, patience);
+  if (!attached.ok()) return attached;
+  const absl::StatusOr<v1::Cluster> now = coordinator.GetCluster();
+  if (!now.ok()) return now.status();
+  for (const v1::CpuInfo& cpu : now->cpus()) {
+    if (cpu.state() == v1::CPU_STATE_ONLINE) continue;
+    progress(absl::StrCat("bringing CPUs online: ", cpu.cpu() + 1, " of ",
+                          cluster.cpus()));
+    const auto started =
+        StartOnline(coordinator, cpu.cpu(), /*on=*/std::nullopt);
+    if (!started.ok()) return started.status();
+    const auto ended = AwaitOperation(coordinator, *started, patience.deadline,
+                                      *patience.interrupt);
+    if (!ended.ok()) return ended.status();
+    const absl::Status outcome = OutcomeOf(*ended, *patience.interrupt);
+    if (!outcome.ok()) return outcome;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace belfry::client

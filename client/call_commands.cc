@@ -1,0 +1,172 @@
+// belfry call, kick.
+#include <string>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "belfry/v1/node.grpc.pb.h"
+#include "belfry/v1/report.pb.h"
+#include "client/collect.h"
+#include "client/commands.h"
+#include "client/coordinator.h"
+#include "client/cpu_text.h"
+#include "client/duration.h"
+#include "client/exit_code.h"
+#include "client/files.h"
+#include "client/state_dir.h"
+#include "client/stub.h"
+
+namespace belfry::client {
+namespace {
+
+// The node needs a moment to say that the time is over.
+constexpr absl::Duration kAnswerMargin = absl::Milliseconds(250);
+
+absl::StatusOr<std::string> PayloadOf(const CallOptions& options) {
+  if (options.payload_file.empty()) return options.payload;
+  absl::StatusOr<std::string> payload = ReadFile(options.payload_file);
+  if (!payload.ok()) return UsageError(payload.status().message());
+  return payload;
+}
+
+// The CPU that calls: its row in the cluster.
+absl::StatusOr<v1::CpuInfo> CallerOf(const v1::Cluster& cluster,
+                                     const CallOptions& options) {
+  if (options.from.has_value()) return FindCpuInfo(cluster, *options.from);
+  const std::optional<std::uint32_t> lowest = LowestOnline(cluster);
+  if (!lowest.has_value()) {
+    return absl::FailedPreconditionError(
+        "no CPU is online that could call; run: belfry cpu list");
+  }
+  return FindCpuInfo(cluster, *lowest);
+}
+
+absl::StatusOr<v1::CallResponse> MakeCall(Context& context,
+                                          const CallOptions& options) {
+  v1::CallRequest request;
+  request.set_cpus(options.cpus);
+  request.set_function(options.function);
+  request.set_wait(options.wait);
+  request.set_count(options.count);
+  const absl::StatusOr<std::string> payload = PayloadOf(options);
+  if (!payload.ok()) return payload.status();
+  request.set_payload(*payload);
+  auto coordinator = Connect(context.options);
+  if (!coordinator.ok()) return coordinator.status();
+  const auto cluster = coordinator->GetCluster();
+  if (!cluster.ok()) return cluster.status();
+  const auto targets = SelectCpus(*cluster, options.cpus);
+  if (!targets.ok()) return targets.status();
+  const auto caller = CallerOf(*cluster, options);
+  if (!caller.ok()) return caller.status();
+  const auto address = AddressOf(*caller);
+  if (!address.ok()) {
+    return WithRpcExitCode(absl::UnavailableError(absl::StrCat(
+        CpuName(caller->cpu()), " cannot call: ", address.status().message())));
+  }
+  const auto stub = v1::CpuService::NewStub(OpenChannel(*address));
+  return Invoke(*stub, &v1::CpuService::Stub::Call, request,
+                context.options.timeout + kAnswerMargin);
+}
+
+std::string CountsText(const v1::CallResult& result) {
+  std::string text;
+  const auto add = [&text](std::uint64_t count, absl::string_view what) {
+    if (count == 0) return;
+    absl::StrAppend(&text, text.empty() ? "" : ", ", count, " ", what);
+  };
+  add(result.completed(), "completed");
+  add(result.queued(), "queued");
+  add(result.refused(), "refused");
+  add(result.lost(), "lost");
+  add(result.unanswered(), "unanswered");
+  return text;
+}
+
+Table CallTable(const v1::CallReport& report) {
+  Table table({{"CPU"},
+               {"RESULT"},
+               {"TIME", Table::Align::kRight},
+               {"CALLS"},
+               {"ANSWER"}});
+  for (const v1::CallResult& result : report.results()) {
+    const bool good = result.result() == "0";
+    table.Add({CpuName(result.cpu()),
+               Cell(absl::StrCat(good ? "" : "! ", result.result()),
+                    good ? Style::kGood : Style::kBad),
+               DurationText(FromProto(result.duration())), CountsText(result),
+               good ? absl::CHexEscape(result.payload()) : result.message()});
+  }
+  return table;
+}
+
+int ExitCodeFor(const v1::CallReport& report) {
+  int exit_code = kExitOk;
+  for (const v1::CallResult& result : report.results()) {
+    if (result.unanswered() > 0) return kExitTimeout;
+    if (result.result() != "0") exit_code = kExitFailed;
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+ExitCode Run(Context& context, const CallOptions& options) {
+  auto response = MakeCall(context, options);
+  if (!response.ok()) return response.status();
+  v1::CallReport report;
+  report.set_src_cpu(response->src_cpu());
+  report.mutable_results()->Swap(response->mutable_results());
+  switch (context.out.format()) {
+    case Format::kJson:
+      context.out.Json(report);
+      break;
+    case Format::kName:
+      for (const v1::CallResult& result : report.results()) {
+        context.out.Line(CpuName(result.cpu()));
+      }
+      break;
+    case Format::kTable:
+      context.out.Print(CallTable(report));
+      break;
+  }
+  return ExitCodeFor(report);
+}
+
+ExitCode Run(Context& context, const KickOptions& options) {
+  auto coordinator = Connect(context.options);
+  if (!coordinator.ok()) return coordinator.status();
+  const auto cluster = coordinator->GetCluster();
+  if (!cluster.ok()) return cluster.status();
+  const auto cpus = SelectCpus(*cluster, options.cpus);
+  if (!cpus.ok()) return cpus.status();
+  v1::KickReport report;
+  int exit_code = kExitOk;
+  for (const v1::CpuInfo& cpu : *cpus) {
+    const auto address = AddressOf(cpu);
+    absl::StatusOr<v1::KickResponse> response = address.status();
+    if (address.ok()) {
+      const auto stub = v1::CpuService::NewStub(OpenChannel(*address));
+      response = Invoke(*stub, &v1::CpuService::Stub::Kick, v1::KickRequest(),
+                        context.options.timeout);
+    }
+    if (!response.ok()) {
+      context.out.Error(absl::StrCat(
+          CpuName(cpu.cpu()), " not kicked: ", response.status().message()));
+      exit_code = ExitCodeOf(response.status());
+      continue;
+    }
+    v1::KickReport::Kicked* kicked = report.add_cpus();
+    kicked->set_cpu(cpu.cpu());
+    kicked->set_depth(response->depth());
+    if (context.out.json()) continue;
+    context.out.Line(context.out.table()
+                         ? absl::StrCat(CpuName(cpu.cpu()), " kicked (",
+                                        response->depth(), " queued)")
+                         : CpuName(cpu.cpu()));
+  }
+  if (context.out.json()) context.out.Json(report);
+  return exit_code;
+}
+
+}  // namespace belfry::client

@@ -1,0 +1,609 @@
+// The only source that includes CLI11, which takes five seconds to compile. Its
+// exceptions end here as well.
+#include "client/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "client/duration.h"
+#include "client/exit_code.h"
+#include "client/state_dir.h"
+#include "client/suggest.h"
+
+namespace belfry::client {
+namespace {
+
+constexpr char kExitCodes[] =
+    R"(Exit codes:
+  0        done; nothing is violated
+  1        no, or only a part of the work was done
+  2        the command line is wrong
+  3        inconclusive: the time was over
+  11       hang: somebody waits for ever
+  12       violated: lost, run twice or stranded
+  64+N     an RPC failed with gRPC code N: 69 no such thing, 73 refused,
+           78 nobody answers
+  124      --timeout is over
+  130 143  ended by Ctrl-C, by SIGTERM
+)";
+
+// Examples first. CLI11 keeps a text for the end of the help, the footer: we
+// keep the examples there.
+class ExamplesFirst : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    if (mode == CLI::AppFormatMode::Sub) return make_expanded(app);
+    std::ostringstream text;
+    text << make_description(app) << "\n";
+    if (!app->get_footer().empty()) {
+      text << "Examples:\n" << app->get_footer() << "\n";
+    }
+    text << make_usage(app, name) << make_positionals(app)
+         << make_groups(app, mode) << make_subcommands(app, mode);
+    if (app->get_parent() == nullptr) {
+      text << "\n" << kExitCodes;
+    } else {
+      text << "\nFlags of every verb: belfry --help\n";
+    }
+    return text.str();
+  }
+};
+
+// "  $ belfry status" for each.
+std::string Examples(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines)
+    absl::StrAppend(&text, "  ", line, "\n");
+  return text;
+}
+
+void AddDuration(CLI::App* app, const std::string& name, absl::Duration* value,
+                 bool* given, const std::string& help) {
+  const auto read = [=](const std::string& text) {
+    const absl::StatusOr<absl::Duration> duration = ParseDuration(text);
+    if (!duration.ok()) {
+      throw CLI::ValidationError(name,
+                                 std::string(duration.status().message()));
+    }
+    *value = *duration;
+    if (given != nullptr) *given = true;
+  };
+  app->add_option_function<std::string>(name, read, help)->type_name("TIME");
+}
+
+// Accepts "3" and, as it is printed, "cpu/3".
+template <typename Value>
+CLI::Option* AddCpu(CLI::App* app, const std::string& name, Value* value,
+                    const std::string& help) {
+  const auto read = [=](const std::string& text) {
+    std::uint32_t cpu = 0;
+    if (!absl::SimpleAtoi(absl::StripPrefix(text, "cpu/"), &cpu)) {
+      throw CLI::ValidationError(
+          name, absl::StrCat("'", text, "' is no CPU number: write 3"));
+    }
+    *value = cpu;
+  };
+  return app->add_option_function<std::string>(name, read, help)
+      ->type_name("CPU");
+}
+
+void AddSet(CLI::App* app, std::vector<std::string>* set) {
+  app->add_option("--set", *set,
+                  "Change a knob of the profile: knob=value; may be repeated "
+                  "(see: belfry profile show)")
+      ->type_name("KNOB=VALUE")
+      ->allow_extra_args(false);
+}
+
+class Parser {
+ public:
+  Parser() : app_("belfry: the CPUs of an SMP machine, emulated as processes") {
+    app_.name("belfry");
+    app_.formatter(std::make_shared<ExamplesFirst>());
+    app_.footer(Examples({"belfry up --detach          # 4 CPUs on this host",
+                          "belfry cpu offline 3        # as chcpu does it",
+                          "belfry scenario run lost-ipi --profile linux-3.0",
+                          "belfry explain              # why something hangs",
+                          "belfry down"}));
+    // Global flags may stand after the verb; one verb only.
+    app_.fallthrough();
+    app_.require_subcommand(0, 1);
+    AddGlobalFlags();
+    AddClusterVerbs();
+    AddCpuVerbs();
+    AddHotplugVerbs();
+    AddCallVerbs();
+    AddLoadVerbs();
+    AddOperationVerbs();
+    AddInsightVerbs();
+    AddScenarioVerbs();
+    AddProfileVerbs();
+    AddAboutVerbs();
+  }
+
+  CommandLine Parse(int argc, char** argv, std::ostream& out,
+                    std::ostream& err) {
+    result_.global.state_dir = DefaultStateDir();
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+      out << app_.help();
+      return Ended(kExitOk);
+    } catch (const CLI::ParseError& error) {
+      err << "belfry: " << Mistake(error) << "\n";
+      return Ended(kExitUsage);
+    }
+    if (!chosen_) {
+      err << app_.help();
+      return Ended(kExitUsage);
+    }
+    if (auto* completion = std::get_if<CompletionOptions>(&result_.command)) {
+      completion->root = Tree(app_);
+    }
+    return result_;
+  }
+
+ private:
+  CommandLine Ended(int exit_code) {
+    result_.exit_code = exit_code;
+    return result_;
+  }
+
+  // A verb, and the options that its flags fill in.
+  template <typename Options>
+  std::pair<CLI::App*, Options*> Verb(CLI::App* parent, const std::string& name,
+                                      const std::string& help,
+                                      const std::vector<std::string>& examples,
+                                      Options defaults = {}) {
+    CLI::App* app = parent->add_subcommand(name, help);
+    app->footer(Examples(examples));
+    auto options = std::make_shared<Options>(std::move(defaults));
+    app->callback([this, options] {
+      result_.command = *options;
+      chosen_ = true;
+    });
+    return {app, options.get()};
+  }
+
+  CLI::App* Group(const std::string& name, const std::string& help) {
+    CLI::App* app = app_.add_subcommand(name, help);
+    app->require_subcommand(0, 1);
+    return app;
+  }
+
+  // The innermost verb that was recognised.
+  const CLI::App* Innermost() const {
+    const CLI::App* app = &app_;
+    while (!app->get_subcommands().empty()) app = app->get_subcommands().back();
+    return app;
+  }
+
+  static std::string FullName(const CLI::App* app) {
+    return app->get_parent() == nullptr
+               ? app->get_name()
+               : absl::StrCat(FullName(app->get_parent()), " ",
+                              app->get_name());
+  }
+
+  // One line: what is wrong, and what would be right.
+  std::string Mistake(const CLI::ParseError& error) const {
+    const CLI::App* app = Innermost();
+    const std::string see = absl::StrCat("; run: ", FullName(app), " --help");
+    const std::vector<std::string> unknown = app_.remaining(true);
+    if (unknown.empty()) return absl::StrCat(error.what(), see);
+    const std::string& word = unknown.front();
+    const bool is_flag = word.size() > 1 && word[0] == '-';
+    const bool is_verb = !is_flag && !app->get_subcommands({}).empty();
+    const std::optional<std::string> meant =
+        is_flag   ? Suggest(word, Flags(*app))
+        : is_verb ? Suggest(word, Verbs(*app))
+                  : std::nullopt;
+    return absl::StrCat(
+        is_flag   ? "unknown flag "
+        : is_verb ? "unknown verb "
+                  : "what is meant by ",
+        word, is_flag || is_verb ? "" : "?",
+        meant ? absl::StrCat("; did you mean ", *meant, "?") : see);
+  }
+
+  // Of the app and, since they fall through, of those above it.
+  static std::vector<std::string> Flags(const CLI::App& app) {
+    std::vector<std::string> flags;
+    for (const CLI::App* at = &app; at != nullptr; at = at->get_parent()) {
+      for (const CLI::Option* option : at->get_options({})) {
+        for (const std::string& name : option->get_lnames()) {
+          flags.push_back("--" + name);
+        }
+      }
+    }
+    return flags;
+  }
+
+  static std::vector<std::string> Verbs(const CLI::App& app) {
+    std::vector<std::string> verbs;
+    for (const CLI::App* verb : app.get_subcommands({})) {
+      verbs.push_back(verb->get_name());
+    }
+    return verbs;
+  }
+
+  static VerbTree Tree(const CLI::App& app) {
+    VerbTree tree{.name = app.get_name(),
+                  .help = app.get_description(),
+                  .flags = Flags(app),
+                  .verbs = {}};
+    for (const CLI::App* verb : app.get_subcommands({})) {
+      tree.verbs.push_back(Tree(*verb));
+    }
+    return tree;
+  }
+
+  void AddGlobalFlags();
+  void AddClusterVerbs();
+  void AddCpuVerbs();
+  void AddHotplugVerbs();
+  void AddCallVerbs();
+  void AddLoadVerbs();
+  void AddOperationVerbs();
+  void AddInsightVerbs();
+  void AddScenarioVerbs();
+  void AddScenarioRun(CLI::App* scenario);
+  void AddProfileVerbs();
+  void AddAboutVerbs();
+
+  CLI::App app_;
+  CommandLine result_;
+  bool chosen_ = false;
+};
+
+void Parser::AddGlobalFlags() {
+  GlobalOptions& global = result_.global;
+  app_.add_option("--coordinator", global.coordinator,
+                  "The cluster's coordinator: host:port or unix:PATH")
+      ->type_name("ADDRESS")
+      ->envname("BELFRY_COORDINATOR");
+  app_.add_option("--state-dir", global.state_dir,
+                  "Where `up` keeps a local cluster's state")
+      ->type_name("DIR")
+      ->envname("BELFRY_STATE_DIR");
+  const std::map<std::string, Format> formats = {{"table", Format::kTable},
+                                                 {"json", Format::kJson},
+                                                 {"name", Format::kName}};
+  app_.add_option("-o,--output", global.format, "table, json or name")
+      ->type_name("FORMAT")
+      ->transform(CLI::Transformer(formats).description(""))
+      ->check(CLI::IsMember(formats).description(""));
+  app_.add_flag("!--no-headers", global.headers, "Tables without their head");
+  const std::map<std::string, ColorMode> colors = {
+      {"auto", ColorMode::kAuto},
+      {"always", ColorMode::kAlways},
+      {"never", ColorMode::kNever}};
+  app_.add_option("--color", global.color,
+                  "auto, always or never; NO_COLOR is honoured")
+      ->type_name("WHEN")
+      ->transform(CLI::Transformer(colors).description(""))
+      ->check(CLI::IsMember(colors).description(""));
+  AddDuration(&app_, "--timeout", &global.timeout, &global.timeout_given,
+              "How long to wait: 500ms, 10s (default), 2m");
+}
+
+void Parser::AddClusterVerbs() {
+  auto [up, up_options] = Verb<UpOptions>(
+      &app_, "up", "Start a cluster on this host, every CPU online",
+      {"belfry up                        # until Ctrl-C",
+       "belfry up --cpus 8 --detach",
+       "belfry up --profile linux-3.0 --set ring_rule=always --detach",
+       "belfry up --repair               # start again what has died"});
+  UpOptions* options = up_options;
+  up->add_option("--cpus", options->cpus, "Number of CPUs (default 4)")
+      ->type_name("N");
+  up->add_option("--profile", options->profile,
+                 "The rules to play by (default belfry)")
+      ->type_name("PROFILE");
+  AddSet(up, &options->set);
+  up->add_flag("--detach", options->detach, "Leave it running");
+  up->add_flag("--repair", options->repair,
+               "Start the processes of a cluster that are missing");
+  up->add_flag("--gates", options->gates,
+               "Let the protocol be held at named points");
+  const std::map<std::string, bool> doorbells = {{"fused", false},
+                                                 {"split", true}};
+  up->add_option("--doorbell", options->split_doorbell,
+                 "fused (default): in the frame of its call; split: on its own")
+      ->type_name("MODE")
+      ->transform(CLI::CheckedTransformer(doorbells).description(""));
+  AddDuration(up, "--csd-lock-timeout", &options->csd_lock_timeout, nullptr,
+              "A waiting call older than this is reported stuck (default 5s)");
+  up->add_option("--queue-capacity", options->queue_capacity,
+                 "Calls that a CPU's queue holds")
+      ->type_name("N");
+
+  Verb<DownOptions>(&app_, "down", "Take the local cluster down",
+                    {"belfry down"});
+  Verb<StatusOptions>(&app_, "status", "What runs, and where",
+                      {"belfry status", "belfry status -o json"});
+  auto [health, health_options] = Verb<HealthOptions>(
+      &app_, "health", "Ask every process for its health; 0 when all serve",
+      {"belfry health", "belfry health --address 127.0.0.1:7000"});
+  health
+      ->add_option("--address", health_options->address,
+                   "Ask this one process only")
+      ->type_name("ADDRESS");
+}
+
+void Parser::AddCpuVerbs() {
+  CLI::App* cpu = Group("cpu", "The CPUs: list, show, online, offline, ...");
+  Verb<CpuListOptions>(cpu, "list", "Every CPU in a line",
+                       {"belfry cpu list", "belfry cpu list -o name"});
+  auto [show, show_options] = Verb<CpuShowOptions>(
+      cpu, "show", "One CPU as its own process sees it", {"belfry cpu show 3"});
+  AddCpu(show, "CPU", &show_options->cpu, "The CPU")->required();
+
+  auto [fail, fail_options] = Verb<CpuFailOptions>(
+      cpu, "fail", "Make one hotplug step of a CPU fail once, with EAGAIN",
+      {"belfry cpu fail 3 notify:online", "belfry cpu fail 3 --clear"});
+  AddCpu(fail, "CPU", &fail_options->cpu, "The CPU")->required();
+  auto* step =
+      fail->add_option("STEP", fail_options->step, "The step's name or number");
+  fail->add_flag("--clear", fail_options->clear, "Let no step fail")
+      ->excludes(step);
+}
+
+void Parser::AddHotplugVerbs() {
+  CLI::App* cpu = app_.get_subcommand("cpu");
+  for (const std::string verb : {"online", "offline"}) {
+    auto [app, change_options] = Verb<CpuChangeOptions>(
+        cpu, verb, absl::StrCat("Bring CPUs ", verb, ", one after the other"),
+        {absl::StrCat("belfry cpu ", verb, " 3"),
+         absl::StrCat("belfry cpu ", verb, " 1-2,5 --on 0 --timeout 2m"),
+         absl::StrCat("belfry cpu ", verb, " 3 --detach   # see: belfry ops")},
+        {.online = verb == "online"});
+    app->add_option("LIST", change_options->cpus, "CPUs, as in 0-2,5")
+        ->required();
+    AddCpu(app, "--on", &change_options->on,
+           "The CPU that asks (default: the lowest online one)");
+    auto* detach = app->add_flag("--detach", change_options->detach,
+                                 "Start the operations, do not wait for them");
+    app->add_flag("--wait", "Wait for them (the default)")->excludes(detach);
+  }
+  auto [cycle, cycle_options] = Verb<CpuCycleOptions>(
+      cpu, "cycle", "Take CPUs offline and online again, many times",
+      {"belfry cpu cycle 1-3 --count 100 --timeout 2m"});
+  cycle->add_option("LIST", cycle_options->cpus, "CPUs, as in 0-2,5")
+      ->required();
+  cycle->add_option("--count", cycle_options->count, "Times (default 1)")
+      ->type_name("N");
+  AddCpu(cycle, "--on", &cycle_options->on, "The CPU that asks");
+}
+
+void Parser::AddCallVerbs() {
+  auto [call, call_options] = Verb<CallOptions>(
+      &app_, "call", "Make one CPU call a function on others",
+      {"belfry call 1-3 nop", "belfry call 2 echo --payload hello --from 1",
+       "belfry call 3 spin --payload 1000 --count 50 --nowait",
+       "belfry call 1 echo --payload-file - < data"});
+  call->add_option("LIST", call_options->cpus, "Targets, as in 0-2,5")
+      ->required();
+  call->add_option("FUNC", call_options->function, "The function's name")
+      ->required();
+  auto* nowait = call->add_flag("!--nowait", call_options->wait,
+                                "Do not wait for the answers");
+  call->add_flag("--wait", "Wait for them (the default)")->excludes(nowait);
+  auto* payload = call->add_option("--payload", call_options->payload,
+                                   "What the function is given");
+  call->add_option("--payload-file", call_options->payload_file,
+                   "The same from a file; - is standard input")
+      ->excludes(payload)
+      ->type_name("FILE");
+  call->add_option("--count", call_options->count,
+                   "Calls to each CPU (default 1)")
+      ->type_name("N");
+  AddCpu(call, "--from", &call_options->from,
+         "The CPU that calls (default: the lowest online one)");
+
+  auto [stop, stop_options] = Verb<StopMachineOptions>(
+      &app_, "stop-machine",
+      "Run a function while every other CPU stands with interrupts masked",
+      {"belfry stop-machine nop",
+       "belfry stop-machine spin --payload 500 --on "
+       "1"});
+  stop->add_option("FUNC", stop_options->function, "The function's name")
+      ->required();
+  stop->add_option("--on", stop_options->on,
+                   "The CPUs that run it (default: the lowest online one)")
+      ->type_name("LIST");
+  stop->add_option("--payload", stop_options->payload,
+                   "What the function is given");
+  stop->add_flag("--detach", stop_options->detach, "Do not wait for its end");
+
+  auto [kick, kick_options] = Verb<KickOptions>(
+      &app_, "kick", "Ring CPUs whatever their queues hold", {"belfry kick 3"});
+  kick->add_option("LIST", kick_options->cpus, "CPUs, as in 0-2,5")->required();
+}
+
+void Parser::AddLoadVerbs() {
+  CLI::App* load =
+      Group("load", "Emulated block I/O: completions as interrupts");
+  auto [start, start_options] = Verb<LoadStartOptions>(
+      load, "start",
+      "Deliver I/O completions to CPUs; each is steered to its submitter",
+      {"belfry load start --rate 1000",
+       "belfry load start --on 1 --submitters 3 --count 108",
+       "belfry load start --on 1 --rate 50   # changes the rate of a running "
+       "one"});
+  LoadStartOptions* options = start_options;
+  start
+      ->add_option("--on", options->on,
+                   "CPUs that take the interrupts (default: all online)")
+      ->type_name("LIST");
+  start->add_option("--rate", options->rate, "Completions a second, each CPU")
+      ->type_name("N");
+  start
+      ->add_option("--count", options->count,
+                   "Completions in all, each CPU (default: without end)")
+      ->type_name("N");
+  start
+      ->add_option("--submitters", options->submitters,
+                   "CPUs that submitted the I/O (default: all online)")
+      ->type_name("LIST");
+  start->add_option("--seed", options->seed, "Draws the order of submitters")
+      ->type_name("N");
+
+  auto [stop, stop_options] = Verb<LoadStopOptions>(
+      load, "stop", "Stop it", {"belfry load stop", "belfry load stop --on 1"});
+  stop->add_option("--on", stop_options->on, "CPUs (default: all)")
+      ->type_name("LIST");
+  auto [show, show_options] =
+      Verb<LoadShowOptions>(load, "show", "What runs", {"belfry load show"});
+  show->add_option("--on", show_options->on, "CPUs (default: all)")
+      ->type_name("LIST");
+}
+
+void Parser::AddOperationVerbs() {
+  CLI::App* ops =
+      Group("ops", "The coordinator's operations: list, wait, cancel");
+  auto [list, list_options] =
+      Verb<OpsListOptions>(ops, "list", "What runs and what waits for it",
+                           {"belfry ops list", "belfry ops list --all"});
+  list->add_flag("--all", list_options->all, "Also what is done");
+  auto [wait, wait_options] =
+      Verb<OpsWaitOptions>(ops, "wait", "Wait for the end of an operation",
+                           {"belfry ops wait 7 --timeout 1m"});
+  wait->add_option("ID", wait_options->id, "The operation's number")
+      ->required();
+  auto [cancel, cancel_options] = Verb<OpsCancelOptions>(
+      ops, "cancel", "Give an operation up and roll back",
+      {"belfry ops cancel 7"});
+  cancel->add_option("ID", cancel_options->id, "The operation's number")
+      ->required();
+}
+
+void Parser::AddInsightVerbs() {
+  Verb<PendingOptions>(&app_, "pending", "Who waits for what, where, how old",
+                       {"belfry pending", "belfry pending -o json"});
+  auto [dump, dump_options] = Verb<DumpOptions>(
+      &app_, "dump", "Every CPU as a crash dump would show it",
+      {"belfry dump", "belfry dump --cpu 3"});
+  dump->add_option("--cpu", dump_options->cpus, "Only these, as in 0-2,5")
+      ->type_name("LIST");
+  Verb<client::ExplainOptions>(&app_, "explain",
+                               "Why somebody is stuck: the chain of causes",
+                               {"belfry explain"});
+  Verb<AuditOptions>(
+      &app_, "audit",
+      "Is every call accounted for? 12 when one is lost, stranded or ran twice",
+      {"belfry audit"});
+  CLI::App* trace = Group("trace", "The protocol's recent events");
+  Verb<TraceShowOptions>(trace, "show",
+                         "All processes' events in causal order, as ftrace "
+                         "prints them",
+                         {"belfry trace show | less"});
+}
+
+void Parser::AddScenarioVerbs() {
+  CLI::App* scenario = Group("scenario", "Races as files: list, show, run");
+  Verb<ScenarioListOptions>(scenario, "list", "The built-in ones",
+                            {"belfry scenario list"});
+  auto [show, show_options] =
+      Verb<ScenarioShowOptions>(scenario, "show", "One of them, as its file",
+                                {"belfry scenario show lost-ipi"});
+  show->add_option("NAME", show_options->scenario, "Its name, or a file")
+      ->required();
+  AddScenarioRun(scenario);
+}
+
+void Parser::AddScenarioRun(CLI::App* scenario) {
+  auto [run, run_options] = Verb<ScenarioRunOptions>(
+      scenario, "run", "Play it on real processes, on a cluster of its own",
+      {"belfry scenario run lost-ipi --profile linux-3.0",
+       "belfry scenario run lost-ipi --profile belfry --expect holds",
+       "belfry scenario run ./mine.textproto --count 100 -o json",
+       "belfry scenario run lost-ipi --profile linux-3.0 --keep   # look around"
+       " after"});
+  ScenarioRunOptions* options = run_options;
+  run->add_option("NAME", options->scenario, "Its name, or a file")->required();
+  run->add_option("--profile", options->profile,
+                  "The rules to play by (default belfry)")
+      ->type_name("PROFILE");
+  AddSet(run, &options->set);
+  run->add_option_function<std::string>(
+         "--on", [](const std::string&) {}, "Where it runs: processes")
+      ->type_name("DRIVER")
+      ->check(CLI::IsMember({"processes"}).description(""));
+  run->add_option("--expect", options->expect,
+                  "holds, hang, violated or inconclusive: that one is exit "
+                  "code 0, any other 1")
+      ->type_name("VERDICT")
+      ->check(CLI::IsMember({"holds", "hang", "violated", "inconclusive"})
+                  .description(""));
+  run->add_option("--count", options->count, "Runs, summed up (default 1)")
+      ->type_name("N");
+  auto* keep = run->add_flag("--keep", options->keep,
+                             "Leave its cluster up and say where");
+  run->add_flag("--attach", options->attach,
+                "Use the running cluster (started with --gates)")
+      ->excludes(keep);
+  run->add_flag("--explain", options->explain,
+                "The chain of causes, also when nothing hangs");
+  run->add_flag("--picture", options->picture,
+                "The space-time picture, also when nothing is violated and in "
+                "-o json");
+}
+
+void Parser::AddProfileVerbs() {
+  CLI::App* profile = Group("profile", "The rules: presets and their knobs");
+  Verb<ProfileListOptions>(profile, "list", "The presets",
+                           {"belfry profile list"});
+  auto [show, show_options] = Verb<ProfileShowOptions>(
+      profile, "show", "Every knob of one, and what it decides",
+      {"belfry profile show linux-3.0",
+       "belfry profile show belfry --set ring_rule=always"});
+  show->add_option("PROFILE", show_options->profile, "The preset")->required();
+  AddSet(show, &show_options->set);
+  auto [diff, diff_options] =
+      Verb<ProfileDiffOptions>(profile, "diff", "The knobs that differ",
+                               {"belfry profile diff linux-3.0 belfry"});
+  diff->add_option("LEFT", diff_options->left, "A preset")->required();
+  diff->add_option("RIGHT", diff_options->right, "Another")->required();
+}
+
+void Parser::AddAboutVerbs() {
+  auto [logs, logs_options] =
+      Verb<LogsOptions>(&app_, "logs", "The end of a local process's log",
+                        {"belfry logs 3", "belfry logs coordinator --lines 100",
+                         "belfry logs 3 -o name   # the file"});
+  logs->add_option("PROCESS", logs_options->process,
+                   "A CPU, or coordinator (default: all)");
+  logs->add_option("--lines", logs_options->lines, "How many (default 20)")
+      ->type_name("N");
+  Verb<VersionOptions>(&app_, "version", "Which build this is",
+                       {"belfry version -o json"});
+  auto [completion, completion_options] = Verb<CompletionOptions>(
+      &app_, "completion", "A script that completes verbs and flags",
+      {"source <(belfry completion bash)",
+       "belfry completion zsh > ~/.zfunc/_belfry",
+       "belfry completion fish | source"});
+  completion
+      ->add_option("SHELL", completion_options->shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""));
+}
+
+}  // namespace
+
+CommandLine ParseCommandLine(int argc, char** argv, std::ostream& out,
+                             std::ostream& err) {
+  return Parser().Parse(argc, argv, out, err);
+}
+
+}  // namespace belfry::client

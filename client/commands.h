@@ -1,0 +1,69 @@
+// A function for each verb: prints its answer and returns the exit code, or the
+// error that ends the program.
+#ifndef BELFRY_CLIENT_COMMANDS_H_
+#define BELFRY_CLIENT_COMMANDS_H_
+
+#include "absl/status/statusor.h"
+#include "client/options.h"
+#include "client/output.h"
+
+namespace belfry::client {
+
+struct Context {
+  const GlobalOptions& options;
+  Output& out;
+};
+
+using ExitCode = absl::StatusOr<int>;
+
+// cluster_commands.cc
+ExitCode Run(Context& context, const UpOptions& options);
+ExitCode Run(Context& context, const DownOptions& options);
+ExitCode Run(Context& context, const StatusOptions& options);
+// health_command.cc
+ExitCode Run(Context& context, const HealthOptions& options);
+// about_commands.cc
+ExitCode Run(Context& context, const VersionOptions& options);
+ExitCode Run(Context& context, const CompletionOptions& options);
+ExitCode Run(Context& context, const LogsOptions& options);
+// cpu_commands.cc
+ExitCode Run(Context& context, const CpuListOptions& options);
+ExitCode Run(Context& context, const CpuShowOptions& options);
+ExitCode Run(Context& context, const CpuFailOptions& options);
+// hotplug_commands.cc
+ExitCode Run(Context& context, const CpuChangeOptions& options);
+ExitCode Run(Context& context, const CpuCycleOptions& options);
+// call_commands.cc
+ExitCode Run(Context& context, const CallOptions& options);
+ExitCode Run(Context& context, const KickOptions& options);
+// load_commands.cc
+ExitCode Run(Context& context, const LoadStartOptions& options);
+ExitCode Run(Context& context, const LoadStopOptions& options);
+ExitCode Run(Context& context, const LoadShowOptions& options);
+// profile_commands.cc
+ExitCode Run(Context& context, const ProfileListOptions& options);
+ExitCode Run(Context& context, const ProfileShowOptions& options);
+ExitCode Run(Context& context, const ProfileDiffOptions& options);
+// operation_commands.cc
+ExitCode Run(Context& context, const StopMachineOptions& options);
+ExitCode Run(Context& context, const OpsListOptions& options);
+ExitCode Run(Context& context, const OpsWaitOptions& options);
+ExitCode Run(Context& context, const OpsCancelOptions& options);
+// insight_commands.cc
+ExitCode Run(Context& context, const PendingOptions& options);
+ExitCode Run(Context& context, const DumpOptions& options);
+ExitCode Run(Context& context, const ExplainOptions& options);
+ExitCode Run(Context& context, const AuditOptions& options);
+ExitCode Run(Context& context, const TraceShowOptions& options);
+// scenario_commands.cc
+ExitCode Run(Context& context, const ScenarioListOptions& options);
+ExitCode Run(Context& context, const ScenarioShowOptions& options);
+// scenario_run.cc
+ExitCode Run(Context& context, const ScenarioRunOptions& options);
+
+// Any of them: prints the error as well, and returns the exit code.
+int RunCommand(const GlobalOptions& options, const Command& command);
+
+}  // namespace belfry::client
+
+#endif  // BELFRY_CLIENT_COMMANDS_H_

@@ -1,0 +1,94 @@
+#include "client/coordinator.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/exit_code.h"
+#include "client/state_dir.h"
+
+namespace belfry::client {
+namespace {
+
+absl::Status NoCluster(absl::string_view why) {
+  return WithRpcExitCode(
+      absl::UnavailableError(absl::StrCat("no cluster: ", why)));
+}
+
+std::string RemedyOf(const v1::LocalCluster& cluster) {
+  const std::vector<std::string> dead = DeadProcesses(cluster);
+  switch (ConditionOf(cluster, dead)) {
+    case Condition::kStale:
+      return "its processes are dead; run: belfry up --detach";
+    case Condition::kDegraded:
+      if (dead.front() == kCoordinatorName) {
+        return "the coordinator is dead; run: belfry up --repair";
+      }
+      break;
+    case Condition::kUp:
+      break;
+  }
+  return "its process lives; see: belfry logs coordinator";
+}
+
+}  // namespace
+
+Coordinator::Coordinator(std::string address, absl::Duration timeout,
+                         std::string absent)
+    : address_(std::move(address)),
+      timeout_(timeout),
+      absent_(std::move(absent)),
+      stub_(v1::CoordinatorService::NewStub(OpenChannel(address_))) {}
+
+absl::StatusOr<v1::Cluster> Coordinator::GetCluster() {
+  auto response = Ask(&Stub::GetCluster, v1::GetClusterRequest());
+  if (!response.ok()) return response.status();
+  return std::move(*response->mutable_cluster());
+}
+
+absl::Status Coordinator::Explained(const absl::Status& status) const {
+  if (NobodyAnswers(status)) {
+    return NoCluster(
+        absl::StrCat("nothing answers at ", address_, "; ", absent_));
+  }
+  if (absl::IsDeadlineExceeded(status) && !IsFromServer(status)) {
+    return WithRpcExitCode(absl::DeadlineExceededError(absl::StrCat(
+        "the coordinator at ", address_, " did not answer in time")));
+  }
+  return status;
+}
+
+absl::StatusOr<Coordinator> Connect(const GlobalOptions& options) {
+  if (!options.coordinator.empty()) {
+    return Coordinator(options.coordinator, options.timeout,
+                       "is --coordinator (or BELFRY_COORDINATOR) right?");
+  }
+  const StateDir dir(options.state_dir);
+  const auto cluster = LoadCluster(dir);
+  if (!cluster.ok()) return cluster.status();
+  const v1::LocalCluster::Process* coordinator =
+      cluster->has_value() ? FindProcess(**cluster, kCoordinatorName) : nullptr;
+  if (coordinator == nullptr || coordinator->address().empty()) {
+    return NoCluster(absl::StrCat("none was started in ", dir.path(),
+                                  "; run: belfry up --detach"));
+  }
+  return Coordinator(coordinator->address(), options.timeout,
+                     RemedyOf(**cluster));
+}
+
+absl::StatusOr<v1::CpuInfo> FindCpuInfo(const v1::Cluster& cluster,
+                                        std::uint32_t cpu) {
+  for (const v1::CpuInfo& info : cluster.cpus()) {
+    if (info.cpu() == cpu) return info;
+  }
+  return UsageError(absl::StrCat("no cpu ", cpu, ": the possible ones are ",
+                                 cluster.possible()));
+}
+
+std::optional<std::uint32_t> LowestOnline(const v1::Cluster& cluster) {
+  for (const v1::CpuInfo& info : cluster.cpus()) {
+    if (info.state() == v1::CPU_STATE_ONLINE) return info.cpu();
+  }
+  return std::nullopt;
+}
+
+}  // namespace belfry::client

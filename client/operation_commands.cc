@@ -1,0 +1,152 @@
+// belfry stop-machine, and ops list, wait, cancel.
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "belfry/v1/report.pb.h"
+#include "client/commands.h"
+#include "client/coordinator.h"
+#include "client/cpu_text.h"
+#include "client/duration.h"
+#include "client/exit_code.h"
+#include "client/interrupt.h"
+#include "client/operations.h"
+#include "google/protobuf/util/time_util.h"
+
+namespace belfry::client {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+std::string AgeText(const v1::Operation& operation) {
+  if (operation.done()) return DurationText(FromProto(operation.duration()));
+  if (!operation.has_create_time()) return "";
+  return DurationText(absl::Now() -
+                      absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(
+                          operation.create_time())));
+}
+
+Cell ResultCell(const v1::Operation& operation) {
+  if (!operation.done()) return {"runs", Style::kWarn};
+  if (operation.result() == "0") return {"0", Style::kGood};
+  return {absl::StrCat("! ", operation.result()), Style::kBad};
+}
+
+Table OperationTable(const v1::OperationList& list) {
+  Table table({{"ID", Table::Align::kRight},
+               {"OPERATION"},
+               {"ON"},
+               {"LEG"},
+               {"STEP"},
+               {"RESULT"},
+               {"TIME", Table::Align::kRight},
+               {"MESSAGE"}});
+  for (const v1::Operation& operation : list.operations()) {
+    table.Add({absl::StrCat(operation.id()), WhatText(operation),
+               absl::StrCat("cpu/", operation.control_cpu()), operation.leg(),
+               operation.step(), ResultCell(operation), AgeText(operation),
+               operation.message()});
+  }
+  return table;
+}
+
+void PrintOperation(Output& out, const v1::Operation& operation,
+                    const std::string& text) {
+  if (out.json()) {
+    v1::OperationList list;
+    *list.add_operations() = operation;
+    out.Json(list);
+  } else {
+    out.Line(text);
+  }
+}
+
+ExitCode Await(Context& context, Coordinator& coordinator,
+               const v1::Operation& started) {
+  const Interrupt interrupt;
+  const auto ended = AwaitOperation(
+      coordinator, started, absl::Now() + context.options.timeout, interrupt);
+  if (!ended.ok()) return ended.status();
+  const absl::Status outcome = OutcomeOf(*ended, interrupt);
+  if (outcome.ok() || context.out.json()) {
+    PrintOperation(context.out, *ended, outcome.ok() ? DoneText(*ended) : "");
+  }
+  if (!outcome.ok()) return outcome;
+  return kExitOk;
+}
+
+}  // namespace
+
+ExitCode Run(Context& context, const StopMachineOptions& options) {
+  if (!options.on.empty()) {
+    const auto cpus = ParseCpus(options.on);
+    if (!cpus.ok()) return cpus.status();
+  }
+  auto coordinator = Connect(context.options);
+  if (!coordinator.ok()) return coordinator.status();
+  v1::StopMachineRequest request;
+  request.set_function(options.function);
+  request.set_payload(options.payload);
+  request.set_cpus(options.on);
+  request.set_request_id(NewRequestId());
+  const auto response =
+      coordinator->Ask(&Coordinator::Stub::StopMachine, request);
+  if (!response.ok()) return Refused(response.status(), "machine not stopped");
+  const v1::Operation& operation = response->operation();
+  if (!options.detach) return Await(context, *coordinator, operation);
+  PrintOperation(
+      context.out, operation,
+      absl::StrCat("operation ", operation.id(), ": ", WhatText(operation)));
+  return kExitOk;
+}
+
+ExitCode Run(Context& context, const OpsListOptions& options) {
+  auto coordinator = Connect(context.options);
+  if (!coordinator.ok()) return coordinator.status();
+  v1::ListOperationsRequest request;
+  request.set_include_done(options.all);
+  auto response = coordinator->Ask(&Coordinator::Stub::ListOperations, request);
+  if (!response.ok()) return response.status();
+  v1::OperationList list;
+  list.mutable_operations()->Swap(response->mutable_operations());
+  if (context.out.json()) {
+    context.out.Json(list);
+  } else if (context.out.format() == Format::kName) {
+    for (const v1::Operation& operation : list.operations()) {
+      context.out.Line(absl::StrCat(operation.id()));
+    }
+  } else if (list.operations().empty()) {
+    context.out.Note("no operation runs");
+  } else {
+    context.out.Print(OperationTable(list));
+  }
+  return kExitOk;
+}
+
+ExitCode Run(Context& context, const OpsWaitOptions& options) {
+  auto coordinator = Connect(context.options);
+  if (!coordinator.ok()) return coordinator.status();
+  v1::Operation operation;
+  operation.set_id(options.id);
+  return Await(context, *coordinator, operation);
+}
+
+ExitCode Run(Context& context, const OpsCancelOptions& options) {
+  auto coordinator = Connect(context.options);
+  if (!coordinator.ok()) return coordinator.status();
+  v1::CancelOperationRequest request;
+  request.set_id(options.id);
+  const auto response =
+      coordinator->Ask(&Coordinator::Stub::CancelOperation, request);
+  if (!response.ok()) {
+    return Refused(response.status(),
+                   absl::StrCat("operation ", options.id, " not cancelled"));
+  }
+  PrintOperation(context.out, response->operation(),
+                 absl::StrCat("operation ", options.id, " cancelled (",
+                              WhatText(response->operation()), ")"));
+  return kExitOk;
+}
+
+}  // namespace belfry::client

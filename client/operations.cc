@@ -1,0 +1,159 @@
+#include "client/operations.h"
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "client/duration.h"
+#include "client/exit_code.h"
+#include "client/state_dir.h"
+#include "trace/report_text.h"
+
+namespace belfry::client {
+namespace {
+
+// How long one WaitOperation waits: so fast does Ctrl-C take effect.
+constexpr absl::Duration kSlice = absl::Milliseconds(250);
+
+absl::string_view Verb(v1::Operation::Kind kind) {
+  switch (kind) {
+    case v1::Operation::KIND_ONLINE:
+      return "onlined";
+    case v1::Operation::KIND_OFFLINE:
+      return "offlined";
+    default:
+      return "stopped";
+  }
+}
+
+std::string Subject(const v1::Operation& operation) {
+  return operation.kind() == v1::Operation::KIND_STOP_MACHINE
+             ? "machine"
+             : absl::StrCat("cpu/", operation.cpus());
+}
+
+std::string StillRuns(const v1::Operation& operation) {
+  std::string text = absl::StrCat("operation ", operation.id(), " (",
+                                  WhatText(operation), ") ");
+  if (operation.leg() == "queued") {
+    absl::StrAppend(&text, "waits for the hotplug lock");
+  } else if (!operation.step().empty()) {
+    absl::StrAppend(&text, "still runs: waits in step ", operation.step(),
+                    " on cpu ", operation.control_cpu());
+  } else {
+    absl::StrAppend(&text, "still runs: in leg ", operation.leg());
+  }
+  if (!operation.message().empty()) {
+    absl::StrAppend(&text, " (", operation.message(), ")");
+  }
+  return absl::StrCat(text, "; run: belfry ops list");
+}
+
+}  // namespace
+
+std::string NewRequestId() {
+  std::random_device device;
+  return absl::StrCat(absl::Hex(device(), absl::kZeroPad8),
+                      absl::Hex(device(), absl::kZeroPad8));
+}
+
+absl::StatusOr<v1::Operation> StartOnline(Coordinator& coordinator,
+                                          std::uint32_t cpu,
+                                          std::optional<std::uint32_t> on) {
+  v1::OnlineCpuRequest request;
+  request.set_cpu(cpu);
+  if (on.has_value()) request.set_control_cpu(*on);
+  request.set_request_id(NewRequestId());
+  auto response = coordinator.Ask(&Coordinator::Stub::OnlineCpu, request);
+  if (!response.ok()) {
+    return Refused(response.status(),
+                   absl::StrCat(CpuName(cpu), " not onlined"));
+  }
+  return response->operation();
+}
+
+absl::StatusOr<v1::Operation> StartOffline(Coordinator& coordinator,
+                                           std::uint32_t cpu,
+                                           std::optional<std::uint32_t> on) {
+  v1::OfflineCpuRequest request;
+  request.set_cpu(cpu);
+  if (on.has_value()) request.set_control_cpu(*on);
+  request.set_request_id(NewRequestId());
+  auto response = coordinator.Ask(&Coordinator::Stub::OfflineCpu, request);
+  if (!response.ok()) {
+    return Refused(response.status(),
+                   absl::StrCat(CpuName(cpu), " not offlined"));
+  }
+  return response->operation();
+}
+
+absl::StatusOr<v1::Operation> AwaitOperation(Coordinator& coordinator,
+                                             const v1::Operation& started,
+                                             absl::Time deadline,
+                                             const Interrupt& interrupt) {
+  v1::Operation operation = started;
+  while (!operation.done() && !interrupt.requested()) {
+    const absl::Duration left = deadline - absl::Now();
+    if (left <= absl::ZeroDuration()) break;
+    v1::WaitOperationRequest request;
+    request.set_id(operation.id());
+    *request.mutable_timeout() = ToProto(std::min(left, kSlice));
+    auto response = coordinator.Ask(&Coordinator::Stub::WaitOperation, request);
+    if (!response.ok()) return response.status();
+    operation = response->operation();
+  }
+  return operation;
+}
+
+std::string DoneText(const v1::Operation& operation) {
+  std::vector<std::string> facts = {
+      DurationText(FromProto(operation.duration()))};
+  if (operation.unchanged()) facts = {"already was"};
+  if (operation.calls_flushed() > 0) {
+    facts.push_back(trace::CountText(operation.calls_flushed(), "call") +
+                    " flushed");
+  }
+  return absl::StrCat(Subject(operation), " ", Verb(operation.kind()), " (",
+                      absl::StrJoin(facts, ", "), ")");
+}
+
+std::string WhatText(const v1::Operation& operation) {
+  switch (operation.kind()) {
+    case v1::Operation::KIND_ONLINE:
+      return absl::StrCat("online cpu ", operation.cpus());
+    case v1::Operation::KIND_OFFLINE:
+      return absl::StrCat("offline cpu ", operation.cpus());
+    default:
+      return absl::StrCat("stop machine for cpu ", operation.cpus());
+  }
+}
+
+absl::Status OutcomeOf(const v1::Operation& operation,
+                       const Interrupt& interrupt) {
+  if (operation.done() && operation.result() == "0") return absl::OkStatus();
+  if (operation.done()) {
+    return absl::AbortedError(absl::StrCat(
+        Subject(operation), " not ", Verb(operation.kind()), ": ",
+        operation.result(), operation.message().empty() ? "" : ": ",
+        operation.message()));
+  }
+  const std::string text = StillRuns(operation);
+  if (interrupt.requested()) {
+    return WithExitCode(absl::CancelledError(text),
+                        kExitSignal + interrupt.signal());
+  }
+  return WithExitCode(absl::DeadlineExceededError(text), kExitTimeout);
+}
+
+absl::Status Refused(const absl::Status& status, absl::string_view what) {
+  // Else nobody refused anything: what it says stands for itself.
+  if (!IsFromServer(status)) return status;
+  return WithExitCode(
+      absl::Status(status.code(), absl::StrCat(what, ": ", status.message())),
+      ExitCodeOf(status));
+}
+
+}  // namespace belfry::client

@@ -1,0 +1,233 @@
+#include "client/process_machine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/collect.h"
+#include "client/operations.h"
+#include "client/state_dir.h"
+#include "client/stub.h"
+
+namespace belfry::client {
+namespace {
+
+// The wait between two looks doubles from the first to the last of these.
+constexpr absl::Duration kFirstWait = absl::Milliseconds(1);
+constexpr absl::Duration kLastWait = absl::Milliseconds(20);
+constexpr int kDoublings = 5;
+// Local processes that live answer in much less.
+constexpr absl::Duration kIssueTimeout = absl::Seconds(5);
+// A snapshot must list every call that a scenario queues.
+constexpr std::uint32_t kMaxEntries = 10000;
+
+}  // namespace
+
+struct ProcessMachine::StartedCall {
+  grpc::ClientContext context;
+  v1::CallResponse response;
+  grpc::Status status;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::CallResponse>> reader;
+};
+
+ProcessMachine::ProcessMachine(Coordinator& coordinator,
+                               const Patience& patience)
+    : coordinator_(coordinator), patience_(patience) {
+  coordinator_process_.debug =
+      v1::DebugService::NewStub(OpenChannel(coordinator.address()));
+}
+
+ProcessMachine::~ProcessMachine() {
+  for (const auto& call : calls_) call->context.TryCancel();
+  queue_.Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_.Next(&tag, &ok)) {
+  }
+}
+
+absl::StatusOr<ProcessMachine::Process*> ProcessMachine::FindCpu(
+    std::uint32_t cpu) {
+  const auto known = processes_.find(cpu);
+  if (known != processes_.end()) return &known->second;
+  const absl::StatusOr<v1::Cluster> cluster = GetCluster();
+  if (!cluster.ok()) return cluster.status();
+  const absl::StatusOr<v1::CpuInfo> info = FindCpuInfo(*cluster, cpu);
+  if (!info.ok()) return info.status();
+  const absl::StatusOr<std::string> address = AddressOf(*info);
+  if (!address.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat(CpuName(cpu), ": ", address.status().message()));
+  }
+  const auto channel = OpenChannel(*address);
+  Process& process = processes_[cpu];
+  process.debug = v1::DebugService::NewStub(channel);
+  process.cpu = v1::CpuService::NewStub(channel);
+  return &process;
+}
+
+absl::StatusOr<v1::DebugService::Stub*> ProcessMachine::FindDebug(
+    const v1::GateAt& at) {
+  if (!at.has_cpu()) return coordinator_process_.debug.get();
+  const absl::StatusOr<Process*> process = FindCpu(at.cpu());
+  if (!process.ok()) return process.status();
+  return (*process)->debug.get();
+}
+
+absl::Status ProcessMachine::Hold(const v1::GateAt& at) {
+  const auto debug = FindDebug(at);
+  if (!debug.ok()) return debug.status();
+  v1::HoldGateRequest request;
+  request.set_name(at.gate());
+  return Invoke(**debug, &v1::DebugService::Stub::HoldGate, request,
+                coordinator_.timeout())
+      .status();
+}
+
+absl::Status ProcessMachine::Release(const v1::GateAt& at) {
+  const auto debug = FindDebug(at);
+  if (!debug.ok()) return debug.status();
+  v1::ReleaseGateRequest request;
+  request.set_name(at.gate());
+  return Invoke(**debug, &v1::DebugService::Stub::ReleaseGate, request,
+                coordinator_.timeout())
+      .status();
+}
+
+absl::StatusOr<std::vector<v1::Gate>> ProcessMachine::Gates(
+    const v1::GateAt& at) {
+  const auto debug = FindDebug(at);
+  if (!debug.ok()) return debug.status();
+  const auto response = Invoke(**debug, &v1::DebugService::Stub::ListGates,
+                               v1::ListGatesRequest(), coordinator_.timeout());
+  if (!response.ok()) return response.status();
+  return std::vector<v1::Gate>(response->gates().begin(),
+                               response->gates().end());
+}
+
+absl::StatusOr<std::uint32_t> ProcessMachine::Offline(
+    const v1::Hotplug& hotplug) {
+  const auto on = hotplug.has_on() ? std::optional(hotplug.on()) : std::nullopt;
+  const auto operation = StartOffline(coordinator_, hotplug.cpu(), on);
+  if (!operation.ok()) return operation.status();
+  return operation->id();
+}
+
+absl::StatusOr<std::uint32_t> ProcessMachine::Online(
+    const v1::Hotplug& hotplug) {
+  const auto on = hotplug.has_on() ? std::optional(hotplug.on()) : std::nullopt;
+  const auto operation = StartOnline(coordinator_, hotplug.cpu(), on);
+  if (!operation.ok()) return operation.status();
+  return operation->id();
+}
+
+absl::StatusOr<v1::Operation> ProcessMachine::GetOperation(std::uint32_t id) {
+  v1::WaitOperationRequest request;
+  request.set_id(id);
+  request.mutable_timeout();
+  const auto response =
+      coordinator_.Ask(&Coordinator::Stub::WaitOperation, request);
+  if (!response.ok()) return response.status();
+  return response->operation();
+}
+
+absl::Status ProcessMachine::StartBlockIo(const v1::BlockIo& io) {
+  const absl::StatusOr<Process*> process = FindCpu(io.on());
+  if (!process.ok()) return process.status();
+  v1::SetLoadRequest request;
+  request.mutable_load()->set_count(io.count());
+  request.mutable_load()->set_submitters(absl::StrCat(io.submitter()));
+  return Invoke(*(*process)->cpu, &v1::CpuService::Stub::SetLoad, request,
+                coordinator_.timeout())
+      .status();
+}
+
+absl::StatusOr<v1::LoadStatus> ProcessMachine::BlockIoStatus(
+    std::uint32_t cpu) {
+  const absl::StatusOr<Process*> process = FindCpu(cpu);
+  if (!process.ok()) return process.status();
+  auto response = Invoke(*(*process)->cpu, &v1::CpuService::Stub::GetLoad,
+                         v1::GetLoadRequest(), coordinator_.timeout());
+  if (!response.ok()) return response.status();
+  return std::move(*response->mutable_status());
+}
+
+absl::StatusOr<std::uint64_t> ProcessMachine::Issued(std::uint32_t from,
+                                                     std::uint32_t cpu) {
+  const absl::StatusOr<v1::CpuSnapshot> snapshot = Snapshot(from);
+  if (!snapshot.ok()) return snapshot.status();
+  for (const v1::LedgerRow& row : snapshot->ledger()) {
+    if (row.cpu() == cpu) return row.issued();
+  }
+  return 0;
+}
+
+// The answer comes when it comes; but once the step is over, the call must be
+// on its way, or the machine would seem to be at rest.
+absl::Status ProcessMachine::AwaitIssued(const v1::ScenarioCall& call,
+                                         std::uint64_t count) {
+  const absl::Time deadline = absl::Now() + kIssueTimeout;
+  while (absl::Now() < deadline) {
+    const absl::StatusOr<std::uint64_t> issued =
+        Issued(call.from(), call.cpu());
+    if (!issued.ok()) return issued.status();
+    if (*issued >= count) return absl::OkStatus();
+    if (!patience_.interrupt->Sleep(kFirstWait)) break;
+  }
+  return absl::DeadlineExceededError(
+      absl::StrCat(CpuName(call.from()), " has not issued its calls to ",
+                   CpuName(call.cpu())));
+}
+
+absl::Status ProcessMachine::StartCall(const v1::ScenarioCall& call) {
+  const absl::StatusOr<Process*> process = FindCpu(call.from());
+  if (!process.ok()) return process.status();
+  const absl::StatusOr<std::uint64_t> before = Issued(call.from(), call.cpu());
+  if (!before.ok()) return before.status();
+  const std::uint32_t count = std::max<std::uint32_t>(call.count(), 1);
+  v1::CallRequest request;
+  request.set_cpus(absl::StrCat(call.cpu()));
+  request.set_function(call.function());
+  request.set_wait(call.wait());
+  request.set_count(count);
+  auto started = std::make_unique<StartedCall>();
+  SetDeadline(&started->context, patience_.deadline - absl::Now());
+  started->reader =
+      (*process)->cpu->AsyncCall(&started->context, request, &queue_);
+  started->reader->Finish(&started->response, &started->status, started.get());
+  calls_.push_back(std::move(started));
+  // A waiting call is issued when the one before it has returned.
+  return AwaitIssued(call, *before + (call.wait() ? 1 : count));
+}
+
+absl::StatusOr<v1::CpuSnapshot> ProcessMachine::Snapshot(std::uint32_t cpu) {
+  const absl::StatusOr<Process*> process = FindCpu(cpu);
+  if (!process.ok()) return process.status();
+  v1::InspectRequest request;
+  request.set_max_entries(kMaxEntries);
+  auto response = Invoke(*(*process)->cpu, &v1::CpuService::Stub::Inspect,
+                         request, coordinator_.timeout());
+  if (!response.ok()) {
+    // Its process may come back elsewhere.
+    processes_.erase(cpu);
+    return response.status();
+  }
+  return std::move(*response->mutable_snapshot());
+}
+
+absl::StatusOr<v1::Cluster> ProcessMachine::GetCluster() {
+  return coordinator_.GetCluster();
+}
+
+absl::StatusOr<trace::MachineView> ProcessMachine::View() {
+  return CollectView(coordinator_, {.max_entries = kMaxEntries});
+}
+
+bool ProcessMachine::WaitForChange(int attempt) {
+  const absl::Duration wait =
+      std::min(kFirstWait * (1 << std::min(attempt, kDoublings)), kLastWait);
+  return patience_.interrupt->Sleep(wait) && absl::Now() < patience_.deadline;
+}
+
+}  // namespace belfry::client

@@ -1,0 +1,67 @@
+// The machine of a scenario, on real processes: every step is an RPC.
+#ifndef BELFRY_CLIENT_PROCESS_MACHINE_H_
+#define BELFRY_CLIENT_PROCESS_MACHINE_H_
+
+#include <grpcpp/completion_queue.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "belfry/v1/debug.grpc.pb.h"
+#include "belfry/v1/node.grpc.pb.h"
+#include "client/coordinator.h"
+#include "client/local_cluster.h"
+#include "lab/machine.h"
+
+namespace belfry::client {
+
+class ProcessMachine : public lab::Machine {
+ public:
+  // The time of the whole run ends with the patience. The coordinator outlives
+  // the machine.
+  ProcessMachine(Coordinator& coordinator, const Patience& patience);
+  ~ProcessMachine() override;
+
+  absl::Status Hold(const v1::GateAt& at) override;
+  absl::Status Release(const v1::GateAt& at) override;
+  absl::StatusOr<std::vector<v1::Gate>> Gates(const v1::GateAt& at) override;
+  absl::StatusOr<std::uint32_t> Offline(const v1::Hotplug& hotplug) override;
+  absl::StatusOr<std::uint32_t> Online(const v1::Hotplug& hotplug) override;
+  absl::StatusOr<v1::Operation> GetOperation(std::uint32_t id) override;
+  absl::Status StartBlockIo(const v1::BlockIo& io) override;
+  absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
+  absl::Status StartCall(const v1::ScenarioCall& call) override;
+  absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
+  absl::StatusOr<v1::Cluster> GetCluster() override;
+  absl::StatusOr<trace::MachineView> View() override;
+  bool WaitForChange(int attempt) override;
+
+ private:
+  struct Process {
+    std::unique_ptr<v1::DebugService::Stub> debug;
+    // Null for the coordinator.
+    std::unique_ptr<v1::CpuService::Stub> cpu;
+  };
+  struct StartedCall;
+
+  // Found anew when a CPU's process has come back elsewhere.
+  absl::StatusOr<Process*> FindCpu(std::uint32_t cpu);
+  absl::StatusOr<v1::DebugService::Stub*> FindDebug(const v1::GateAt& at);
+  // Calls that the CPU has issued to the other, so far.
+  absl::StatusOr<std::uint64_t> Issued(std::uint32_t from, std::uint32_t cpu);
+  absl::Status AwaitIssued(const v1::ScenarioCall& call, std::uint64_t count);
+
+  Coordinator& coordinator_;
+  Patience patience_;
+  Process coordinator_process_;
+  std::map<std::uint32_t, Process> processes_;
+  // Calls whose answers nobody waits for; they end with the machine.
+  grpc::CompletionQueue queue_;
+  std::vector<std::unique_ptr<StartedCall>> calls_;
+};
+
+}  // namespace belfry::client
+
+#endif  // BELFRY_CLIENT_PROCESS_MACHINE_H_

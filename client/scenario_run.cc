@@ -1,0 +1,247 @@
+// belfry scenario run.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "belfry/v1/report.pb.h"
+#include "client/commands.h"
+#include "client/coordinator.h"
+#include "client/exit_code.h"
+#include "client/interrupt.h"
+#include "client/process_machine.h"
+#include "client/profile_choice.h"
+#include "client/scenario_file.h"
+#include "client/scenario_text.h"
+#include "client/temporary_cluster.h"
+#include "lab/runner.h"
+#include "lab/scenario.h"
+#include "trace/report_text.h"
+
+namespace belfry::client {
+namespace {
+
+// Of one run, its cluster's start included, unless --timeout is given.
+constexpr absl::Duration kRunTimeout = absl::Seconds(60);
+// Of one RPC to a local process.
+constexpr absl::Duration kRpcTimeout = absl::Seconds(10);
+constexpr int kDefaultCsdLockTimeoutMs = 1000;
+
+int ExitCodeOfVerdict(const std::string& verdict) {
+  if (verdict == lab::kHolds) return kExitOk;
+  if (verdict == lab::kHang) return kExitHang;
+  if (verdict == lab::kViolated) return kExitViolated;
+  return kExitInconclusive;
+}
+
+// The machine that the scenario asks for, under the profile that the user does.
+absl::StatusOr<v1::LocalCluster> MachineOf(const v1::Scenario& scenario,
+                                           const ScenarioRunOptions& options) {
+  UpOptions up;
+  up.cpus = static_cast<int>(scenario.machine().cpus());
+  up.profile = options.profile;
+  up.set = options.set;
+  up.split_doorbell = scenario.machine().split_doorbell();
+  up.gates = true;
+  const std::uint32_t timeout = scenario.machine().csd_lock_timeout_ms();
+  up.csd_lock_timeout =
+      absl::Milliseconds(timeout > 0 ? timeout : kDefaultCsdLockTimeoutMs);
+  return MachineFromOptions(up);
+}
+
+// Plays one scenario, once or often.
+class Player {
+ public:
+  Player(Context& context, const v1::Scenario& scenario,
+         const ScenarioRunOptions& options)
+      : context_(context), scenario_(scenario), options_(options) {}
+
+  absl::StatusOr<v1::ScenarioResult> PlayOnOwnCluster() {
+    const absl::Time start = absl::Now();
+    const absl::StatusOr<v1::LocalCluster> machine =
+        MachineOf(scenario_, options_);
+    if (!machine.ok()) return machine.status();
+    const Patience patience = NewPatience();
+    Output& out = context_.out;
+    auto cluster = TemporaryCluster::Start(
+        *machine, patience,
+        [&out](absl::string_view text) { out.Progress(text); });
+    if (!cluster.ok()) return cluster.status();
+    Coordinator coordinator((*cluster)->coordinator(), kRpcTimeout,
+                            "it died during the run");
+    auto result =
+        Play(coordinator, patience, ProfileText(machine->profile()), start);
+    if (options_.keep) Keep(**cluster);
+    return result;
+  }
+
+  absl::StatusOr<v1::ScenarioResult> PlayOnRunningCluster() {
+    const absl::Time start = absl::Now();
+    auto coordinator = Connect(context_.options);
+    if (!coordinator.ok()) return coordinator.status();
+    const auto cluster = coordinator->GetCluster();
+    if (!cluster.ok()) return cluster.status();
+    const absl::Status fits = CheckFits(*cluster);
+    if (!fits.ok()) return fits;
+    return Play(*coordinator, NewPatience(), ProfileText(cluster->profile()),
+                start);
+  }
+
+  absl::StatusOr<v1::ScenarioResult> PlayOnce() {
+    return options_.attach ? PlayOnRunningCluster() : PlayOnOwnCluster();
+  }
+
+  const Interrupt& interrupt() const { return interrupt_; }
+
+ private:
+  Patience NewPatience() const {
+    const absl::Duration timeout =
+        context_.options.timeout_given ? context_.options.timeout : kRunTimeout;
+    return {absl::Now() + timeout, &interrupt_};
+  }
+
+  absl::StatusOr<v1::ScenarioResult> Play(Coordinator& coordinator,
+                                          const Patience& patience,
+                                          const std::string& profile,
+                                          absl::Time start) {
+    ProcessMachine machine(coordinator, patience);
+    lab::RunOptions run;
+    run.profile = profile;
+    run.picture = {.color = context_.out.color() && context_.out.table(),
+                   .width = context_.out.width()};
+    if (context_.out.table() && options_.count == 1) {
+      Output& out = context_.out;
+      run.progress = [&out](absl::string_view line) {
+        out.Line(absl::StrCat("  ", line));
+      };
+    }
+    v1::ScenarioResult result = lab::RunScenario(scenario_, machine, run);
+    const absl::Status interrupted = interrupt_.Check();
+    if (!interrupted.ok()) return interrupted;
+    result.set_duration_s(absl::ToDoubleSeconds(absl::Now() - start));
+    return result;
+  }
+
+  void Keep(TemporaryCluster& cluster) {
+    cluster.Keep();
+    context_.out.Note(
+        absl::StrCat("kept: belfry --state-dir ", cluster.state_dir(),
+                     " status; take it down with: belfry --state-dir ",
+                     cluster.state_dir(), " down"));
+  }
+
+  absl::Status CheckFits(const v1::Cluster& cluster) const {
+    if (!cluster.gates()) {
+      return absl::FailedPreconditionError(
+          "the running cluster has no gates; run: belfry down; belfry up "
+          "--gates --detach");
+    }
+    if (cluster.split_doorbell() != scenario_.machine().split_doorbell()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the scenario needs --doorbell ",
+          scenario_.machine().split_doorbell() ? "split" : "fused"));
+    }
+    for (std::uint32_t cpu = 0; cpu < scenario_.machine().cpus(); ++cpu) {
+      const auto info = FindCpuInfo(cluster, cpu);
+      if (!info.ok()) return info.status();
+      if (info->state() != v1::CPU_STATE_ONLINE) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("the scenario needs cpu ", cpu,
+                         " online; run: belfry cpu online ", cpu));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  Context& context_;
+  const v1::Scenario& scenario_;
+  const ScenarioRunOptions& options_;
+  Interrupt interrupt_;
+};
+
+int ExitCodeFor(const ScenarioRunOptions& options, const std::string& verdict) {
+  if (options.expect.empty()) return ExitCodeOfVerdict(verdict);
+  return verdict == options.expect ? kExitOk : kExitFailed;
+}
+
+ExitCode RunOnce(Context& context, const v1::Scenario& scenario,
+                 const ScenarioRunOptions& options) {
+  if (context.out.table()) {
+    context.out.Line(context.out.Painted(
+        Style::kBold, absl::StrCat(scenario.name(), ": ", scenario.title())));
+  }
+  Player player(context, scenario, options);
+  absl::StatusOr<v1::ScenarioResult> result = player.PlayOnce();
+  if (!result.ok()) return result.status();
+  if (context.out.json()) {
+    if (!options.picture) result->clear_picture();
+    context.out.Json(*result);
+  } else if (context.out.format() == Format::kName) {
+    context.out.Line(result->verdict());
+  } else {
+    PrintScenarioResult(context.out, *result, options,
+                        lab::DifferenceFromExpected(scenario, *result));
+  }
+  return ExitCodeFor(options, result->verdict());
+}
+
+void AddRun(const v1::Scenario& scenario, v1::ScenarioResult result,
+            v1::ScenarioSummary* summary) {
+  const bool unexpected =
+      !lab::DifferenceFromExpected(scenario, result).empty();
+  const bool first_unexpected = unexpected && summary->unexpected() == 0;
+  summary->set_runs(summary->runs() + 1);
+  summary->set_profile(result.profile());
+  ++(*summary->mutable_verdicts())[result.verdict()];
+  if (unexpected) summary->set_unexpected(summary->unexpected() + 1);
+  if (first_unexpected || summary->unexpected() == 0) {
+    *summary->mutable_shown() = std::move(result);
+  }
+}
+
+ExitCode RunOften(Context& context, const v1::Scenario& scenario,
+                  const ScenarioRunOptions& options) {
+  v1::ScenarioSummary summary;
+  summary.set_scenario(scenario.name());
+  const absl::Time start = absl::Now();
+  Player player(context, scenario, options);
+  int exit_code = kExitOk;
+  for (std::uint32_t run = 0; run < options.count; ++run) {
+    context.out.Progress(absl::StrCat("run ", run + 1, " of ", options.count));
+    absl::StatusOr<v1::ScenarioResult> result = player.PlayOnce();
+    if (!result.ok()) return result.status();
+    // The worst verdict of all decides: their codes rise with it.
+    exit_code = std::max(exit_code, ExitCodeFor(options, result->verdict()));
+    AddRun(scenario, *std::move(result), &summary);
+  }
+  summary.set_duration_s(absl::ToDoubleSeconds(absl::Now() - start));
+  if (context.out.json()) {
+    if (!options.picture) summary.mutable_shown()->clear_picture();
+    context.out.Json(summary);
+  } else {
+    const std::string difference =
+        lab::DifferenceFromExpected(scenario, summary.shown());
+    if (!difference.empty()) {
+      PrintScenarioResult(context.out, summary.shown(), options, difference);
+    }
+    PrintScenarioSummary(context.out, summary);
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+ExitCode Run(Context& context, const ScenarioRunOptions& options) {
+  if (options.count == 0) return UsageError("--count 0 runs nothing");
+  if (options.count > 1 && options.keep) {
+    return UsageError("--keep keeps one cluster: leave --count out");
+  }
+  const absl::StatusOr<v1::Scenario> scenario = LoadScenario(options.scenario);
+  if (!scenario.ok()) return scenario.status();
+  return options.count == 1 ? RunOnce(context, *scenario, options)
+                            : RunOften(context, *scenario, options);
+}
+
+}  // namespace belfry::client

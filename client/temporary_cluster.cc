@@ -1,0 +1,56 @@
+#include "client/temporary_cluster.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace belfry::client {
+namespace {
+
+// Nobody will miss what its processes had still to do.
+constexpr absl::Duration kStopGrace = absl::Seconds(1);
+
+absl::StatusOr<StateDir> MakeDirectory() {
+  std::error_code error;
+  std::string path =
+      (std::filesystem::temp_directory_path(error) / "belfry-XXXXXX").string();
+  if (error || mkdtemp(path.data()) == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot make a directory for the cluster: ", std::strerror(errno)));
+  }
+  return StateDir(path);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TemporaryCluster>> TemporaryCluster::Start(
+    const v1::LocalCluster& machine, const Patience& patience,
+    const ProgressFunction& progress) {
+  absl::StatusOr<StateDir> dir = MakeDirectory();
+  if (!dir.ok()) return dir.status();
+  auto cluster = std::unique_ptr<TemporaryCluster>(
+      new TemporaryCluster(*std::move(dir), machine));
+  absl::Status status =
+      StartMissing(cluster->dir_, &cluster->cluster_, patience, progress)
+          .status();
+  if (status.ok()) status = BringOnline(cluster->cluster_, patience, progress);
+  if (!status.ok()) return status;
+  return cluster;
+}
+
+TemporaryCluster::~TemporaryCluster() {
+  if (keep_) return;
+  StopProcesses(cluster_, kStopGrace);
+  std::error_code ignored;
+  std::filesystem::remove_all(dir_.path(), ignored);
+}
+
+const std::string& TemporaryCluster::coordinator() const {
+  return FindProcess(cluster_, kCoordinatorName)->address();
+}
+
+}  // namespace belfry::client

@@ -1,0 +1,42 @@
+// A cluster that lives as long as one run.
+#ifndef BELFRY_CLIENT_TEMPORARY_CLUSTER_H_
+#define BELFRY_CLIENT_TEMPORARY_CLUSTER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "belfry/v1/report.pb.h"
+#include "client/local_cluster.h"
+#include "client/state_dir.h"
+
+namespace belfry::client {
+
+class TemporaryCluster {
+ public:
+  // Up with every CPU online, in a directory of its own. When it does not come
+  // up, nothing is left of it but what the error says of its logs.
+  static absl::StatusOr<std::unique_ptr<TemporaryCluster>> Start(
+      const v1::LocalCluster& machine, const Patience& patience,
+      const ProgressFunction& progress);
+  // Takes it down, unless it was kept.
+  ~TemporaryCluster();
+  TemporaryCluster(const TemporaryCluster&) = delete;
+  TemporaryCluster& operator=(const TemporaryCluster&) = delete;
+
+  const std::string& state_dir() const { return dir_.path(); }
+  const std::string& coordinator() const;
+  void Keep() { keep_ = true; }
+
+ private:
+  TemporaryCluster(StateDir dir, v1::LocalCluster machine)
+      : dir_(std::move(dir)), cluster_(std::move(machine)) {}
+
+  StateDir dir_;
+  v1::LocalCluster cluster_;
+  bool keep_ = false;
+};
+
+}  // namespace belfry::client
+
+#endif  // BELFRY_CLIENT_TEMPORARY_CLUSTER_H_
