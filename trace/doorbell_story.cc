@@ -250,10 +250,11 @@ class Teller {
                        at_.drained ? "." : " without draining its queue."),
           at_.parked);
     } else if (target_.info.calls_carried() > 0) {
-      Say(absl::StrCat("CPU ", cpu_, " has been offline with ",
+      Say(absl::StrCat("CPU ", cpu_,
+                       " has come online with calls left in its queue (",
                        target_.info.calls_carried(),
-                       " in its queue: that many were carried over into its "
-                       "present online time."));
+                       " over all its cycles), so it went offline without "
+                       "draining it."));
     }
   }
 
