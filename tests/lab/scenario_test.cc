@@ -97,11 +97,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{.name = "UnknownGate",
                 .steps = "steps { settle {} } "
                          "steps { hold { cpu: 1 gate: \"latsch\" } }",
-                .message = "step 2 (hold cpu/1 latsch): no gate \"latsch\" at "
-                           "a CPU; there are: enqueue, "},
+                .message = "step 2 (hold cpu/1 latsch): unknown gate "
+                           "'latsch' of a CPU; there are: enqueue, "},
         BadCase{.name = "CoordinatorGateAtACpu",
                 .steps = "steps { release { cpu: 1 gate: \"commit\" } }",
-                .message = "no gate \"commit\" at a CPU"},
+                .message = "unknown gate 'commit' of a CPU"},
         BadCase{.name = "CpuOutOfRange",
                 .steps = "steps { reach { cpu: 4 gate: \"latch\" } }",
                 .message = "step 1 (reach cpu/4 latch): there is no CPU 4; the "
