@@ -153,6 +153,22 @@ bool NoDoorbellComes(const trace::MachineView& view, std::uint32_t cpu) {
   return trace::DoorbellsInFlight(view, cpu) == 0;
 }
 
+bool NoCallMoves(const trace::MachineView& view) {
+  for (const trace::CpuView& cpu : view.cpus) {
+    if (!cpu.snapshot) continue;
+    const v1::CpuSnapshot& snapshot = *cpu.snapshot;
+    if (snapshot.io_completions_held() > 0 || snapshot.held_tasks() > 0 ||
+        snapshot.taken() > 0 || snapshot.has_running() || snapshot.latched() ||
+        snapshot.doorbells_in_flight() > 0) {
+      return false;
+    }
+    for (const v1::OutgoingCall& call : snapshot.outgoing()) {
+      if (!call.wait() || !call.stuck()) return false;
+    }
+  }
+  return true;
+}
+
 bool IsHung(const trace::MachineView& view) {
   for (const trace::CpuView& cpu : view.cpus) {
     if (!cpu.snapshot) continue;

@@ -118,6 +118,22 @@ TEST(Runner, AGateThatNothingReachesIsPreventedWhenNoOperationRuns) {
   EXPECT_EQ(machine.waits(), 0) << "no time-out decides it";
 }
 
+TEST(Runner, ADoorbellsGateIsPreventedOnlyWhenNoCallMoves) {
+  const std::string reach =
+      "steps { hold { cpu: 3 gate: \"irq_entry\" } } "
+      "steps { reach { cpu: 3 gate: \"irq_entry\" } }";
+  FakeMachine idle({.patience = 50});
+  EXPECT_EQ(RunOn(Steps(reach), idle).gates().prevented_size(), 1);
+  FakeMachine busy({.patience = 50});
+  const v1::ScenarioResult result =
+      RunOn(Steps("steps { hold { cpu: 3 gate: \"latch\" } } "
+                  "steps { block_io { on: 1 submitter: 3 count: 1 } } " +
+                  reach),
+            busy);
+  EXPECT_THAT(result.gates().prevented(), IsEmpty());
+  EXPECT_EQ(result.verdict(), "inconclusive");
+}
+
 TEST(Runner, WhatCanStillMoveIsNotPrevented) {
   FakeMachine machine;
   const v1::ScenarioResult result =
