@@ -88,6 +88,10 @@ void Coordinator::AllAcked(CoordinatorEffects& out) {
 }
 
 void Coordinator::EndStop(CoordinatorEffects& out) {
+  TraceEvent event = Event(TraceKind::kStopPublish);
+  event.value = static_cast<std::int64_t>(stop_->generation().value);
+  event.detail = std::string(MultiStopStateName(MultiStopState::kNone));
+  out.push_back(CoordinatorTrace{std::move(event)});
   stop_.reset();
   NextLeg(out);
 }

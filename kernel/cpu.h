@@ -235,6 +235,7 @@ class Cpu {
   void On(Retry& e, CpuEffects& out);
   void On(DeviceIrq& e, CpuEffects& out);
   void On(Enqueue& e, CpuEffects& out);
+  void On(Confirmed& e, CpuEffects& out);
   void On(Enqueued& e, CpuEffects& out);
   void On(Done& e, CpuEffects& out);
   void On(Doorbell& e, CpuEffects& out);

@@ -50,10 +50,15 @@ struct Enqueue {
   Csd csd;
   // The doorbell travels with the call: ring by the rule.
   bool fused = true;
-  // The sender has seen the end of every call up to this one.
-  Seq done_through = 0;
   // Why the driver cannot take it (the function is not linked here).
   Errno refuse = Errno::kOk;
+};
+
+// The source has seen the end of every call up to this one: the answers kept
+// for it may go.
+struct Confirmed {
+  CpuId from;
+  Seq through = 0;
 };
 
 struct Enqueued {
@@ -129,8 +134,8 @@ struct Overdue {
 struct CoordinatorLost {};
 
 using CpuEvent =
-    std::variant<Call, Expire, Retry, DeviceIrq, Enqueue, Enqueued, Done,
-                 Doorbell, Latched, OperatorKick, LinkUp, IrqEntry,
+    std::variant<Call, Expire, Retry, DeviceIrq, Enqueue, Confirmed, Enqueued,
+                 Done, Doorbell, Latched, OperatorKick, LinkUp, IrqEntry,
                  FunctionReturned, RunStep, Overdue, CoordinatorLost,
                  StopPublish, StopAbort, WalkSteps, Kick, BringOnline, SetView,
                  PeerIs, PeerGone>;

@@ -267,6 +267,7 @@ void Cpu::AdoptView(const View& view, CpuEffects& out) {
 void Cpu::SetLife(Life life, CpuEffects& out) {
   life_ = life;
   TraceEvent event = Event(TraceKind::kCpuLife);
+  event.value = static_cast<std::int64_t>(queue_.size());
   event.detail = std::string(LifeName(life));
   out.push_back(Trace{std::move(event)});
 }

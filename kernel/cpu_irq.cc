@@ -14,7 +14,6 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
     return;
   }
   Peer& peer = found->second;
-  peer.answers.DropThrough(e.done_through);
   TraceEvent event = Event(TraceKind::kCsdDuplicate);
   event.csd = key;
   event.func = e.csd.func;
@@ -46,6 +45,11 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
   const bool rung = e.fused && RingDue(config_.profile.ring_rule, was_empty);
   out.push_back(SendEnqueued{key.src, key.seq, was_empty, rung});
   if (rung) out.push_back(RingSelf{key});
+}
+
+void Cpu::On(Confirmed& e, CpuEffects&) {
+  const auto peer = peers_.find(e.from);
+  if (peer != peers_.end()) peer->second.answers.DropThrough(e.through);
 }
 
 // Many rings, one bit.

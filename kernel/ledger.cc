@@ -36,6 +36,11 @@ void Ledger::Apply(const TraceEvent& event) {
       if (event.csd->src == cpu_) return;
       ++inbound_[{event.csd->src, event.csd->src_incarnation}].run;
       return;
+    case TraceKind::kCpuLife:
+      if (event.detail == "ONLINE") {
+        carried_ += static_cast<std::uint64_t>(event.value);
+      }
+      return;
     case TraceKind::kCsdDuplicate:
       ++duplicates_;
       return;

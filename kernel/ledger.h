@@ -51,6 +51,8 @@ class Ledger {
   std::uint64_t duplicates() const { return duplicates_; }
   // Calls that ran after the CPU had gone offline.
   std::uint64_t ran_late() const { return ran_late_; }
+  // Calls that were in the queue when the CPU came online, over all cycles.
+  std::uint64_t carried() const { return carried_; }
   std::uint64_t doorbells_taken() const { return doorbells_taken_; }
 
  private:
@@ -59,6 +61,7 @@ class Ledger {
   std::map<std::pair<CpuId, Incarnation>, InboundRow> inbound_;
   std::uint64_t duplicates_ = 0;
   std::uint64_t ran_late_ = 0;
+  std::uint64_t carried_ = 0;
   std::uint64_t doorbells_taken_ = 0;
 };
 

@@ -43,13 +43,13 @@ enum class TraceKind : std::uint8_t {
   // The CPU.
   kLocalIrqDisable,  // detail: why
   kLocalIrqEnable,
-  kCpuLife,  // detail: the new state of the life cycle
+  kCpuLife,  // value: calls in the queue; detail: the new state of its life
   kSetView,  // value: the view's number; detail: the online mask
   // stop_machine. value: generation; detail: state
   kStopState,    // the CPU acts on a state
   kStopAck,      // ... and has acknowledged it
   kStopAbort,    // the round was given up
-  kStopPublish,  // the coordinator publishes a state
+  kStopPublish,  // the coordinator publishes a state; NONE when the round ended
   // Hotplug. `about`: the CPU; value: step; value2: ret; detail: step's name
   kCpuhpEnter,
   kCpuhpExit,

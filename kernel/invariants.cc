@@ -1,0 +1,231 @@
+#include "kernel/invariants.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace belfry::kernel {
+namespace {
+
+std::string KeyText(const CsdKey& key) {
+  return absl::StrCat("call ", key.seq, " of cpu ", key.src.value);
+}
+
+// Whether some sender has not seen its call enter the queue: it may owe a ring.
+bool RingMayBeOwed(std::span<const Cpu* const> cpus, const Cpu& target) {
+  return std::any_of(cpus.begin(), cpus.end(), [&](const Cpu* sender) {
+    const auto peer = sender->peers().find(target.id());
+    if (peer == sender->peers().end()) return false;
+    bool owed = false;
+    peer->second.out.ForEach([&](Seq, const Outgoing& call) {
+      owed = owed || call.state == Outgoing::State::kSent;
+    });
+    return owed;
+  });
+}
+
+// Calls to `dst` that were counted as issued and have not ended.
+std::uint64_t PendingOf(const Cpu& cpu, CpuId dst) {
+  const auto peer = cpu.peers().find(dst);
+  std::uint64_t n = peer == cpu.peers().end() ? 0 : peer->second.out.size();
+  for (const auto* held : {&cpu.held_tasks(), &cpu.backed_off()}) {
+    n += static_cast<std::uint64_t>(std::count_if(
+        held->begin(), held->end(),
+        [&](const HeldCall& call) { return call.counted && call.dst == dst; }));
+  }
+  return n;
+}
+
+std::uint64_t QueuedHere(const Cpu& cpu) {
+  const bool draining = cpu.drain() && cpu.drain()->context != Context::kSelf &&
+                        cpu.drain()->context != Context::kStop;
+  return cpu.queue().size() + (draining ? cpu.drain()->calls.size() : 0);
+}
+
+}  // namespace
+
+std::optional<Invariant> ParseInvariant(absl::string_view name) {
+  for (std::size_t i = 0; i < kInvariantNames.size(); ++i) {
+    if (kInvariantNames[i] == name) return static_cast<Invariant>(i);
+  }
+  return std::nullopt;
+}
+
+void CheckNoStrandedQueue(std::span<const Cpu* const> cpus,
+                          const DoorbellsInFlight& doorbells, Violations& out) {
+  for (const Cpu* cpu : cpus) {
+    if (cpu->life() != Life::kOnline || cpu->queue().empty()) continue;
+    if (cpu->latched() || doorbells.contains(cpu->id())) continue;
+    if (RingMayBeOwed(cpus, *cpu)) continue;
+    out.push_back({Invariant::kNoStrandedQueue, cpu->id(),
+                   absl::StrCat(cpu->queue().size(),
+                                " calls in the queue, and no doorbell")});
+  }
+}
+
+void CheckNothingLeftBehind(const Cpu& cpu, Violations& out) {
+  if (cpu.life() != Life::kDead || cpu.queue().empty()) return;
+  out.push_back({Invariant::kNothingLeftBehind, cpu.id(),
+                 absl::StrCat(cpu.queue().size(),
+                              " calls in the queue of a CPU that has gone")});
+}
+
+void CheckConservation(const Cpu& cpu, const Ledger& ledger, Violations& out) {
+  for (const auto& [dst, row] : ledger.rows()) {
+    const std::uint64_t pending = PendingOf(cpu, dst);
+    if (row.pending() == pending) continue;
+    out.push_back(
+        {Invariant::kConservation, cpu.id(),
+         absl::StrCat(row.pending(), " calls to cpu ", dst.value,
+                      " pending by its ledger, ", pending, " by its state")});
+  }
+  std::uint64_t queued = 0;
+  for (const auto& [source, row] : ledger.inbound()) queued += row.queued();
+  if (queued != QueuedHere(cpu)) {
+    out.push_back({Invariant::kConservation, cpu.id(),
+                   absl::StrCat(queued, " calls queued by its ledger, ",
+                                QueuedHere(cpu), " by its state")});
+  }
+}
+
+void CheckOneView(std::span<const Cpu* const> cpus,
+                  const Coordinator& coordinator, Violations& out) {
+  std::map<std::uint64_t, const View*> known = {
+      {coordinator.view().number, &coordinator.view()}};
+  for (const Cpu* cpu : cpus) {
+    const auto [same, first] =
+        known.try_emplace(cpu->view().number, &cpu->view());
+    if (*same->second != cpu->view()) {
+      out.push_back(
+          {Invariant::kOneView, cpu->id(),
+           absl::StrCat("view ", cpu->view().number, " is ",
+                        FormatCpuList(cpu->view().online), " here and ",
+                        FormatCpuList(same->second->online), " elsewhere")});
+    }
+    if (cpu->life() == Life::kOnline && !coordinator.recovering() &&
+        !coordinator.view().online.Has(cpu->id())) {
+      out.push_back(
+          {Invariant::kOneView, cpu->id(),
+           absl::StrCat("it runs, and view ", coordinator.view().number,
+                        " is without it")});
+    }
+  }
+}
+
+void CheckEveryWaitEnds(const Cpu& cpu, Violations& out) {
+  const auto report = [&](CpuId dst, absl::string_view where) {
+    out.push_back(
+        {Invariant::kEveryWaitEnds, cpu.id(),
+         absl::StrCat("a call to cpu ", dst.value, " waits ", where)});
+  };
+  for (const auto& [dst, peer] : cpu.peers()) {
+    peer.out.ForEach([&, to = dst](Seq seq, const Outgoing& call) {
+      if (call.wait) report(to, absl::StrCat("for its answer (", seq, ")"));
+    });
+  }
+  for (const HeldCall& call : cpu.held_tasks()) report(call.dst, "to be sent");
+  for (const HeldCall& call : cpu.backed_off()) report(call.dst, "for room");
+}
+
+// ---- The trace.
+
+void TraceObserver::Report(Invariant invariant, CpuId cpu, std::string what) {
+  violations_.push_back({invariant, cpu, std::move(what)});
+}
+
+void TraceObserver::Observe(CpuId cpu, const TraceEvent& event) {
+  Seen& seen = cpus_[cpu];
+  if (entering_run_ &&
+      (cpu != *entering_run_ || event.kind != TraceKind::kStopAck)) {
+    violations_.insert(violations_.end(), entry_violations_.begin(),
+                       entry_violations_.end());
+  }
+  entering_run_.reset();
+  entry_violations_.clear();
+  switch (event.kind) {
+    case TraceKind::kCsdQueueCpu:
+      if (event.about && event.csd) issued_[*event.about].insert(*event.csd);
+      return;
+    case TraceKind::kCsdFunctionEntry:
+      ++seen.running;
+      CheckStopped(cpu, event);
+      Entered(cpu, event);
+      return;
+    case TraceKind::kCsdFunctionExit:
+      --seen.running;
+      return;
+    case TraceKind::kDeviceIrq:
+      CheckStopped(cpu, event);
+      return;
+    case TraceKind::kCpuLife:
+      seen.life = ParseLife(event.detail).value_or(seen.life);
+      return;
+    case TraceKind::kStopState:
+      if (event.detail == MultiStopStateName(MultiStopState::kRun)) {
+        EnterRun(cpu, event);
+      }
+      return;
+    case TraceKind::kStopAck:
+    case TraceKind::kStopAbort:
+      seen.effect = 0;
+      return;
+    default:
+      return;
+  }
+}
+
+void TraceObserver::ObserveCoordinator(const TraceEvent& event) {
+  if (event.kind != TraceKind::kCpuCrashed || !event.about) return;
+  // Its next process counts from 1 again, and so do those who call it.
+  cpus_.erase(*event.about);
+  issued_.erase(*event.about);
+  ran_.erase(*event.about);
+  last_run_.erase(*event.about);
+}
+
+void TraceObserver::Entered(CpuId cpu, const TraceEvent& event) {
+  if (!event.csd) return;
+  const CsdKey key = *event.csd;
+  if (!issued_[cpu].contains(key)) {
+    Report(Invariant::kItsOwnTarget, cpu,
+           KeyText(key) + " runs here and was not sent here");
+  }
+  Seq& last = last_run_[cpu][{key.src, key.src_incarnation}];
+  if (!ran_[cpu].insert(key).second) {
+    Report(Invariant::kAtMostOnce, cpu, KeyText(key) + " runs again");
+  } else if (key.seq < last) {
+    Report(Invariant::kOrder, cpu,
+           absl::StrCat(KeyText(key), " runs after number ", last));
+  }
+  last = std::max(last, key.seq);
+  const bool flush = event.detail == ContextName(Context::kFlush);
+  const Life life = cpus_[cpu].life;
+  if (life != Life::kOnline && !(flush && life == Life::kShouldDie)) {
+    Report(Invariant::kNoCallOnDeadCpu, cpu,
+           absl::StrCat(KeyText(key), " runs (", event.detail, ") while ",
+                        LifeName(life)));
+  }
+}
+
+void TraceObserver::CheckStopped(CpuId cpu, const TraceEvent& event) {
+  for (const auto& [active, seen] : cpus_) {
+    if (active == cpu || seen.effect == 0) continue;
+    Report(Invariant::kStoppedMeansStopped, cpu,
+           absl::StrCat(TraceName(event.kind), " while cpu ", active.value,
+                        " is in RUN of round ", seen.effect));
+  }
+}
+
+void TraceObserver::EnterRun(CpuId cpu, const TraceEvent& event) {
+  cpus_[cpu].effect = event.value;
+  entering_run_ = cpu;
+  for (const auto& [other, seen] : cpus_) {
+    if (other == cpu || seen.running == 0) continue;
+    entry_violations_.push_back(
+        {Invariant::kStoppedMeansStopped, other,
+         absl::StrCat("a function runs when cpu ", cpu.value,
+                      " enters RUN of round ", event.value)});
+  }
+}
+
+}  // namespace belfry::kernel

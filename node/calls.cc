@@ -1,0 +1,204 @@
+#include "node/calls.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "rpc/codec.h"
+#include "rpc/status.h"
+
+namespace belfry::node {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Asynchronous calls of one client to one CPU that are not in its queue yet.
+constexpr std::uint32_t kWindow = 64;
+// Our answer must reach the client before it gives up.
+constexpr std::chrono::milliseconds kMargin{50};
+
+}  // namespace
+
+struct Calls::Task {
+  struct Target {
+    kernel::CpuId cpu;
+    std::uint32_t left = 0;       // to be issued
+    std::uint32_t under_way = 0;  // issued, not settled
+    Clock::time_point start;
+    v1::CallResult result;
+  };
+
+  kernel::FuncId func;
+  bool wait = false;
+  std::string payload;
+  std::vector<Target> targets;
+  std::uint32_t src = 0;
+  std::size_t targets_left = 0;
+  ReplyPtr reply;  // null once given
+};
+
+absl::Status Calls::Check(const v1::CallRequest& request,
+                          kernel::CpuMask* targets) const {
+  auto mask = kernel::ParseCpuList(request.cpus());
+  if (!mask.ok()) return mask.status();
+  if (mask->empty()) return absl::InvalidArgumentError("no CPU is named");
+  for (kernel::CpuId cpu : mask->cpus()) {
+    if (cpu.value < possible_) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cpu ", cpu.value, " does not exist; there are 0-", possible_ - 1));
+  }
+  if (request.payload().size() > kPayloadMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the payload has ", request.payload().size(),
+                     " bytes; at most ", kPayloadMax, " (1 MiB) are allowed"));
+  }
+  if (request.count() > kCountMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("count ", request.count(), " is over ", kCountMax));
+  }
+  *targets = *std::move(mask);
+  return absl::OkStatus();
+}
+
+void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
+  kernel::CpuMask targets;
+  const absl::Status status = Check(request, &targets);
+  if (!status.ok()) {
+    return reply->Fail(rpc::ErrorStatus(kernel::Errno::kEinval,
+                                        std::string(status.message())));
+  }
+  auto* functions = const_cast<Functions*>(&driver_->functions());
+  const auto func = functions->Intern(request.function());
+  const kernel::CpuId self = driver_->cpu().id();
+  const bool only_self = targets == kernel::CpuMask{self.value};
+  if (!func || (only_self && !functions->IsLinked(*func))) {
+    return reply->Fail(rpc::ErrorStatus(
+        kernel::Errno::kEnosys,
+        absl::StrCat("unknown function '", request.function(), "'; cpu ",
+                     self.value,
+                     " knows: ", absl::StrJoin(functions->names(), ", ")),
+        {{"function", request.function()}}));
+  }
+  auto task = std::make_shared<Task>();
+  task->func = *func;
+  task->wait = request.wait();
+  task->payload = request.payload();
+  task->src = self.value;
+  task->reply = std::move(reply);
+  for (kernel::CpuId cpu : targets.cpus()) {
+    Task::Target& target = task->targets.emplace_back();
+    target.cpu = cpu;
+    target.left = std::max(request.count(), 1u);
+    target.start = Clock::now();
+    target.result.set_cpu(cpu.value);
+    target.result.set_result("0");
+  }
+  task->targets_left = task->targets.size();
+  FinishAtDeadline(task);
+  for (std::size_t i = 0; i < task->targets.size(); ++i) IssueNext(task, i);
+}
+
+// A waiting caller has one call under way, as a CPU has that spins for it.
+void Calls::IssueNext(const std::shared_ptr<Task>& task, std::size_t target) {
+  Task::Target& t = task->targets[target];
+  const std::uint32_t window = task->wait ? 1 : kWindow;
+  while (task->reply && t.left > 0 && t.under_way < window) {
+    --t.left;
+    ++t.under_way;
+    const kernel::Token token = ++last_token_;
+    tickets_[token] = {task, target};
+    driver_->Feed(kernel::Call{.token = token,
+                               .dst = t.cpu,
+                               .func = task->func,
+                               .payload = task->payload,
+                               .wait = task->wait});
+  }
+}
+
+void Calls::OnQueued(kernel::Token token) {
+  const auto found = tickets_.find(token);
+  if (found == tickets_.end() || found->second.task->wait) return;
+  const Ticket ticket = std::move(found->second);
+  tickets_.erase(found);
+  v1::CallResult& result = ticket.task->targets[ticket.target].result;
+  result.set_queued(result.queued() + 1);
+  CountDown(ticket.task, ticket.target);
+}
+
+void Calls::OnEnded(const kernel::CallEnded& ended) {
+  const auto found = tickets_.find(ended.token);
+  if (found == tickets_.end()) return;
+  const Ticket ticket = std::move(found->second);
+  tickets_.erase(found);
+  v1::CallResult& result = ticket.task->targets[ticket.target].result;
+  switch (ended.outcome) {
+    case kernel::Outcome::kCompleted:
+      result.set_completed(result.completed() + 1);
+      result.set_payload(ended.result);
+      break;
+    case kernel::Outcome::kRefused:
+      result.set_refused(result.refused() + 1);
+      break;
+    case kernel::Outcome::kLost:
+      result.set_lost(result.lost() + 1);
+      break;
+  }
+  if (ended.error != kernel::Errno::kOk && result.result() == "0") {
+    result.set_result(std::string(kernel::ErrnoName(ended.error)));
+    result.set_message(std::string(kernel::ErrnoText(ended.error)));
+  }
+  CountDown(ticket.task, ticket.target);
+}
+
+void Calls::CountDown(const std::shared_ptr<Task>& task, std::size_t target) {
+  Task::Target& t = task->targets[target];
+  --t.under_way;
+  if (t.left > 0) {
+    // Not from inside the machine's effects: a refused call would recurse.
+    loop_->Post([this, task, target] { IssueNext(task, target); });
+    return;
+  }
+  if (t.under_way > 0) return;
+  *t.result.mutable_duration() = rpc::ToDuration(Clock::now() - t.start);
+  if (--task->targets_left == 0) Finish(*task);
+}
+
+void Calls::FinishAtDeadline(const std::shared_ptr<Task>& task) {
+  const auto left = task->reply->time_left();
+  const auto wait =
+      std::max<std::chrono::nanoseconds>(left - kMargin, left / 2);
+  loop_->After(wait, [this, task] {
+    if (!task->reply) return;
+    for (Task::Target& t : task->targets) {
+      t.result.set_unanswered(std::uint64_t{t.left} + t.under_way);
+      if (t.result.unanswered() == 0) continue;
+      *t.result.mutable_duration() = rpc::ToDuration(Clock::now() - t.start);
+      if (t.result.result() != "0") continue;
+      t.result.set_result("ETIMEDOUT");
+      t.result.set_message("no answer before the deadline");
+    }
+    Finish(*task);
+    // What the target has not accepted is withdrawn; the rest goes on.
+    std::vector<kernel::Token> tokens;
+    for (const auto& [token, ticket] : tickets_) {
+      if (ticket.task == task) tokens.push_back(token);
+    }
+    for (kernel::Token token : tokens) driver_->Feed(kernel::Expire{token});
+    for (kernel::Token token : tokens) tickets_.erase(token);
+  });
+}
+
+void Calls::Finish(Task& task) {
+  v1::CallResponse response;
+  response.set_src_cpu(task.src);
+  for (Task::Target& t : task.targets) {
+    *response.add_results() = std::move(t.result);
+  }
+  std::exchange(task.reply, nullptr)->Finish(response);
+}
+
+}  // namespace belfry::node

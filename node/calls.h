@@ -1,0 +1,59 @@
+// Calls that a client asks this CPU to make: `belfry call`.
+#ifndef BELFRY_NODE_CALLS_H_
+#define BELFRY_NODE_CALLS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "belfry/v1/node.pb.h"
+#include "node/cpu_driver.h"
+#include "rpc/loop.h"
+#include "rpc/unary.h"
+
+namespace belfry::node {
+
+// Everything on the loop's thread.
+class Calls {
+ public:
+  using ReplyPtr = std::shared_ptr<rpc::Reply<v1::CallResponse>>;
+
+  Calls(rpc::Loop* loop, CpuDriver* driver, std::uint32_t possible)
+      : loop_(loop), driver_(driver), possible_(possible) {}
+
+  // Replies when every call has ended (or, without `wait`, is in its target's
+  // queue), or shortly before the client's deadline with what is known by then.
+  void Start(const v1::CallRequest& request, ReplyPtr reply);
+
+  void OnQueued(kernel::Token token);
+  void OnEnded(const kernel::CallEnded& ended);
+
+  static constexpr std::size_t kPayloadMax = 1 << 20;
+  static constexpr std::uint32_t kCountMax = 1'000'000;
+
+ private:
+  struct Task;
+  // One call under way: whose it is, and for which of its targets.
+  struct Ticket {
+    std::shared_ptr<Task> task;
+    std::size_t target;
+  };
+
+  absl::Status Check(const v1::CallRequest& request,
+                     kernel::CpuMask* targets) const;
+  void IssueNext(const std::shared_ptr<Task>& task, std::size_t target);
+  void CountDown(const std::shared_ptr<Task>& task, std::size_t target);
+  void FinishAtDeadline(const std::shared_ptr<Task>& task);
+  static void Finish(Task& task);
+
+  rpc::Loop* loop_;
+  CpuDriver* driver_;
+  std::uint32_t possible_;
+  kernel::Token last_token_ = 0;
+  std::map<kernel::Token, Ticket> tickets_;
+};
+
+}  // namespace belfry::node
+
+#endif  // BELFRY_NODE_CALLS_H_

@@ -1,0 +1,77 @@
+// The node's flags. Apart, because CLI11 is slow to compile.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <utility>
+
+#include "node/node.h"
+#include "rpc/log.h"
+#include "rpc/signals.h"
+#include "rpc/version.h"
+
+namespace belfry::node {
+namespace {
+
+void AddFlags(CLI::App* app, Options* options) {
+  app->add_option("--coordinator", options->coordinator,
+                  "where the coordinator is: host:port or unix:PATH")
+      ->envname("BELFRY_COORDINATOR")
+      ->required();
+  app->add_option("--cpu", options->cpu,
+                  "the CPU number to be; without it, any that is free")
+      ->envname("BELFRY_CPU");
+  app->add_option("--listen", options->listen,
+                  "where to serve calls: host:port (port 0: any) or unix:PATH")
+      ->envname("BELFRY_LISTEN")
+      ->capture_default_str();
+  app->add_option("--metrics-listen", options->metrics_listen,
+                  "where to serve /metrics: host:port")
+      ->envname("BELFRY_METRICS_LISTEN")
+      ->capture_default_str();
+  app->add_option("--advertise", options->advertise,
+                  "the address that other CPUs are told; default: --listen")
+      ->envname("BELFRY_ADVERTISE");
+  app->add_option("--address-file", options->address_file,
+                  "write address=, metrics= and pid= here when ready");
+  app->add_flag("--gates", options->gates,
+                "let clients hold the protocol at named points");
+  app->add_option("--trace-events", options->trace_events,
+                  "protocol events that the ring keeps")
+      ->check(CLI::Range(16, 10'000'000))
+      ->capture_default_str();
+  app->set_version_flag("--version", rpc::Version());
+}
+
+int Serve(Options options, Functions functions) {
+  rpc::Signals signals;
+  auto node = Node::Start(std::move(options), std::move(functions));
+  if (!node.ok()) {
+    rpc::Log(rpc::Level::kError, "node", node.status().message());
+    return 1;
+  }
+  signals.Watch([&node](int) { (*node)->Stop(); });
+  const absl::Status status = (*node)->Run();
+  if (status.ok()) return 0;
+  rpc::Log(rpc::Level::kError, "node", status.message());
+  return 1;
+}
+
+}  // namespace
+
+int Main(int argc, char** argv, Functions functions) {
+  Options options;
+  CLI::App app("belfry-node: one CPU of an emulated machine");
+  app.footer(
+      "Example:\n  belfry-node --coordinator 127.0.0.1:7070 --cpu 3\n\n"
+      "SIGTERM takes the CPU offline by hotplug first; a second one ends at "
+      "once.");
+  AddFlags(&app, &options);
+  // CLI11 reports by exceptions and exit codes of its own; they end here.
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  return Serve(std::move(options), std::move(functions));
+}
+
+}  // namespace belfry::node

@@ -1,0 +1,116 @@
+// Drives one kernel::Cpu with real events: feeds it, carries out what it wants,
+// and keeps what is known *about* it (times, ledger, trace) beside it.
+#ifndef BELFRY_NODE_CPU_DRIVER_H_
+#define BELFRY_NODE_CPU_DRIVER_H_
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "kernel/cpu.h"
+#include "kernel/ledger.h"
+#include "node/cpu_thread.h"
+#include "node/functions.h"
+#include "rpc/clock.h"
+#include "rpc/gates.h"
+#include "rpc/loop.h"
+#include "rpc/trace_ring.h"
+
+namespace belfry::node {
+
+using TimePoint = std::chrono::system_clock::time_point;
+
+// Where a CPU's effects go. Called on the loop's thread, in the machine's
+// order; must not feed the driver from inside, except through
+// CpuDriver::Feed().
+class Outlet {
+ public:
+  virtual ~Outlet() = default;
+  virtual void Send(const kernel::SendEnqueue& m) = 0;
+  virtual void Send(const kernel::SendEnqueued& m) = 0;
+  virtual void Send(const kernel::SendDone& m) = 0;
+  virtual void Send(const kernel::SendRing& m) = 0;
+  virtual void Send(const kernel::SendLatched& m) = 0;
+  virtual void Tell(const kernel::FromCpu& message) = 0;
+  virtual void OnCallQueued(kernel::Token token) = 0;
+  virtual void OnCallEnded(const kernel::CallEnded& ended) = 0;
+  // Every event of the trace, after the ledger has it.
+  virtual void OnTrace(const kernel::TraceEvent& event) = 0;
+};
+
+// Everything on the loop's thread, but for the CPU's own thread inside.
+class CpuDriver {
+ public:
+  struct Surroundings {
+    rpc::Loop* loop;
+    rpc::Gates* gates;
+    rpc::LamportClock* clock;
+    Functions* functions;
+    Outlet* outlet;
+  };
+
+  CpuDriver(kernel::CpuConfig config, std::size_t trace_events,
+            std::chrono::nanoseconds csd_lock_timeout, Surroundings around);
+
+  // An event has come. At a held gate it waits.
+  void Feed(kernel::CpuEvent event);
+
+  // Reports what is older than the csd-lock timeout, and retries calls that
+  // found a queue full. To be called some times a second.
+  void Watch();
+
+  const kernel::Cpu& cpu() const { return cpu_; }
+  const kernel::Ledger& ledger() const { return ledger_; }
+  const rpc::TraceRing& trace() const { return trace_; }
+  const Functions& functions() const { return *around_.functions; }
+
+  // When the call at place `i` of the queue was queued.
+  TimePoint queue_time(std::size_t i) const { return queue_times_[i]; }
+  // When a call under way was issued.
+  TimePoint issue_time(kernel::CpuId dst, kernel::Seq seq) const;
+  TimePoint doorbell_time() const { return doorbell_time_; }
+  // Doorbells that a gate holds.
+  std::uint32_t doorbells_in_flight() const;
+
+ private:
+  struct Issue {
+    kernel::Seq seq;
+    TimePoint time;
+  };
+
+  void Deliver(kernel::CpuEvent event);
+  void CarryOut(kernel::CpuEffect& effect);
+  void On(kernel::RaiseIrq& effect);
+  void On(kernel::RingSelf& effect);
+  void On(kernel::NextStep& effect);
+  void On(kernel::RunFunction& effect);
+  void On(kernel::Trace& effect);
+  void Run(kernel::RunFunction effect);
+  void Remember(const kernel::TraceEvent& event);
+  void ForgetEnded(kernel::CpuId dst);
+  void AfterStep();
+
+  Surroundings around_;
+  std::chrono::nanoseconds csd_lock_timeout_;
+  kernel::Cpu cpu_;
+  kernel::Ledger ledger_;
+  rpc::TraceRing trace_;
+
+  std::deque<kernel::CpuEvent> mailbox_;
+  bool stepping_ = false;
+  kernel::CpuEffects effects_;
+
+  // One for each call in the queue, in its order.
+  std::deque<TimePoint> queue_times_;
+  // Calls under way by target, oldest first; those that have ended leave late.
+  std::map<kernel::CpuId, std::deque<Issue>> issues_;
+  TimePoint doorbell_time_;
+  CpuThread thread_;
+};
+
+}  // namespace belfry::node
+
+#endif  // BELFRY_NODE_CPU_DRIVER_H_

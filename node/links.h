@@ -1,0 +1,75 @@
+// The data links of a CPU: a stream for each CPU that it calls, opened on
+// demand, and those that others opened to it. Calls, their acknowledgements and
+// doorbells; never control.
+#ifndef BELFRY_NODE_LINKS_H_
+#define BELFRY_NODE_LINKS_H_
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "belfry/v1/coordinator.pb.h"
+#include "belfry/v1/node.grpc.pb.h"
+#include "node/cpu_driver.h"
+#include "rpc/loop.h"
+#include "rpc/server.h"
+
+namespace belfry::node {
+
+class OutLink;
+class InLink;
+
+// Everything on the loop's thread.
+class Links {
+ public:
+  Links(rpc::Loop* loop, rpc::LamportClock* clock, Functions* functions);
+  ~Links();
+
+  // Call once, when the CPU is there. From then on peers may call it.
+  void Start(CpuDriver* driver, v1::CpuService::AsyncService* service,
+             grpc::ServerCompletionQueue* cq);
+
+  // Where everybody is. Tells the CPU of processes that are new.
+  void SetPeers(const v1::Peers& peers);
+
+  void Send(const kernel::SendEnqueue& m);
+  void Send(const kernel::SendEnqueued& m);
+  void Send(const kernel::SendDone& m);
+  void Send(const kernel::SendRing& m);
+  void Send(const kernel::SendLatched& m);
+
+  // Closes links without calls that were idle since the last time; confirms
+  // answers where nothing else is said. To be called some times a minute.
+  void Tidy();
+  // Breaks them all: the process ends.
+  void Stop();
+
+ private:
+  friend class OutLink;
+  friend class InLink;
+
+  OutLink* Find(kernel::CpuId dst);
+  OutLink* FindOrOpen(kernel::CpuId dst);
+  InLink* FindInbound(kernel::CpuId src);
+  void Reopen(kernel::CpuId dst);
+  Functions* functions() const { return functions_; }
+
+  rpc::Loop* loop_;
+  rpc::LamportClock* clock_;
+  Functions* functions_;
+  CpuDriver* driver_ = nullptr;
+  bool stopped_ = false;
+  std::map<kernel::CpuId, v1::Peer> peers_;
+  std::map<kernel::CpuId, std::unique_ptr<OutLink>> out_;
+  // Owned by their streams.
+  std::map<kernel::CpuId, InLink*> in_;
+  std::map<kernel::CpuId, std::chrono::milliseconds> reopen_delay_;
+  // Jitter, so that all callers of a CPU do not come back at once.
+  std::minstd_rand random_{std::random_device{}()};
+};
+
+}  // namespace belfry::node
+
+#endif  // BELFRY_NODE_LINKS_H_

@@ -1,0 +1,291 @@
+#include "node/metrics.h"
+
+#include <chrono>
+
+#include "kernel/errno.h"
+#include "node/inspect.h"
+#include "rpc/codec.h"
+#include "rpc/version.h"
+
+namespace belfry::node {
+namespace {
+
+using kernel::TraceKind;
+using prometheus::BuildCounter;
+using prometheus::BuildGauge;
+using prometheus::BuildHistogram;
+
+// 16 us to 4 s.
+prometheus::Histogram::BucketBoundaries LatencyBuckets() {
+  prometheus::Histogram::BucketBoundaries buckets;
+  for (double s = 16e-6; s < 5; s *= 2) buckets.push_back(s);
+  return buckets;
+}
+
+double Seconds(const google::protobuf::Timestamp& t) {
+  return static_cast<double>(t.seconds()) + t.nanos() * 1e-9;
+}
+
+}  // namespace
+
+Metrics::Metrics(prometheus::Registry* registry, const kernel::CpuConfig& cpu,
+                 std::uint32_t possible, const Functions& functions)
+    : cpu_(std::to_string(cpu.id.value)) {
+  BuildGauge()
+      .Name("belfry_build_info")
+      .Help("Constant 1; which version runs, under which profile.")
+      .Register(*registry)
+      .Add({{"version", rpc::Version()},
+            {"revision", rpc::Revision()},
+            {"profile", cpu.profile.name}})
+      .Set(1);
+  BuildGauge()
+      .Name("belfry_cpu_incarnation")
+      .Help("The process that is this CPU, by the number it drew at its start.")
+      .Register(*registry)
+      .Add({{"cpu", cpu_}})
+      .Set(static_cast<double>(cpu.incarnation.value));
+  AddTargets(registry, possible);
+  AddQueue(registry, functions, cpu.profile.steps);
+}
+
+void Metrics::AddTargets(prometheus::Registry* registry,
+                         std::uint32_t possible) {
+  auto& issued = BuildCounter()
+                     .Name("belfry_calls_issued_total")
+                     .Help("Calls that this CPU made, refused ones included.")
+                     .Register(*registry);
+  auto& completed = BuildCounter()
+                        .Name("belfry_calls_completed_total")
+                        .Help("Calls of this CPU whose function has run.")
+                        .Register(*registry);
+  refused_ = &BuildCounter()
+                  .Name("belfry_calls_refused_total")
+                  .Help("Calls of this CPU that were refused, by errno.")
+                  .Register(*registry);
+  lost_ = &BuildCounter()
+               .Name("belfry_calls_lost_total")
+               .Help("Calls of this CPU whose outcome is unknown for good.")
+               .Register(*registry);
+  auto& sent = BuildCounter()
+                   .Name("belfry_doorbells_sent_total")
+                   .Help("Doorbells that this CPU rang.")
+                   .Register(*registry);
+  auto& suppressed =
+      BuildCounter()
+          .Name("belfry_doorbells_suppressed_total")
+          .Help("Calls for which no doorbell was due: the queue was not empty.")
+          .Register(*registry);
+  for (std::uint32_t i = 0; i < possible; ++i) {
+    const prometheus::Labels pair = {{"src_cpu", cpu_},
+                                     {"cpu", std::to_string(i)}};
+    prometheus::Labels wait = pair;
+    wait["kind"] = "wait";
+    prometheus::Labels nowait = pair;
+    nowait["kind"] = "nowait";
+    targets_.push_back({&issued.Add(wait), &issued.Add(nowait),
+                        &completed.Add(pair), &sent.Add(pair),
+                        &suppressed.Add(pair)});
+    for (kernel::Errno e : {kernel::Errno::kEnxio, kernel::Errno::kEnobufs}) {
+      prometheus::Labels labels = pair;
+      labels["errno"] = std::string(kernel::ErrnoName(e));
+      refused_->Add(labels);
+    }
+    prometheus::Labels died = pair;
+    died["reason"] = "target_died";
+    lost_->Add(died);
+  }
+}
+
+void Metrics::AddQueue(prometheus::Registry* registry,
+                       const Functions& functions, kernel::Steps steps) {
+  const prometheus::Labels own = {{"cpu", cpu_}};
+  const auto counter = [&](const char* name, const char* help,
+                           prometheus::Labels labels) {
+    return &BuildCounter().Name(name).Help(help).Register(*registry).Add(
+        labels);
+  };
+  const auto gauge = [&](const char* name, const char* help) {
+    return &BuildGauge().Name(name).Help(help).Register(*registry).Add(own);
+  };
+  pending_ = &BuildGauge()
+                  .Name("belfry_calls_pending")
+                  .Help("Calls to this CPU that are queued and have not run.")
+                  .Register(*registry);
+  for (const std::string& function : functions.names()) Pending(function);
+  carried_ =
+      counter("belfry_calls_carried_total",
+              "Calls still queued when this CPU came online again.", own);
+  prometheus::Labels flush = own;
+  flush["phase"] = "dying";
+  flushed_ =
+      counter("belfry_calls_flushed_total",
+              "Calls that ran in a drain of the queue on the way down.", flush);
+  ran_late_ =
+      counter("belfry_calls_ran_offline_total",
+              "Calls that ran on this CPU after it had gone offline.", own);
+  duplicates_ = counter("belfry_calls_duplicate_total",
+                        "Retransmitted calls that were recognised.", own);
+  doorbells_taken_ = counter("belfry_doorbells_taken_total",
+                             "Call-function interrupts taken.", own);
+  doorbells_coalesced_ =
+      counter("belfry_doorbells_coalesced_total",
+              "Doorbells that found the pending bit set already.", own);
+  prometheus::Labels reset = own;
+  reset["reason"] = "reset";
+  doorbells_dropped_ =
+      counter("belfry_doorbells_dropped_total",
+              "Doorbells that were pending and were never taken.", reset);
+  device_irqs_ = counter("belfry_io_completions_total",
+                         "Block-I/O completions taken as interrupts.", own);
+  latched_ =
+      gauge("belfry_doorbell_latched", "1 while the pending bit is set.");
+  head_time_ = gauge("belfry_queue_head_timestamp_seconds",
+                     "When the oldest queued call was queued; 0: queue empty.");
+  waiters_stuck_ = gauge("belfry_waiters_stuck",
+                         "Waiting calls of this CPU older than the timeout.");
+  waiter_oldest_ =
+      gauge("belfry_waiter_oldest_timestamp_seconds",
+            "When the oldest waiting call of this CPU was made; 0: none.");
+  online_ = gauge("belfry_cpu_self_online",
+                  "1 while this CPU holds itself for online.");
+  steps_ = &BuildHistogram()
+                .Name("belfry_hotplug_step_duration_seconds")
+                .Help("Hotplug steps that this CPU ran, for itself or another.")
+                .Register(*registry);
+  for (const kernel::CpuhpStep& step : kernel::CpuhpSteps(steps)) {
+    Step(std::string(step.name));
+  }
+  auto& duration = BuildHistogram()
+                       .Name("belfry_call_duration_seconds")
+                       .Help("From the issue of a call to its answer.")
+                       .Register(*registry);
+  duration_wait_ = &duration.Add({{"kind", "wait"}}, LatencyBuckets());
+  duration_nowait_ = &duration.Add({{"kind", "nowait"}}, LatencyBuckets());
+}
+
+prometheus::Gauge& Metrics::Pending(const std::string& function) {
+  return pending_->Add({{"cpu", cpu_}, {"func", function}});
+}
+
+prometheus::Histogram& Metrics::Step(const std::string& step) {
+  return steps_->Add({{"step", step}}, LatencyBuckets());
+}
+
+void Metrics::Apply(const kernel::TraceEvent& event, const CpuDriver& driver) {
+  ApplyAtSource(event, driver);
+  ApplyAtTarget(event, driver);
+}
+
+void Metrics::ApplyAtSource(const kernel::TraceEvent& event,
+                            const CpuDriver& driver) {
+  if (!event.about || event.about->value >= targets_.size()) return;
+  const Target& target = targets_[event.about->value];
+  const std::string dst = std::to_string(event.about->value);
+  switch (event.kind) {
+    case TraceKind::kCsdQueueCpu:
+      if (event.value == 0) {
+        (event.detail == "wait" ? target.issued_wait : target.issued_nowait)
+            ->Increment();
+      }
+      return;
+    case TraceKind::kCsdRefused:
+      if (event.value2 == 0) target.issued_nowait->Increment();
+      refused_
+          ->Add({{"src_cpu", cpu_},
+                 {"cpu", dst},
+                 {"errno", std::string(kernel::ErrnoName(
+                               static_cast<kernel::Errno>(event.value)))}})
+          .Increment();
+      return;
+    case TraceKind::kCsdLost:
+      lost_->Add({{"src_cpu", cpu_}, {"cpu", dst}, {"reason", event.detail}})
+          .Increment();
+      return;
+    case TraceKind::kCsdDone: {
+      target.completed->Increment();
+      const std::chrono::duration<double> took =
+          std::chrono::system_clock::now() -
+          driver.issue_time(*event.about, event.csd->seq);
+      const auto peer = driver.cpu().peers().find(*event.about);
+      const kernel::Outgoing* call =
+          peer == driver.cpu().peers().end()
+              ? nullptr
+              : peer->second.out.Find(event.csd->seq);
+      (call != nullptr && call->wait ? duration_wait_ : duration_nowait_)
+          ->Observe(took.count());
+      return;
+    }
+    case TraceKind::kIpiSendCpu:
+    case TraceKind::kCsdLockResend:
+      target.rings_sent->Increment();
+      return;
+    case TraceKind::kIpiSuppressed:
+      target.rings_suppressed->Increment();
+      return;
+    default:
+      return;
+  }
+}
+
+void Metrics::ApplyAtTarget(const kernel::TraceEvent& event,
+                            const CpuDriver& driver) {
+  switch (event.kind) {
+    case TraceKind::kCsdEnqueued:
+      Pending(driver.functions().NameOf(event.func)).Increment();
+      return;
+    case TraceKind::kCsdFunctionExit:
+      if (event.detail == "self") return;
+      Pending(driver.functions().NameOf(event.func)).Decrement();
+      if (event.detail == "flush") flushed_->Increment();
+      if (event.detail == "late") ran_late_->Increment();
+      return;
+    case TraceKind::kCsdDropped:
+      Pending(driver.functions().NameOf(event.func)).Decrement();
+      return;
+    case TraceKind::kCsdDuplicate:
+      duplicates_->Increment();
+      return;
+    case TraceKind::kCallFunctionSingleEntry:
+      doorbells_taken_->Increment();
+      return;
+    case TraceKind::kIpiCoalesced:
+      doorbells_coalesced_->Increment();
+      return;
+    case TraceKind::kIpiCleared:
+      doorbells_dropped_->Increment();
+      return;
+    case TraceKind::kDeviceIrq:
+      device_irqs_->Increment();
+      return;
+    case TraceKind::kCpuhpEnter:
+      step_start_ = std::chrono::steady_clock::now();
+      return;
+    case TraceKind::kCpuhpExit: {
+      const std::chrono::duration<double> took =
+          std::chrono::steady_clock::now() - step_start_;
+      Step(event.detail).Observe(took.count());
+      return;
+    }
+    case TraceKind::kCpuLife:
+      if (event.detail == "ONLINE") {
+        carried_->Increment(static_cast<double>(event.value));
+      }
+      return;
+    default:
+      return;
+  }
+}
+
+void Metrics::Refresh(const CpuDriver& driver) {
+  const v1::NodeReport report = Report(driver);
+  latched_->Set(report.latched() ? 1 : 0);
+  head_time_->Set(report.has_head_time() ? Seconds(report.head_time()) : 0);
+  waiters_stuck_->Set(report.waiters_stuck());
+  waiter_oldest_->Set(report.has_oldest_waiter_time()
+                          ? Seconds(report.oldest_waiter_time())
+                          : 0);
+  online_->Set(driver.cpu().life() == kernel::Life::kOnline ? 1 : 0);
+}
+
+}  // namespace belfry::node

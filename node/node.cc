@@ -1,0 +1,394 @@
+#include "node/node.h"
+
+#include <prometheus/registry.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "belfry/v1/node.grpc.pb.h"
+#include "kernel/gate.h"
+#include "node/calls.h"
+#include "node/control_link.h"
+#include "node/cpu_driver.h"
+#include "node/inspect.h"
+#include "node/links.h"
+#include "node/load.h"
+#include "node/metrics.h"
+#include "rpc/codec.h"
+#include "rpc/files.h"
+#include "rpc/log.h"
+#include "rpc/metrics_server.h"
+#include "rpc/server.h"
+#include "rpc/unary.h"
+
+namespace belfry::node {
+namespace {
+
+using Service = v1::CpuService::AsyncService;
+
+constexpr std::chrono::milliseconds kReportEvery{100};
+constexpr std::chrono::milliseconds kWatchEvery{50};
+constexpr std::chrono::seconds kTidyEvery{10};
+// A CPU that does not get offline by hotplug in this time ends all the same.
+constexpr std::chrono::seconds kOfflineGrace{5};
+constexpr std::chrono::milliseconds kServerGrace{200};
+constexpr std::uint32_t kInspectEntriesMax = 10'000;
+
+// Rises from process to process, so that a later life is a higher number.
+std::uint64_t DrawIncarnation() {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(
+          std::chrono::system_clock::now().time_since_epoch())
+          .count());
+}
+
+}  // namespace
+
+// Everything of the process; on the loop's thread once it runs.
+class Node::Process : public Outlet {
+ public:
+  Process(Options options, Functions functions)
+      : options_(std::move(options)),
+        functions_(std::move(functions)),
+        incarnation_{DrawIncarnation()},
+        gates_(options_.gates) {}
+
+  absl::Status Listen();
+  absl::Status Run();
+  void BeginStop();
+  rpc::Loop& loop() { return server_->loop(); }
+
+  // Outlet.
+  void Send(const kernel::SendEnqueue& m) override { links_->Send(m); }
+  void Send(const kernel::SendEnqueued& m) override { links_->Send(m); }
+  void Send(const kernel::SendDone& m) override { links_->Send(m); }
+  void Send(const kernel::SendRing& m) override { links_->Send(m); }
+  void Send(const kernel::SendLatched& m) override { links_->Send(m); }
+  void Tell(const kernel::FromCpu& message) override {
+    control_->Send(rpc::ToProto(message));
+  }
+  void OnCallQueued(kernel::Token token) override { calls_->OnQueued(token); }
+  void OnCallEnded(const kernel::CallEnded& ended) override {
+    calls_->OnEnded(ended);
+  }
+  void OnTrace(const kernel::TraceEvent& event) override;
+
+ private:
+  v1::NodeHello Hello() const;
+  void OnMessage(v1::CoordinatorMessage& message);
+  absl::Status Activate(const v1::Welcome& welcome);
+  void Serve();
+  void ServeLoad();
+  void Report();
+  void Watch();
+  void Tidy();
+  void AskForOffline();
+  void End(absl::Status status);
+
+  Options options_;
+  Functions functions_;
+  kernel::Incarnation incarnation_;
+  rpc::Gates gates_;
+  rpc::LamportClock clock_;
+  Service service_;
+  std::shared_ptr<prometheus::Registry> registry_ =
+      std::make_shared<prometheus::Registry>();
+  std::unique_ptr<rpc::MetricsServer> metrics_server_;
+  std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<ControlLink> control_;
+  // There from the coordinator's first welcome on.
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<Links> links_;
+  std::unique_ptr<Calls> calls_;
+  std::unique_ptr<Load> load_;
+  std::unique_ptr<CpuDriver> driver_;
+
+  std::unique_ptr<v1::CoordinatorService::Stub> offline_stub_;
+  bool stopping_ = false;
+  bool ended_ = false;
+  absl::Status result_;
+};
+
+absl::Status Node::Process::Listen() {
+  auto metrics = rpc::MetricsServer::Start(options_.metrics_listen, registry_);
+  if (!metrics.ok()) return metrics.status();
+  metrics_server_ = *std::move(metrics);
+  auto server = rpc::Server::Start(options_.listen, {&service_});
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  control_ = std::make_unique<ControlLink>(
+      &loop(), &clock_, options_.coordinator,
+      ControlLink::Callbacks{
+          .hello = [this] { return Hello(); },
+          .on_message = [this](v1::CoordinatorMessage& m) { OnMessage(m); },
+          .on_lost =
+              [this] {
+                if (driver_) driver_->Feed(kernel::CoordinatorLost{});
+              }});
+  return absl::OkStatus();
+}
+
+absl::Status Node::Process::Run() {
+  loop().Post([this] { control_->Connect(); });
+  loop().Run();
+  return result_;
+}
+
+v1::NodeHello Node::Process::Hello() const {
+  v1::NodeHello hello;
+  if (driver_) {
+    hello.set_cpu(driver_->cpu().id().value);
+    const kernel::CpuStatus status = driver_->cpu().status();
+    hello.set_life(std::string(kernel::LifeName(status.life)));
+    hello.set_view_number(status.view_number);
+    hello.set_stop_generation(status.stop_generation.value);
+    hello.set_stop_ran(status.stop_ran);
+  } else if (options_.cpu) {
+    hello.set_cpu(*options_.cpu);
+  }
+  hello.set_incarnation(incarnation_.value);
+  hello.set_address(options_.advertise.empty() ? server_->address()
+                                               : options_.advertise);
+  hello.set_metrics_address(metrics_server_->address());
+  hello.set_pid(::getpid());
+  for (const std::string& name : functions_.names()) hello.add_functions(name);
+  return hello;
+}
+
+void Node::Process::OnMessage(v1::CoordinatorMessage& message) {
+  if (message.has_rejected()) {
+    return End(absl::FailedPreconditionError(absl::StrCat(
+        message.rejected().errno_name(), ": ", message.rejected().message())));
+  }
+  if (message.has_welcome()) {
+    if (driver_) return;
+    const absl::Status status = Activate(message.welcome());
+    if (!status.ok()) End(status);
+    return;
+  }
+  if (!driver_) return;
+  if (message.has_peers()) return links_->SetPeers(message.peers());
+  auto order = rpc::FromProto(message);
+  if (!order.ok()) {
+    rpc::Log(rpc::Level::kError, "node", order.status().message());
+    return;
+  }
+  std::visit([this](auto& m) { driver_->Feed(std::move(m)); }, *order);
+}
+
+absl::Status Node::Process::Activate(const v1::Welcome& welcome) {
+  auto profile = rpc::FromProto(welcome.profile());
+  if (!profile.ok()) return profile.status();
+  const kernel::CpuConfig config{.id = kernel::CpuId{welcome.cpu()},
+                                 .incarnation = incarnation_,
+                                 .profile = *std::move(profile),
+                                 .split_doorbell = welcome.split_doorbell(),
+                                 .queue_capacity = welcome.queue_capacity()};
+  metrics_ = std::make_unique<Metrics>(registry_.get(), config,
+                                       welcome.possible_cpus(), functions_);
+  links_ = std::make_unique<Links>(&loop(), &clock_, &functions_);
+  driver_ = std::make_unique<CpuDriver>(
+      config, options_.trace_events,
+      rpc::FromDuration(welcome.csd_lock_timeout()),
+      CpuDriver::Surroundings{&loop(), &gates_, &clock_, &functions_, this});
+  calls_ =
+      std::make_unique<Calls>(&loop(), driver_.get(), welcome.possible_cpus());
+  load_ =
+      std::make_unique<Load>(&loop(), driver_.get(), welcome.possible_cpus());
+  const absl::Status registered = functions_.Register(
+      "read_state", Duration::kShort, [this](const FunctionCall&) {
+        return FunctionResult{.payload = DescribeState(*driver_)};
+      });
+  if (!registered.ok()) return registered;
+  Serve();
+  rpc::Log(rpc::Level::kInfo, absl::StrCat("cpu/", welcome.cpu()),
+           absl::StrCat("attached as incarnation ", incarnation_.value, ", ",
+                        server_->address()));
+  if (options_.address_file.empty()) return absl::OkStatus();
+  return rpc::WriteAddressFile(options_.address_file, server_->address(),
+                               metrics_server_->address());
+}
+
+void Node::Process::Serve() {
+  links_->Start(driver_.get(), &service_, server_->cq());
+  rpc::ServeUnary<Service>(&service_, &Service::RequestCall, server_->cq(),
+                           [this](const v1::CallRequest& request, auto reply) {
+                             calls_->Start(request, std::move(reply));
+                           });
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestInspect, server_->cq(),
+      [this](const v1::InspectRequest& request, auto reply) {
+        v1::InspectResponse response;
+        const std::uint32_t max =
+            request.max_entries() == 0
+                ? kInspectEntriesMax
+                : std::min(request.max_entries(), kInspectEntriesMax);
+        *response.mutable_snapshot() = Snapshot(*driver_, clock_, max);
+        reply->Finish(response);
+      });
+  rpc::ServeUnary<Service>(&service_, &Service::RequestKick, server_->cq(),
+                           [this](const v1::KickRequest&, auto reply) {
+                             v1::KickResponse response;
+                             response.set_depth(static_cast<std::uint32_t>(
+                                 driver_->cpu().queue().size()));
+                             driver_->Feed(kernel::OperatorKick{});
+                             reply->Finish(response);
+                           });
+  ServeLoad();
+  server_->ServeDebug(
+      {.gates = &gates_,
+       .parse_gate =
+           [this](const std::string& name) {
+             return kernel::ParseCpuGate(
+                 name, kernel::CpuhpTable(driver_->cpu().profile().steps));
+           },
+       .read_trace =
+           [this](std::uint64_t after) {
+             return driver_->trace().Read(after, [this](kernel::FuncId id) {
+               return functions_.NameOf(id);
+             });
+           }});
+  server_->SetServing(true);
+  Report();
+  Watch();
+  Tidy();
+}
+
+void Node::Process::ServeLoad() {
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestSetLoad, server_->cq(),
+      [this](const v1::SetLoadRequest& request, auto reply) {
+        if (!request.has_load()) {
+          load_->Stop();
+        } else if (const absl::Status status = load_->Set(request.load());
+                   !status.ok()) {
+          return reply->Fail(rpc::ErrorStatus(kernel::Errno::kEinval,
+                                              std::string(status.message())));
+        }
+        v1::SetLoadResponse response;
+        *response.mutable_status() = load_->status();
+        reply->Finish(response);
+      });
+  rpc::ServeUnary<Service>(&service_, &Service::RequestGetLoad, server_->cq(),
+                           [this](const v1::GetLoadRequest&, auto reply) {
+                             v1::GetLoadResponse response;
+                             *response.mutable_status() = load_->status();
+                             reply->Finish(response);
+                           });
+}
+
+void Node::Process::OnTrace(const kernel::TraceEvent& event) {
+  metrics_->Apply(event, *driver_);
+  if (event.kind == kernel::TraceKind::kDeviceIrq) load_->OnDeviceIrq();
+  if (event.kind == kernel::TraceKind::kCsdLockStuck) {
+    rpc::Log(
+        rpc::Level::kWarning, absl::StrCat("cpu/", driver_->cpu().id().value),
+        absl::StrCat("csd: Detected non-responsive CSD lock on CPU#",
+                     driver_->cpu().id().value, ", waiting for CPU#",
+                     event.about->value, " ", functions_.NameOf(event.func)));
+  }
+  if (stopping_ && event.kind == kernel::TraceKind::kCpuLife &&
+      event.detail == "DEAD") {
+    loop().Post([this] { End(absl::OkStatus()); });
+  }
+}
+
+// ---- Timers.
+
+void Node::Process::Report() {
+  v1::NodeMessage message;
+  *message.mutable_report() = node::Report(*driver_);
+  control_->Send(std::move(message));
+  loop().After(kReportEvery, [this] { Report(); });
+}
+
+void Node::Process::Watch() {
+  driver_->Watch();
+  metrics_->Refresh(*driver_);
+  loop().After(kWatchEvery, [this] { Watch(); });
+}
+
+void Node::Process::Tidy() {
+  links_->Tidy();
+  loop().After(kTidyEvery, [this] { Tidy(); });
+}
+
+// ---- The end.
+
+void Node::Process::BeginStop() {
+  const bool online = driver_ && driver_->cpu().life() == kernel::Life::kOnline;
+  if (std::exchange(stopping_, true) || !online) return End(absl::OkStatus());
+  AskForOffline();
+  loop().After(kOfflineGrace, [this] { End(absl::OkStatus()); });
+}
+
+// A CPU that goes by SIGTERM goes by hotplug, so that nothing is lost. Where
+// that is refused (the last CPU) or nobody answers, it ends all the same.
+void Node::Process::AskForOffline() {
+  offline_stub_ =
+      v1::CoordinatorService::NewStub(rpc::OpenChannel(options_.coordinator));
+  struct Ask : rpc::Tag {
+    Process* process;
+    grpc::ClientContext context;
+    grpc::Status status;
+    v1::OfflineCpuResponse response;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<v1::OfflineCpuResponse>>
+        reader;
+    void Proceed(bool) override {
+      const std::unique_ptr<Ask> self(this);
+      if (!status.ok()) process->End(absl::OkStatus());
+    }
+  };
+  auto ask = std::make_unique<Ask>();
+  ask->process = this;
+  ask->context.set_deadline(std::chrono::system_clock::now() + kOfflineGrace);
+  v1::OfflineCpuRequest request;
+  request.set_cpu(driver_->cpu().id().value);
+  ask->reader =
+      offline_stub_->AsyncOfflineCpu(&ask->context, request, loop().cq());
+  Ask* tag = ask.release();
+  tag->reader->Finish(&tag->response, &tag->status,
+                      static_cast<rpc::Tag*>(tag));
+}
+
+void Node::Process::End(absl::Status status) {
+  if (std::exchange(ended_, true)) return;
+  result_ = std::move(status);
+  server_->SetServing(false);
+  if (driver_) {
+    std::uint64_t left = driver_->cpu().queue().size();
+    if (left > 0) {
+      rpc::Log(rpc::Level::kWarning,
+               absl::StrCat("cpu/", driver_->cpu().id().value),
+               absl::StrCat(left, " queued calls are lost with this process"));
+    }
+  }
+  control_->Stop();
+  if (links_) links_->Stop();
+  server_->Shutdown(kServerGrace);
+}
+
+// ---- The public face.
+
+Node::Node(std::unique_ptr<Process> process) : process_(std::move(process)) {}
+Node::~Node() = default;
+
+absl::StatusOr<std::unique_ptr<Node>> Node::Start(Options options,
+                                                  Functions functions) {
+  auto process =
+      std::make_unique<Process>(std::move(options), std::move(functions));
+  const absl::Status status = process->Listen();
+  if (!status.ok()) return status;
+  return std::unique_ptr<Node>(new Node(std::move(process)));
+}
+
+absl::Status Node::Run() { return process_->Run(); }
+
+void Node::Stop() {
+  process_->loop().Post([process = process_.get()] { process->BeginStop(); });
+}
+
+}  // namespace belfry::node

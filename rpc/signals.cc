@@ -1,0 +1,33 @@
+#include "rpc/signals.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <utility>
+
+namespace belfry::rpc {
+
+// SIGUSR1 is ours: it ends the watching thread.
+Signals::Signals() {
+  sigemptyset(&set_);
+  sigaddset(&set_, SIGTERM);
+  sigaddset(&set_, SIGINT);
+  sigaddset(&set_, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+Signals::~Signals() {
+  if (!thread_.joinable()) return;
+  pthread_kill(thread_.native_handle(), SIGUSR1);
+  thread_.join();
+}
+
+void Signals::Watch(std::function<void(int)> on_signal) {
+  thread_ = std::thread([this, on_signal = std::move(on_signal)] {
+    int signal = 0;
+    while (sigwait(&set_, &signal) == 0 && signal != SIGUSR1) on_signal(signal);
+  });
+}
+
+}  // namespace belfry::rpc

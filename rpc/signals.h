@@ -1,0 +1,28 @@
+// SIGTERM and SIGINT as calls on a thread.
+#ifndef BELFRY_RPC_SIGNALS_H_
+#define BELFRY_RPC_SIGNALS_H_
+
+#include <csignal>
+#include <functional>
+#include <thread>
+
+namespace belfry::rpc {
+
+// Blocks both signals for the process; construct it before any other thread is
+// started. Calls `on_signal` for each that comes, on a thread of its own, until
+// it is destroyed. SIGPIPE is ignored.
+class Signals {
+ public:
+  Signals();
+  ~Signals();
+
+  void Watch(std::function<void(int signal)> on_signal);
+
+ private:
+  sigset_t set_;
+  std::thread thread_;
+};
+
+}  // namespace belfry::rpc
+
+#endif  // BELFRY_RPC_SIGNALS_H_
