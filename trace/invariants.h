@@ -1,4 +1,5 @@
-// The names of the invariants, as reports and scenarios write them. What they
+// The names of the invariants, as reports and scenarios write them; kernel/ has
+// the list. What they
 // mean, and how a run is judged, is in kernel/invariants.h.
 #ifndef BELFRY_TRACE_INVARIANTS_H_
 #define BELFRY_TRACE_INVARIANTS_H_
@@ -30,7 +31,7 @@ inline constexpr absl::string_view kEveryWaitEnds =
     kernel::InvariantName(kernel::Invariant::kEveryWaitEnds);
 
 // All of them, in the order in which the design lists them.
-inline constexpr auto& kInvariants = kernel::kInvariantNames;
+inline constexpr const auto& kInvariants = kernel::kInvariantNames;
 
 }  // namespace belfry::trace
 
