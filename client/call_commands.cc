@@ -46,7 +46,7 @@ absl::StatusOr<v1::CallResponse> MakeCall(Context& context,
   v1::CallRequest request;
   request.set_cpus(options.cpus);
   request.set_function(options.function);
-  request.set_wait(options.wait);
+  request.set_wait(!options.nowait);
   request.set_count(options.count);
   const absl::StatusOr<std::string> payload = PayloadOf(options);
   if (!payload.ok()) return payload.status();

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -13,6 +12,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "client/duration.h"
 #include "client/exit_code.h"
@@ -30,8 +30,8 @@ constexpr char kExitCodes[] =
   3        inconclusive: the time was over
   11       hang: somebody waits for ever
   12       violated: lost, run twice or stranded
-  64+N     an RPC failed with gRPC code N: 69 no such thing, 73 refused,
-           78 nobody answers
+  64+N     an RPC failed with gRPC code N: 67 (EINVAL), 69 (no such thing),
+           73 (ENXIO, EBUSY), 78 (nobody answers)
   124      --timeout is over
   130 143  ended by Ctrl-C, by SIGTERM
 )";
@@ -40,6 +40,20 @@ constexpr char kExitCodes[] =
 // keep the examples there.
 class ExamplesFirst : public CLI::Formatter {
  public:
+  ExamplesFirst() {
+    column_width(28);
+    label("SUBCOMMAND", "VERB");
+    label("Subcommands", "Verbs");
+    label("Positionals", "Arguments");
+  }
+
+  // Only what the option takes: the rest is said in its help.
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const bool takes_value =
+        option->get_type_size() != 0 && !option->get_positional();
+    return takes_value ? absl::StrCat(" ", option->get_type_name()) : "";
+  }
+
   std::string make_help(const CLI::App* app, std::string name,
                         CLI::AppFormatMode mode) const override {
     if (mode == CLI::AppFormatMode::Sub) return make_expanded(app);
@@ -53,7 +67,7 @@ class ExamplesFirst : public CLI::Formatter {
     if (app->get_parent() == nullptr) {
       text << "\n" << kExitCodes;
     } else {
-      text << "\nFlags of every verb: belfry --help\n";
+      text << "\nOptions of every verb: belfry --help\n";
     }
     return text.str();
   }
@@ -81,6 +95,36 @@ void AddDuration(CLI::App* app, const std::string& name, absl::Duration* value,
   app->add_option_function<std::string>(name, read, help)->type_name("TIME");
 }
 
+template <typename Value>
+using Choices = std::vector<std::pair<std::string, Value>>;
+
+// One of some words, each of which stands for a value.
+template <typename Value>
+CLI::Option* AddChoice(CLI::App* app, const std::string& name, Value* value,
+                       const Choices<Value>& choices, const std::string& help) {
+  const auto read = [=](const std::string& text) {
+    std::vector<std::string> words;
+    for (const auto& [word, meaning] : choices) {
+      words.push_back(word);
+      if (word != text) continue;
+      *value = meaning;
+      return;
+    }
+    throw CLI::ValidationError(name, absl::StrCat("'", text, "' is none of ",
+                                                  absl::StrJoin(words, ", ")));
+  };
+  return app->add_option_function<std::string>(name, read, help);
+}
+
+// The words themselves are the values.
+CLI::Option* AddWord(CLI::App* app, const std::string& name, std::string* value,
+                     const std::vector<std::string>& words,
+                     const std::string& help) {
+  Choices<std::string> choices;
+  for (const std::string& word : words) choices.emplace_back(word, word);
+  return AddChoice(app, name, value, choices, help);
+}
+
 // Accepts "3" and, as it is printed, "cpu/3".
 template <typename Value>
 CLI::Option* AddCpu(CLI::App* app, const std::string& name, Value* value,
@@ -105,11 +149,15 @@ void AddSet(CLI::App* app, std::vector<std::string>* set) {
       ->allow_extra_args(false);
 }
 
+// A string object: CLI11 would take a literal for a variable to fill in.
+const std::string kWaitHelp = "Wait for them (the default)";
+
 class Parser {
  public:
   Parser() : app_("belfry: the CPUs of an SMP machine, emulated as processes") {
     app_.name("belfry");
     app_.formatter(std::make_shared<ExamplesFirst>());
+    app_.set_help_flag("-h,--help", "This help");
     app_.footer(Examples({"belfry up --detach          # 4 CPUs on this host",
                           "belfry cpu offline 3        # as chcpu does it",
                           "belfry scenario run lost-ipi --profile linux-3.0",
@@ -175,8 +223,10 @@ class Parser {
     return {app, options.get()};
   }
 
-  CLI::App* Group(const std::string& name, const std::string& help) {
+  CLI::App* Group(const std::string& name, const std::string& help,
+                  const std::vector<std::string>& examples) {
     CLI::App* app = app_.add_subcommand(name, help);
+    app->footer(Examples(examples));
     app->require_subcommand(0, 1);
     return app;
   }
@@ -276,23 +326,21 @@ void Parser::AddGlobalFlags() {
                   "Where `up` keeps a local cluster's state")
       ->type_name("DIR")
       ->envname("BELFRY_STATE_DIR");
-  const std::map<std::string, Format> formats = {{"table", Format::kTable},
-                                                 {"json", Format::kJson},
-                                                 {"name", Format::kName}};
-  app_.add_option("-o,--output", global.format, "table, json or name")
-      ->type_name("FORMAT")
-      ->transform(CLI::Transformer(formats).description(""))
-      ->check(CLI::IsMember(formats).description(""));
-  app_.add_flag("!--no-headers", global.headers, "Tables without their head");
-  const std::map<std::string, ColorMode> colors = {
-      {"auto", ColorMode::kAuto},
-      {"always", ColorMode::kAlways},
-      {"never", ColorMode::kNever}};
-  app_.add_option("--color", global.color,
-                  "auto, always or never; NO_COLOR is honoured")
-      ->type_name("WHEN")
-      ->transform(CLI::Transformer(colors).description(""))
-      ->check(CLI::IsMember(colors).description(""));
+  AddChoice<Format>(&app_, "-o,--output", &global.format,
+                    {{"table", Format::kTable},
+                     {"json", Format::kJson},
+                     {"name", Format::kName}},
+                    "table, json or name")
+      ->type_name("FORMAT");
+  app_.add_flag_callback(
+      "--no-headers", [&global] { global.headers = false; },
+      "Tables without their head");
+  AddChoice<ColorMode>(&app_, "--color", &global.color,
+                       {{"auto", ColorMode::kAuto},
+                        {"always", ColorMode::kAlways},
+                        {"never", ColorMode::kNever}},
+                       "auto, always or never; NO_COLOR is honoured")
+      ->type_name("WHEN");
   AddDuration(&app_, "--timeout", &global.timeout, &global.timeout_given,
               "How long to wait: 500ms, 10s (default), 2m");
 }
@@ -316,12 +364,11 @@ void Parser::AddClusterVerbs() {
                "Start the processes of a cluster that are missing");
   up->add_flag("--gates", options->gates,
                "Let the protocol be held at named points");
-  const std::map<std::string, bool> doorbells = {{"fused", false},
-                                                 {"split", true}};
-  up->add_option("--doorbell", options->split_doorbell,
-                 "fused (default): in the frame of its call; split: on its own")
-      ->type_name("MODE")
-      ->transform(CLI::CheckedTransformer(doorbells).description(""));
+  AddChoice<bool>(
+      up, "--doorbell", &options->split_doorbell,
+      {{"fused", false}, {"split", true}},
+      "fused (default): in the frame of its call; split: on its own")
+      ->type_name("MODE");
   AddDuration(up, "--csd-lock-timeout", &options->csd_lock_timeout, nullptr,
               "A waiting call older than this is reported stuck (default 5s)");
   up->add_option("--queue-capacity", options->queue_capacity,
@@ -342,7 +389,8 @@ void Parser::AddClusterVerbs() {
 }
 
 void Parser::AddCpuVerbs() {
-  CLI::App* cpu = Group("cpu", "The CPUs: list, show, online, offline, ...");
+  CLI::App* cpu = Group("cpu", "The CPUs: list, show, online, offline, ...",
+                        {"belfry cpu list", "belfry cpu offline 3"});
   Verb<CpuListOptions>(cpu, "list", "Every CPU in a line",
                        {"belfry cpu list", "belfry cpu list -o name"});
   auto [show, show_options] = Verb<CpuShowOptions>(
@@ -374,7 +422,7 @@ void Parser::AddHotplugVerbs() {
            "The CPU that asks (default: the lowest online one)");
     auto* detach = app->add_flag("--detach", change_options->detach,
                                  "Start the operations, do not wait for them");
-    app->add_flag("--wait", "Wait for them (the default)")->excludes(detach);
+    app->add_flag("--wait", kWaitHelp)->excludes(detach);
   }
   auto [cycle, cycle_options] = Verb<CpuCycleOptions>(
       cpu, "cycle", "Take CPUs offline and online again, many times",
@@ -396,9 +444,9 @@ void Parser::AddCallVerbs() {
       ->required();
   call->add_option("FUNC", call_options->function, "The function's name")
       ->required();
-  auto* nowait = call->add_flag("!--nowait", call_options->wait,
+  auto* nowait = call->add_flag("--nowait", call_options->nowait,
                                 "Do not wait for the answers");
-  call->add_flag("--wait", "Wait for them (the default)")->excludes(nowait);
+  call->add_flag("--wait", kWaitHelp)->excludes(nowait);
   auto* payload = call->add_option("--payload", call_options->payload,
                                    "What the function is given");
   call->add_option("--payload-file", call_options->payload_file,
@@ -433,7 +481,8 @@ void Parser::AddCallVerbs() {
 
 void Parser::AddLoadVerbs() {
   CLI::App* load =
-      Group("load", "Emulated block I/O: completions as interrupts");
+      Group("load", "Emulated block I/O: completions as interrupts",
+            {"belfry load start --rate 1000", "belfry load show"});
   auto [start, start_options] = Verb<LoadStartOptions>(
       load, "start",
       "Deliver I/O completions to CPUs; each is steered to its submitter",
@@ -471,7 +520,8 @@ void Parser::AddLoadVerbs() {
 
 void Parser::AddOperationVerbs() {
   CLI::App* ops =
-      Group("ops", "The coordinator's operations: list, wait, cancel");
+      Group("ops", "The coordinator's operations: list, wait, cancel",
+            {"belfry ops list", "belfry ops wait 7"});
   auto [list, list_options] =
       Verb<OpsListOptions>(ops, "list", "What runs and what waits for it",
                            {"belfry ops list", "belfry ops list --all"});
@@ -503,7 +553,8 @@ void Parser::AddInsightVerbs() {
       &app_, "audit",
       "Is every call accounted for? 12 when one is lost, stranded or ran twice",
       {"belfry audit"});
-  CLI::App* trace = Group("trace", "The protocol's recent events");
+  CLI::App* trace =
+      Group("trace", "The protocol's recent events", {"belfry trace show"});
   Verb<TraceShowOptions>(trace, "show",
                          "All processes' events in causal order, as ftrace "
                          "prints them",
@@ -511,7 +562,9 @@ void Parser::AddInsightVerbs() {
 }
 
 void Parser::AddScenarioVerbs() {
-  CLI::App* scenario = Group("scenario", "Races as files: list, show, run");
+  CLI::App* scenario =
+      Group("scenario", "Races as files: list, show, run",
+            {"belfry scenario list", "belfry scenario run lost-ipi"});
   Verb<ScenarioListOptions>(scenario, "list", "The built-in ones",
                             {"belfry scenario list"});
   auto [show, show_options] =
@@ -536,16 +589,14 @@ void Parser::AddScenarioRun(CLI::App* scenario) {
                   "The rules to play by (default belfry)")
       ->type_name("PROFILE");
   AddSet(run, &options->set);
-  run->add_option_function<std::string>(
-         "--on", [](const std::string&) {}, "Where it runs: processes")
-      ->type_name("DRIVER")
-      ->check(CLI::IsMember({"processes"}).description(""));
-  run->add_option("--expect", options->expect,
-                  "holds, hang, violated or inconclusive: that one is exit "
-                  "code 0, any other 1")
-      ->type_name("VERDICT")
-      ->check(CLI::IsMember({"holds", "hang", "violated", "inconclusive"})
-                  .description(""));
+  AddWord(run, "--on", &options->driver, {"processes"},
+          "Where it runs: processes")
+      ->type_name("DRIVER");
+  AddWord(run, "--expect", &options->expect,
+          {"holds", "hang", "violated", "inconclusive"},
+          "holds, hang, violated or inconclusive: that one is exit code 0, any "
+          "other 1")
+      ->type_name("VERDICT");
   run->add_option("--count", options->count, "Runs, summed up (default 1)")
       ->type_name("N");
   auto* keep = run->add_flag("--keep", options->keep,
@@ -561,7 +612,9 @@ void Parser::AddScenarioRun(CLI::App* scenario) {
 }
 
 void Parser::AddProfileVerbs() {
-  CLI::App* profile = Group("profile", "The rules: presets and their knobs");
+  CLI::App* profile =
+      Group("profile", "The rules: presets and their knobs",
+            {"belfry profile list", "belfry profile diff linux-3.0 belfry"});
   Verb<ProfileListOptions>(profile, "list", "The presets",
                            {"belfry profile list"});
   auto [show, show_options] = Verb<ProfileShowOptions>(
@@ -593,10 +646,9 @@ void Parser::AddAboutVerbs() {
       {"source <(belfry completion bash)",
        "belfry completion zsh > ~/.zfunc/_belfry",
        "belfry completion fish | source"});
-  completion
-      ->add_option("SHELL", completion_options->shell, "bash, zsh or fish")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""));
+  AddWord(completion, "SHELL", &completion_options->shell,
+          {"bash", "zsh", "fish"}, "bash, zsh or fish")
+      ->required();
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "client/process.h"
 #include "client/profile_choice.h"
 #include "kernel/ids.h"
+#include "rpc/codec.h"
 
 namespace belfry::client {
 namespace {
@@ -185,7 +186,7 @@ absl::StatusOr<v1::LocalCluster> MachineFromOptions(const UpOptions& options) {
   v1::LocalCluster machine;
   machine.set_boot_id(BootId());
   machine.set_cpus(static_cast<std::uint32_t>(options.cpus));
-  *machine.mutable_profile() = ProfileToProto(*profile);
+  *machine.mutable_profile() = rpc::ToProto(*profile);
   *machine.mutable_set() = ParseKnobs(options.set);
   machine.set_split_doorbell(options.split_doorbell);
   machine.set_gates(options.gates);

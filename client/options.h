@@ -89,7 +89,7 @@ struct CpuFailOptions {
 struct CallOptions {
   std::string cpus;
   std::string function;
-  bool wait = true;
+  bool nowait = false;
   std::string payload;
   // "-" is standard input.
   std::string payload_file;
@@ -165,6 +165,8 @@ struct ScenarioRunOptions {
   std::string scenario;
   std::string profile = "belfry";
   std::vector<std::string> set;
+  // What plays the machine.
+  std::string driver = "processes";
   // A verdict; empty: none.
   std::string expect;
   std::uint32_t count = 1;

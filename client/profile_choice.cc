@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/exit_code.h"
+#include "rpc/codec.h"
 
 namespace belfry::client {
 
@@ -38,22 +39,11 @@ google::protobuf::RepeatedPtrField<v1::Knob> ParseKnobs(
   return knobs;
 }
 
-v1::Profile ProfileToProto(const kernel::Profile& profile) {
-  v1::Profile proto;
-  proto.set_name(profile.name);
-  for (std::size_t i = 0; i < kernel::Knobs().size(); ++i) {
-    v1::Knob* knob = proto.add_knobs();
-    knob->set_name(std::string(kernel::Knobs()[i].name));
-    knob->set_value(std::string(kernel::KnobValue(profile, i)));
-  }
-  return proto;
-}
-
 std::string ProfileText(const v1::Profile& profile) {
   const absl::StatusOr<kernel::Profile> preset =
       kernel::PresetByName(profile.name());
   if (!preset.ok()) return profile.name();
-  const v1::Profile plain = ProfileToProto(*preset);
+  const v1::Profile plain = rpc::ToProto(*preset);
   std::vector<std::string> changed;
   for (int i = 0; i < profile.knobs_size() && i < plain.knobs_size(); ++i) {
     const v1::Knob& knob = profile.knobs(i);

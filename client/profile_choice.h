@@ -20,8 +20,6 @@ absl::StatusOr<kernel::Profile> ChooseProfile(
 google::protobuf::RepeatedPtrField<v1::Knob> ParseKnobs(
     const std::vector<std::string>& set);
 
-v1::Profile ProfileToProto(const kernel::Profile& profile);
-
 // "linux-3.0", "belfry with ring_rule=always".
 std::string ProfileText(const v1::Profile& profile);
 

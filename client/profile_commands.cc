@@ -10,6 +10,7 @@
 #include "client/exit_code.h"
 #include "client/profile_choice.h"
 #include "kernel/profile.h"
+#include "rpc/codec.h"
 
 namespace belfry::client {
 namespace {
@@ -29,7 +30,7 @@ absl::StatusOr<v1::ProfileList> AllProfiles() {
   for (const absl::string_view name : kernel::PresetNames()) {
     const auto profile = ChooseProfile(std::string(name), {});
     if (!profile.ok()) return profile.status();
-    *list.add_profiles() = ProfileToProto(*profile);
+    *list.add_profiles() = rpc::ToProto(*profile);
   }
   for (const kernel::Knob& knob : kernel::Knobs()) {
     *list.add_knobs() = DescribeKnob(knob);
@@ -78,7 +79,7 @@ ExitCode Run(Context& context, const ProfileListOptions&) {
 ExitCode Run(Context& context, const ProfileShowOptions& options) {
   const auto profile = ChooseProfile(options.profile, options.set);
   if (!profile.ok()) return profile.status();
-  const v1::Profile proto = ProfileToProto(*profile);
+  const v1::Profile proto = rpc::ToProto(*profile);
   if (context.out.json()) {
     context.out.Json(proto);
     return kExitOk;
