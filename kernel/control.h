@@ -177,7 +177,7 @@ struct CpuStatus {
   std::uint64_t view_number = 0;
   // The round it stands in; 0 for none.
   Generation stop_generation;
-  // An active CPU: its function has run in that round.
+  // An active CPU: it has begun its function, or its way out, in that round.
   bool stop_ran = false;
 
   friend bool operator==(const CpuStatus&, const CpuStatus&) = default;

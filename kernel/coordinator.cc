@@ -22,6 +22,13 @@ absl::string_view OpKindName(OpKind kind) {
   return kKindNames[static_cast<std::size_t>(kind)];
 }
 
+std::optional<OpKind> ParseOpKind(absl::string_view name) {
+  for (std::size_t i = 0; i < kKindNames.size(); ++i) {
+    if (kKindNames[i] == name) return static_cast<OpKind>(i);
+  }
+  return std::nullopt;
+}
+
 absl::string_view LegName(Leg leg) {
   return kLegNames[static_cast<std::size_t>(leg)];
 }
@@ -86,7 +93,8 @@ bool operator==(const Coordinator& a, const Coordinator& b) {
   return a.view_ == b.view_ && a.cpus_ == b.cpus_ && a.op_ == b.op_ &&
          a.queued_ == b.queued_ && a.await_ == b.await_ && a.walk_ == b.walk_ &&
          a.walker_ == b.walker_ && a.victim_dead_ == b.victim_dead_ &&
-         a.stop_ == b.stop_ && a.view_missing_ == b.view_missing_ &&
+         a.target_lost_ == b.target_lost_ && a.stop_ == b.stop_ &&
+         a.view_missing_ == b.view_missing_ &&
          a.last_generation_ == b.last_generation_ &&
          a.recovering_ == b.recovering_ && a.recovered_ == b.recovered_;
 }
@@ -137,6 +145,7 @@ void Coordinator::StartNext(CoordinatorEffects& out) {
     event.detail = std::string(OpKindName(op_->kind));
     out.push_back(CoordinatorTrace{std::move(event)});
     victim_dead_ = false;
+    target_lost_ = false;
     switch (op_->kind) {
       case OpKind::kOnline:
         EnterLeg(Leg::kPrepare, out);
@@ -291,7 +300,7 @@ void Coordinator::On(Journaled& e, CoordinatorEffects& out) {
   }
   await_ = Await::kNothing;
   if (e.leg < Leg::kCommit && op_->kind != OpKind::kStop &&
-      !IsPresent(op_->cpu)) {
+      (target_lost_ || !IsPresent(op_->cpu))) {
     // It died while we wrote: nothing is left to walk, up or down.
     GiveUp(absl::StrCat("the process of ", CpuName(op_->cpu), " died"), out);
     return;

@@ -145,6 +145,7 @@ class Coordinator {
   void Turn(CoordinatorEffects& out);
   void ContinueWalk(CoordinatorEffects& out);
   CpuId ExecutorOf(const CpuhpStep& step) const;
+  bool KeepControl();
   bool TakeInjectedFailure(CpuhpState step);
   void BringUp(CoordinatorEffects& out);
   void PublishView(CoordinatorEffects& out);
@@ -161,6 +162,8 @@ class Coordinator {
   // Membership (coordinator_membership.cc).
   void Repeat(CpuId cpu, CoordinatorEffects& out);
   void Introduce(CpuId cpu, CoordinatorEffects& out);
+  void ReleaseFromOldRound(CpuId cpu, CoordinatorEffects& out) const;
+  bool HasGivenUp(const CpuStatus& status, CpuId cpu) const;
   void LeaveOp(CpuId cpu, CoordinatorEffects& out);
   void FinishRecovery(CoordinatorEffects& out);
   void Broadcast(const ToCpu& message, CoordinatorEffects& out) const;
@@ -184,6 +187,9 @@ class Coordinator {
   CpuId walker_;
   // The victim has said that it is dead (it may, before EXIT is acked by all).
   bool victim_dead_ = false;
+  // The process that the operation is about has died under it: it ends at the
+  // next journaled leg that needs the process, whoever has the number by then.
+  bool target_lost_ = false;
   std::optional<MultiStop> stop_;
   // Who owes a ViewAck in leg kOnline.
   CpuMask view_missing_;

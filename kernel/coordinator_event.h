@@ -25,6 +25,7 @@ enum class OpKind : std::uint8_t {
 
 // "online", "offline", "stop-machine", "boot".
 absl::string_view OpKindName(OpKind kind);
+std::optional<OpKind> ParseOpKind(absl::string_view name);
 
 // Where an operation stands. Every leg but kQueued is journaled before its
 // effect, so that a coordinator that was killed knows what it had begun.
@@ -36,7 +37,7 @@ enum class Leg : std::uint8_t {
   kAp,        // the steps above teardown, either way
   kTakedown,  // down: the stop_machine that takes the CPU out
   kStop,      // a stop_machine with a function
-  kCommit,    // down: the view without the CPU is decided, EXIT follows
+  kCommit,    // what RUN did is decided (down: the view without the CPU)
   kDead,      // down: the CPU is dead, the steps below bring-up
   kDone,
 };

@@ -16,6 +16,8 @@ void Coordinator::NextLeg(CoordinatorEffects& out) {
       EnterLeg(Leg::kDone, out);
     } else if (state >= table_.teardown()) {
       EnterLeg(Leg::kAp, out);
+    } else if (state < table_.Below(table_.bringup())) {
+      EnterLeg(Leg::kPrepare, out);
     } else {
       EnterLeg(Leg::kBringup, out);
     }
@@ -48,6 +50,16 @@ CpuId Coordinator::ExecutorOf(const CpuhpStep& step) const {
   return step.section == Section::kOnlineAp ? op_->cpu : op_->control;
 }
 
+// The control CPU may have died since it was chosen: another does its steps.
+bool Coordinator::KeepControl() {
+  if (view_.online.Has(op_->control) && op_->control != op_->cpu) return true;
+  op_->control_given = false;
+  Operation probe = *op_;
+  if (ChooseControl(probe) != Errno::kOk) return false;
+  op_->control = probe.control;
+  return true;
+}
+
 // One walk for each run of steps with the same executor.
 void Coordinator::ContinueWalk(CoordinatorEffects& out) {
   const CpuhpState state = StateOf(op_->cpu);
@@ -58,10 +70,18 @@ void Coordinator::ContinueWalk(CoordinatorEffects& out) {
   } else if (above) {
     end = table_.teardown();
   }
-  const CpuhpStep* step = table_.Next(state, end);
+  // A failed way back may have left the CPU beyond the end of this leg.
+  const bool beyond = op_->up ? state > end : state < end;
+  const CpuhpStep* step = beyond ? nullptr : table_.Next(state, end);
   if (step == nullptr) {
     StateOf(op_->cpu) = end;
     NextLeg(out);
+    return;
+  }
+  if (!KeepControl()) {
+    GiveUp(absl::StrCat("cpu ", op_->control.value,
+                        " died, and no other can run the control steps"),
+           out);
     return;
   }
   const CpuId executor = ExecutorOf(*step);

@@ -18,7 +18,10 @@ void Coordinator::On(Attached& e, CoordinatorEffects& out) {
   if (found == cpus_.end()) return;
   CpuRecord& record = found->second;
   const Incarnation incarnation = e.status.incarnation;
-  if (record.incarnation.value != 0 && record.incarnation != incarnation) {
+  const bool fresh =
+      view_.online.Has(e.cpu) && e.status.life < Life::kShouldOnline;
+  if (record.incarnation.value != 0 &&
+      (record.incarnation != incarnation || fresh)) {
     // The number's last process ended without our seeing it.
     ProcessLost lost{e.cpu, record.incarnation};
     On(lost, out);
@@ -61,7 +64,14 @@ void Coordinator::Introduce(CpuId cpu, CoordinatorEffects& out) {
 // Every message names what it belongs to, so a CPU that has had it answers from
 // memory.
 void Coordinator::Repeat(CpuId cpu, CoordinatorEffects& out) {
+  const CpuStatus& status = recovered_.at(cpu);
+  ReleaseFromOldRound(cpu, out);
   if (!op_) return;
+  if (HasGivenUp(status, cpu)) {
+    AbortStop(Errno::kEcanceled,
+              absl::StrCat("cpu ", cpu.value, " lost its coordinator"), out);
+    return;
+  }
   if (stop_ && stop_->missing().Has(cpu)) {
     out.push_back(TellCpu{cpu, Publication()});
   }
@@ -72,6 +82,38 @@ void Coordinator::Repeat(CpuId cpu, CoordinatorEffects& out) {
   if (await_ == Await::kAlive) out.push_back(TellCpu{cpu, Kick{op_->id}});
   if (await_ == Await::kStarting) {
     out.push_back(TellCpu{cpu, BringOnline{op_->id}});
+  }
+  const bool goes = op_->leg == Leg::kCommit || op_->leg == Leg::kDead;
+  if (goes && status.life == Life::kDead) {
+    Dead dead;
+    Heard(cpu, dead, out);
+  }
+}
+
+// A CPU that stands in a round that is over has missed its end: it was given
+// up, for the end of any other is acknowledged by all.
+void Coordinator::ReleaseFromOldRound(CpuId cpu,
+                                      CoordinatorEffects& out) const {
+  const Generation stands = recovered_.at(cpu).stop_generation;
+  if (stands.value == 0 || (stop_ && stop_->generation() == stands)) return;
+  out.push_back(TellCpu{cpu, StopAbort{stands}});
+}
+
+// Whether a participant has left the round by itself, as a CPU without its
+// coordinator may before RUN can have run. One that never had PREPARE has not.
+bool Coordinator::HasGivenUp(const CpuStatus& status, CpuId cpu) const {
+  if (!stop_ || !stop_->participants().Has(cpu) ||
+      status.stop_generation == stop_->generation()) {
+    return false;
+  }
+  switch (stop_->state()) {
+    case MultiStopState::kNone:
+    case MultiStopState::kExit:
+      return false;
+    case MultiStopState::kPrepare:
+      return !stop_->missing().Has(cpu);
+    default:
+      return true;
   }
 }
 
@@ -96,7 +138,9 @@ void Coordinator::On(ProcessLost& e, CoordinatorEffects& out) {
     out.push_back(JournalView{view_});
     Broadcast(SetView{view_}, out);
   }
-  if (op_ && !recovering_) LeaveOp(e.cpu, out);
+  if (!op_) return;
+  if (op_->kind != OpKind::kStop && e.cpu == op_->cpu) target_lost_ = true;
+  if (!recovering_) LeaveOp(e.cpu, out);
 }
 
 // What the operation under way makes of a process that died.
@@ -133,13 +177,6 @@ void Coordinator::LeaveOp(CpuId cpu, CoordinatorEffects& out) {
   }
   if (await_ == Await::kWalk && walker_ == cpu) {
     // Another CPU takes the control steps over and does them again.
-    op_->control_given = false;
-    Operation probe = *op_;
-    if (ChooseControl(probe) != Errno::kOk) {
-      GiveUp(died, out);
-      return;
-    }
-    op_->control = probe.control;
     ContinueWalk(out);
   }
 }
@@ -157,22 +194,27 @@ void Coordinator::On(RecoveryTimeout&, CoordinatorEffects& out) {
 
 void Coordinator::FinishRecovery(CoordinatorEffects& out) {
   recovering_ = false;
-  if (!op_) return;
-  if (IsPresent(op_->cpu)) StateOf(op_->cpu) = op_->state;
-  const bool target_gone = op_->kind != OpKind::kStop && !IsPresent(op_->cpu);
-  const auto status = recovered_.find(op_->cpu);
-  victim_dead_ = target_gone || (status != recovered_.end() &&
-                                 status->second.life == Life::kDead);
-  if (!view_.online.Has(op_->control)) {
-    op_->control_given = false;
-    Operation probe = *op_;
-    if (ChooseControl(probe) == Errno::kOk) op_->control = probe.control;
+  if (!op_) {
+    for (const auto& [cpu, status] : recovered_) ReleaseFromOldRound(cpu, out);
+    return;
   }
+  const auto status = recovered_.find(op_->cpu);
+  const bool dead =
+      status != recovered_.end() && status->second.life == Life::kDead;
+  const bool was_up = op_->leg == Leg::kOnline || op_->leg == Leg::kAp ||
+                      op_->leg == Leg::kTakedown;
+  // A process that is dead where the journal has it up is another one.
+  target_lost_ = op_->kind != OpKind::kStop &&
+                 (target_lost_ || !IsPresent(op_->cpu) || (was_up && dead));
+  const bool target_gone = target_lost_;
+  if (!target_gone) StateOf(op_->cpu) = op_->state;
+  victim_dead_ = target_gone || dead;
   const bool in_stop = op_->leg == Leg::kTakedown || op_->leg == Leg::kStop ||
                        op_->leg == Leg::kCommit;
   if (in_stop && !(target_gone && op_->leg == Leg::kTakedown)) {
     ResumeStop(out);
   } else {
+    for (const auto& [cpu, known] : recovered_) ReleaseFromOldRound(cpu, out);
     await_ = Await::kJournal;
     Journaled resumed{op_->id, op_->leg};
     On(resumed, out);

@@ -17,9 +17,16 @@ void Coordinator::BeginStop(CoordinatorEffects& out) {
          out);
     return;
   }
+  if (!takedown && !op_->active.IsSubsetOf(view_.online)) {
+    Fail(Errno::kEownerdead, kCpuhpInvalid,
+         absl::StrCat("of CPUs ", FormatCpuList(op_->active), " one has died"),
+         out);
+    return;
+  }
   last_generation_ = Generation{last_generation_.value + 1};
   op_->generation = last_generation_;
   const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
+  victim_dead_ = false;
   stop_.emplace(op_->generation, profile_.barrier, view_.online, active);
   out.push_back(AdvanceStop{op_->generation, MultiStopState::kPrepare});
 }
@@ -28,7 +35,7 @@ StopPublish Coordinator::Publication() const {
   StopPublish publish{.generation = stop_->generation(),
                       .state = stop_->state(),
                       .active = stop_->active(),
-                      .takedown = op_->leg != Leg::kStop,
+                      .takedown = op_->kind != OpKind::kStop,
                       .func = op_->func,
                       .payload = op_->payload};
   if (publish.takedown && publish.state == MultiStopState::kExit) {
@@ -73,12 +80,16 @@ void Coordinator::AllAcked(CoordinatorEffects& out) {
     return;
   }
   const MultiStopState next = NextState(profile_.barrier, stop_->state());
-  if (next != MultiStopState::kExit || op_->leg == Leg::kStop) {
+  if (next != MultiStopState::kExit) {
     out.push_back(AdvanceStop{stop_->generation(), next});
     return;
   }
-  // RUN is over: the victim is out. The view that says so is journaled before
-  // anybody hears of it.
+  // RUN is over, and what it did is journaled before anybody hears of it: the
+  // function's answer, or the view without the victim.
+  if (op_->kind == OpKind::kStop) {
+    EnterLeg(Leg::kCommit, out);
+    return;
+  }
   if (view_.online.Has(op_->cpu)) {
     view_.online.Remove(op_->cpu);
     ++view_.number;
@@ -96,7 +107,8 @@ void Coordinator::EndStop(CoordinatorEffects& out) {
   NextLeg(out);
 }
 
-// Only before RUN is published: nobody has run anything.
+// Only while nobody can have run anything: before RUN is published, or when the
+// only active CPU has given up.
 void Coordinator::AbortStop(Errno error, std::string message,
                             CoordinatorEffects& out) {
   const Generation generation = stop_->generation();
@@ -111,13 +123,13 @@ void Coordinator::AbortStop(Errno error, std::string message,
   Fail(error, kCpuhpInvalid, std::move(message), out);
 }
 
-// A coordinator that came back in the middle of a round never continues it: it
-// closes it. If an active CPU has made the effect (or the view that follows was
-// journaled), the round ends as committed; else it is given up, and no CPU can
-// have run the function, since every other participant that masked has waited
-// for this answer and the active one did not get as far as RUN.
+// A coordinator that came back in the middle of a round closes it. If an active
+// CPU has begun the effect, RUN is published again to hear its answer from all;
+// if the answer was journaled, EXIT is; else the round is given up, and no CPU
+// can have run the function, since every participant that masked has waited for
+// this answer and no active one got as far as RUN.
 void Coordinator::ResumeStop(CoordinatorEffects& out) {
-  const bool takedown = op_->leg != Leg::kStop;
+  const bool takedown = op_->kind != OpKind::kStop;
   const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
   // The leg was journaled before its generation was drawn.
   if (op_->leg != Leg::kCommit) {
@@ -145,7 +157,9 @@ void Coordinator::ResumeStop(CoordinatorEffects& out) {
   if (op_->leg == Leg::kCommit) {
     out.push_back(AdvanceStop{op_->generation, MultiStopState::kExit});
   } else {
-    AllAcked(out);
+    for (CpuId cpu : stop_->participants().cpus()) {
+      out.push_back(TellCpu{cpu, Publication()});
+    }
   }
 }
 

@@ -31,7 +31,7 @@ CpuStatus Cpu::status() const {
                    .view_number = view_.number};
   if (stop_) {
     status.stop_generation = stop_->generation;
-    status.stop_ran = stop_->run == StopWork::Run::kDone;
+    status.stop_ran = stop_->run != StopWork::Run::kNotYet;
   }
   return status;
 }

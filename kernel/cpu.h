@@ -95,17 +95,21 @@ struct HeldCall {
 // What one CPU knows of another's process.
 struct Peer {
   Incarnation incarnation;
+  // It was held for dead. Should it be heard of again its numbers go on, for it
+  // remembers them.
+  bool gone = false;
   SeqWindow<Outgoing> out;
   // As target: the highest number seen, and the answers that the source has not
   // confirmed. A number at or below last_seq is a retransmission.
   Seq last_seq = 0;
   SeqWindow<Done> answers;
+  SeqWindow<Errno> refused;
 
   friend bool operator==(const Peer&, const Peer&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Peer& p) {
-    return H::combine(std::move(h), p.incarnation, p.out, p.last_seq,
-                      p.answers);
+    return H::combine(std::move(h), p.incarnation, p.gone, p.out, p.last_seq,
+                      p.answers, p.refused);
   }
 };
 
@@ -132,6 +136,8 @@ struct StopWork {
   // The last state it acted on; it trails `published` while a guard is held.
   MultiStopState acted{};
   bool active = false;
+  // No other CPU is active.
+  bool alone = false;
   bool takedown = false;
   std::string func;
   std::string payload;
@@ -266,6 +272,7 @@ class Cpu {
   // The sending side (cpu_call.cc).
   void Issue(HeldCall call, CpuEffects& out);
   void Refuse(const HeldCall& call, Errno error, CpuEffects& out);
+  void RefuseWaiting(CpuEffects& out);
   void EndCall(CpuId dst, Seq seq, Outcome outcome, Errno error,
                std::string result, CpuEffects& out);
   void TellCaller(Origin origin, Token token, Outcome outcome, Errno error,

@@ -44,7 +44,8 @@ void Cpu::On(Expire& e, CpuEffects& out) {
   }
 }
 
-void Cpu::On(Retry&, CpuEffects&) {
+void Cpu::On(Retry&, CpuEffects& out) {
+  if (life_ == Life::kDead) RefuseWaiting(out);
   while (!backed_off_.empty()) {
     held_tasks_.push_back(std::move(backed_off_.front()));
     backed_off_.pop_front();
@@ -78,7 +79,7 @@ void Cpu::Issue(HeldCall call, CpuEffects& out) {
   }
   const bool self = call.dst == config_.id;
   Peer& peer = peers_[call.dst];
-  if (!self && peer.incarnation.value == 0) {
+  if (!self && (peer.incarnation.value == 0 || peer.gone)) {
     // No process, so no memory to queue it in.
     Refuse(call, Errno::kEnxio, out);
     return;
@@ -231,6 +232,15 @@ void Cpu::TellCaller(Origin origin, Token token, Outcome outcome, Errno error,
   }
 }
 
+// A CPU that has gone runs no tasks.
+void Cpu::RefuseWaiting(CpuEffects& out) {
+  for (std::deque<HeldCall>* held : {&held_tasks_, &backed_off_}) {
+    for (const HeldCall& call : std::exchange(*held, {})) {
+      Refuse(call, Errno::kEnxio, out);
+    }
+  }
+}
+
 void Cpu::ReleaseGuard(Outgoing& call) {
   if (call.holds_guard) --guards_;
   call.holds_guard = false;
@@ -283,9 +293,10 @@ void Cpu::On(LinkUp& e, CpuEffects& out) {
 void Cpu::On(PeerIs& e, CpuEffects& out) {
   if (e.cpu == config_.id) return;
   Peer& peer = peers_[e.cpu];
+  if (e.incarnation == peer.incarnation) peer.gone = false;
   if (e.incarnation <= peer.incarnation) return;
   ForgetPeer(e.cpu, peer, out);
-  peer.incarnation = e.incarnation;
+  peer = Peer{.incarnation = e.incarnation};
 }
 
 void Cpu::On(PeerGone& e, CpuEffects& out) {
@@ -302,7 +313,7 @@ void Cpu::ForgetPeer(CpuId cpu, Peer& peer, CpuEffects& out) {
   for (Seq seq : lost) {
     EndCall(cpu, seq, Outcome::kLost, Errno::kEownerdead, {}, out);
   }
-  peer = Peer{};
+  peer.gone = true;
 }
 
 }  // namespace belfry::kernel

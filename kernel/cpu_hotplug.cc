@@ -20,9 +20,12 @@ void Cpu::On(StopPublish& e, CpuEffects& out) {
   if (stop_ && stop_->generation < e.generation) AbortStop(out);
   if (!stop_) {
     if (life_ != Life::kOnline || e.state != MultiStopState::kPrepare) return;
+    // What opens a round closes all before it.
+    closed_generation_ = Generation{e.generation.value - 1};
     stop_ = StopWork{.generation = e.generation,
                      .published = e.state,
                      .active = e.active.Has(config_.id),
+                     .alone = e.active.count() == 1,
                      .takedown = e.takedown,
                      .func = std::move(e.func),
                      .payload = std::move(e.payload)};
@@ -44,12 +47,16 @@ void Cpu::On(StopAbort& e, CpuEffects& out) {
 
 // Without its coordinator a CPU may give a round up by itself only while it
 // knows that no function can have run: RUN needs every mask acknowledged, and
-// only an active CPU makes the effect. Otherwise it waits for the outcome.
+// only an active CPU makes the effect. Otherwise it waits for the outcome. The
+// round is not closed: a coordinator that is back may begin it again with
+// PREPARE, and sees from the CPU's status that it stands in no later state.
 void Cpu::On(CoordinatorLost&, CpuEffects& out) {
   if (!stop_) return;
-  const bool masked_for_stop = masked_;
   const bool not_run = stop_->run == StopWork::Run::kNotYet;
-  if (!masked_for_stop || (stop_->active && not_run)) AbortStop(out);
+  if (masked_ && !(stop_->active && stop_->alone && not_run)) return;
+  const Generation closed = closed_generation_;
+  AbortStop(out);
+  closed_generation_ = closed;
 }
 
 // No state is acted on, and so none acknowledged, while a guard is held or a
@@ -167,7 +174,9 @@ void Cpu::AbortStop(CpuEffects& out) {
   event.detail = std::string(MultiStopStateName(stop_->acted));
   out.push_back(Trace{std::move(event)});
   closed_generation_ = stop_->generation;
-  const bool took_effect = stop_->takedown && life_ == Life::kShouldDie;
+  const bool took_effect = stop_->active && stop_->takedown &&
+                           life_ == Life::kShouldDie &&
+                           view_.online.Has(config_.id);
   stop_.reset();
   // What RUN did was tentative: it is taken back.
   if (took_effect) SetLife(Life::kOnline, out);
@@ -185,9 +194,7 @@ void Cpu::Park(CpuEffects& out) {
     return;
   }
   SetLife(Life::kDead, out);
-  for (const HeldCall& call : std::exchange(held_tasks_, {})) {
-    Refuse(call, Errno::kEnxio, out);
-  }
+  RefuseWaiting(out);
   out.push_back(Tell{Dead{}});
 }
 

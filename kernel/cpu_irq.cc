@@ -10,7 +10,7 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
   const CsdKey key = e.csd.key;
   const auto found = peers_.find(key.src);
   if (found == peers_.end() ||
-      found->second.incarnation != key.src_incarnation) {
+      found->second.incarnation != key.src_incarnation || found->second.gone) {
     return;
   }
   Peer& peer = found->second;
@@ -19,6 +19,10 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
   event.func = e.csd.func;
   if (key.seq <= peer.last_seq) {
     out.push_back(Trace{std::move(event)});
+    if (const Errno* refused = peer.refused.Find(key.seq)) {
+      out.push_back(SendEnqueued{key.src, key.seq, false, false, *refused});
+      return;
+    }
     const auto& calls = queue_.calls();
     const bool queued = std::any_of(calls.begin(), calls.end(),
                                     [&](const Csd& c) { return c.key == key; });
@@ -34,6 +38,7 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
                       : queue_.full()        ? Errno::kEnobufs
                                              : Errno::kOk;
   if (error != Errno::kOk) {
+    peer.refused.Put(key.seq, error);
     out.push_back(SendEnqueued{key.src, key.seq, false, false, error});
     return;
   }
@@ -49,7 +54,9 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
 
 void Cpu::On(Confirmed& e, CpuEffects&) {
   const auto peer = peers_.find(e.from);
-  if (peer != peers_.end()) peer->second.answers.DropThrough(e.through);
+  if (peer == peers_.end()) return;
+  peer->second.answers.DropThrough(e.through);
+  peer->second.refused.DropThrough(e.through);
 }
 
 // Many rings, one bit.

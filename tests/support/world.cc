@@ -115,7 +115,7 @@ void World::Restart(std::uint32_t cpu) {
                 .split_doorbell = options_.split_doorbell,
                 .queue_capacity = options_.queue_capacity});
   ledgers_.emplace(id, Ledger(id));
-  lanes_[{Kind::kAttach, cpu, 0, 0}].resize(1);
+  lanes_[{Kind::kAttach, cpu, cpu, 0}].resize(1);
 }
 
 void World::BreakData(std::uint32_t from, std::uint32_t to) {
@@ -140,7 +140,7 @@ void World::BreakControl(std::uint32_t cpu) {
     lanes_[{Kind::kControl, 0, cpu, 0}].push_back(
         {.event = CpuEvent(CoordinatorLost{})});
   }
-  lanes_[{Kind::kAttach, cpu, 0, 0}].resize(1);
+  lanes_[{Kind::kAttach, cpu, cpu, 0}].resize(1);
 }
 
 void World::CrashCoordinator() {
