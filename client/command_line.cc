@@ -319,11 +319,12 @@ class Parser {
 void Parser::AddGlobalFlags() {
   GlobalOptions& global = result_.global;
   app_.add_option("--coordinator", global.coordinator,
-                  "The cluster's coordinator: host:port or unix:PATH")
+                  "The cluster's coordinator: host:port or unix:PATH "
+                  "[BELFRY_COORDINATOR]")
       ->type_name("ADDRESS")
       ->envname("BELFRY_COORDINATOR");
   app_.add_option("--state-dir", global.state_dir,
-                  "Where `up` keeps a local cluster's state")
+                  "Where `up` keeps a local cluster's state [BELFRY_STATE_DIR]")
       ->type_name("DIR")
       ->envname("BELFRY_STATE_DIR");
   AddChoice<Format>(&app_, "-o,--output", &global.format,
