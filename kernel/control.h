@@ -110,7 +110,7 @@ struct PeerIs {
   friend bool operator==(const PeerIs&, const PeerIs&) = default;
 };
 
-// That incarnation has died.
+// That incarnation has died. 0: the CPU has no process, whichever it had.
 struct PeerGone {
   CpuId cpu;
   Incarnation incarnation;

@@ -289,6 +289,11 @@ void Coordinator::On(CancelOp& e, CoordinatorEffects& out) {
 void Coordinator::EnterLeg(Leg leg, CoordinatorEffects& out) {
   op_->leg = leg;
   op_->state = StateOf(op_->cpu);
+  if (leg == Leg::kTakedown || leg == Leg::kStop) {
+    // Journaled with the leg, so that no coordinator draws it again.
+    last_generation_ = Generation{last_generation_.value + 1};
+    op_->generation = last_generation_;
+  }
   await_ = Await::kJournal;
   out.push_back(JournalLeg{*op_, view_, last_generation_});
 }

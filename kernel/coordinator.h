@@ -52,6 +52,7 @@ struct CpuRecord {
 struct Recovery {
   View view;
   Generation last_generation;
+  // With their incarnations: a CPU that has none here is held for dead.
   std::map<CpuId, CpuRecord> cpus;
   // The operation that had not ended.
   std::optional<Operation> op;

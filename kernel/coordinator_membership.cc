@@ -50,10 +50,15 @@ void Coordinator::On(Attached& e, CoordinatorEffects& out) {
   }
 }
 
-// Tells a CPU who the others are, and them who it is, and the view.
+// Tells a CPU who the others are, and them who it is, and the view. What it has
+// not heard of those who are no more, it hears now.
 void Coordinator::Introduce(CpuId cpu, CoordinatorEffects& out) {
   for (const auto& [other, record] : cpus_) {
-    if (other == cpu || record.incarnation.value == 0) continue;
+    if (other == cpu) continue;
+    if (record.incarnation.value == 0) {
+      out.push_back(TellCpu{cpu, PeerGone{other, {}}});
+      continue;
+    }
     out.push_back(TellCpu{cpu, PeerIs{other, record.incarnation}});
     out.push_back(TellCpu{other, PeerIs{cpu, cpus_[cpu].incarnation}});
   }

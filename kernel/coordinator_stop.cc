@@ -23,8 +23,6 @@ void Coordinator::BeginStop(CoordinatorEffects& out) {
          out);
     return;
   }
-  last_generation_ = Generation{last_generation_.value + 1};
-  op_->generation = last_generation_;
   const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
   victim_dead_ = false;
   stop_.emplace(op_->generation, profile_.barrier, view_.online, active);
@@ -58,6 +56,8 @@ void Coordinator::On(PublishState& e, CoordinatorEffects& out) {
   for (CpuId cpu : stop_->participants().cpus()) {
     out.push_back(TellCpu{cpu, publish});
   }
+  // All have died: nobody is there to acknowledge.
+  if (stop_->missing().empty()) AllAcked(out);
 }
 
 void Coordinator::Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out) {
@@ -131,11 +131,6 @@ void Coordinator::AbortStop(Errno error, std::string message,
 void Coordinator::ResumeStop(CoordinatorEffects& out) {
   const bool takedown = op_->kind != OpKind::kStop;
   const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
-  // The leg was journaled before its generation was drawn.
-  if (op_->leg != Leg::kCommit) {
-    last_generation_ = Generation{last_generation_.value + 1};
-    op_->generation = last_generation_;
-  }
   bool ran = op_->leg == Leg::kCommit;
   for (CpuId cpu : active.cpus()) {
     const auto status = recovered_.find(cpu);

@@ -301,7 +301,10 @@ void Cpu::On(PeerIs& e, CpuEffects& out) {
 
 void Cpu::On(PeerGone& e, CpuEffects& out) {
   const auto peer = peers_.find(e.cpu);
-  if (peer == peers_.end() || peer->second.incarnation != e.incarnation) return;
+  if (peer == peers_.end() ||
+      (e.incarnation.value != 0 && peer->second.incarnation != e.incarnation)) {
+    return;
+  }
   ForgetPeer(e.cpu, peer->second, out);
 }
 
@@ -314,6 +317,13 @@ void Cpu::ForgetPeer(CpuId cpu, Peer& peer, CpuEffects& out) {
     EndCall(cpu, seq, Outcome::kLost, Errno::kEownerdead, {}, out);
   }
   peer.gone = true;
+  // Who finds the queue empty rings: the ring of the first call there may have
+  // died with its sender, so it is rung here.
+  if (queue_.empty() || latched_) return;
+  const CsdKey first = queue_.calls().front().key;
+  if (first.src == cpu && first.src_incarnation == peer.incarnation) {
+    out.push_back(RingSelf{first});
+  }
 }
 
 }  // namespace belfry::kernel

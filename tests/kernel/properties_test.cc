@@ -4,6 +4,7 @@
 // Run one again:
 //   kernel_properties_test --gtest_filter='*belfry*' with
 //   BELFRY_SEED=1234 in the environment; BELFRY_TRACE=1 prints what happened.
+// Many more: BELFRY_RUNS=100000.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -60,7 +61,9 @@ void Disturb(World& w, Dice& dice, Faults faults) {
   } else if (what < 35) {
     w.Offline(a);
   } else if (what < 40) {
-    w.Ask({.kind = kernel::OpKind::kStop, .func = "nop"});
+    kernel::CpuMask active;
+    if (dice.Below(2) == 0) active = {a, b};
+    w.Ask({.kind = kernel::OpKind::kStop, .active = active, .func = "nop"});
   } else if (what < 60) {
     w.Call(a, b, dice.Below(2) == 0);
   } else if (what < 80) {
@@ -112,23 +115,24 @@ std::string Unfinished(World& w) {
                       kernel::FormatCpuList(w.coordinator().waiting_for()));
 }
 
-std::uint64_t FirstSeed() {
-  std::uint64_t seed = 0;
-  const char* text = std::getenv("BELFRY_SEED");
-  return text != nullptr && absl::SimpleAtoi(text, &seed) ? seed : 1;
+std::uint64_t NumberFrom(const char* variable, std::uint64_t otherwise) {
+  std::uint64_t number = 0;
+  const char* text = std::getenv(variable);
+  return text != nullptr && absl::SimpleAtoi(text, &number) ? number
+                                                            : otherwise;
 }
-
-bool OneSeed() { return std::getenv("BELFRY_SEED") != nullptr; }
 
 class PropertiesTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(PropertiesTest, HoldWhatTheProfilePromises) {
   const Case& c = GetParam();
   const Profile profile = kernel::PresetByName(c.preset).value();
-  const std::uint64_t first = FirstSeed();
-  const std::uint64_t last = OneSeed() ? first : first + 1999;
+  const std::uint64_t first = NumberFrom("BELFRY_SEED", 1);
+  const std::uint64_t runs = NumberFrom(
+      "BELFRY_RUNS", std::getenv("BELFRY_SEED") != nullptr ? 1 : 1000);
   int failures = 0;
-  for (std::uint64_t seed = first; seed <= last && failures < 3; ++seed) {
+  for (std::uint64_t seed = first; seed < first + runs && failures < 3;
+       ++seed) {
     World w = Play(c, profile, seed);
     if (std::getenv("BELFRY_TRACE") != nullptr)
       std::printf("%s", w.trace().c_str());

@@ -99,7 +99,8 @@ void World::Crash(std::uint32_t cpu) {
     LoseTail({Kind::kReply, cpu, other, 0});
   }
   LoseTail({Kind::kUp, cpu, 0, 0});
-  if (!attached_.erase(id) || !coordinator_) return;
+  attached_.erase(id);
+  if (!coordinator_) return;
   lanes_[{Kind::kUp, cpu, 0, 0}].push_back(
       {.event = CoordinatorEvent(ProcessLost{id, incarnation})});
 }
@@ -164,6 +165,7 @@ void World::CrashCoordinator() {
 void World::RestartCoordinator() {
   if (coordinator_) return;
   coordinator_.emplace(options_.profile, options_.cpus, journal_.record);
+  recovery_timeout_due_ = true;
 }
 
 // ---- Gates.
@@ -294,7 +296,8 @@ void World::Run() {
 }
 
 void World::PassTime() {
-  if (coordinator_ && coordinator_->recovering()) {
+  if (coordinator_ && std::exchange(recovery_timeout_due_, false)) {
+    // Due whether it still recovers or not: it names those that did not come.
     TellCoordinator(RecoveryTimeout{});
   }
   for (const auto& [id, cpu] : cpus_) {
@@ -342,6 +345,18 @@ DoorbellsInFlight World::DoorbellsInFlight() const {
   for (const auto& [lane, messages] : lanes_) {
     if (lane.kind != Kind::kReply || !options_.split_doorbell) continue;
     ++rings[{lane.from}];
+  }
+  // Nor one whose sender died: the target rings itself when it hears of it.
+  for (const auto& [id, cpu] : cpus_) {
+    if (cpu->queue().empty()) continue;
+    const CsdKey first = cpu->queue().calls().front().key;
+    const auto sender = cpus_.find(first.src);
+    const Peer& peer = cpu->peers().at(first.src);
+    if ((sender == cpus_.end() ||
+         sender->second->incarnation() != first.src_incarnation) &&
+        peer.incarnation == first.src_incarnation && !peer.gone) {
+      ++rings[id];
+    }
   }
   return rings;
 }

@@ -196,6 +196,7 @@ class World {
   std::set<kernel::CpuId> attached_;
   std::optional<kernel::Coordinator> coordinator_;
   Journal journal_;
+  bool recovery_timeout_due_ = false;
   std::map<Lane, std::deque<Message>> lanes_;
   std::set<std::pair<std::uint32_t, std::string>> held_;
   std::uint64_t lane_number_ = 0;
