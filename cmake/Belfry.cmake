@@ -227,6 +227,9 @@ function(belfry_pch kind)
     belfry_library(belfry_pch_${kind} DEPS ${arg_DEPS})
     target_precompile_headers(belfry_pch_${kind} PRIVATE ${arg_HEADERS})
     belfry_pch_for_ccache(belfry_pch_${kind})
+    # The header itself is made anew each time: ccache was seen to hand out one
+    # that did not know a field just added to a message.
+    set_target_properties(belfry_pch_${kind} PROPERTIES CXX_COMPILER_LAUNCHER "")
   endif()
 endfunction()
 

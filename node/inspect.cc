@@ -131,6 +131,7 @@ void FillOutgoing(const CpuDriver& driver, std::uint32_t max,
             rpc::ToTimestamp(driver.issue_time(dst_id, seq));
         call->set_stuck(c.stuck);
         call->set_rang(c.rang);
+        call->set_ring_latched(c.ring_latched);
         FillFrames(cpu, c, call);
       });
     }

@@ -1,0 +1,138 @@
+// The coordinator's flags.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "coordinator/process.h"
+#include "kernel/ids.h"
+#include "rpc/log.h"
+#include "rpc/signals.h"
+#include "rpc/version.h"
+
+namespace belfry::coordinator {
+namespace {
+
+// As they stand on the command line, before they are understood.
+struct Flags {
+  Options options;
+  std::string profile = "belfry";
+  std::vector<std::string> knobs;
+  std::string doorbell = "fused";
+  std::string csd_lock_timeout = "5s";
+};
+
+void AddFlags(CLI::App* app, Flags* flags) {
+  Options& options = flags->options;
+  app->add_option("--listen", options.listen,
+                  "where to serve: host:port (port 0: any) or unix:PATH")
+      ->envname("BELFRY_LISTEN")
+      ->capture_default_str();
+  app->add_option("--metrics-listen", options.metrics_listen,
+                  "where to serve /metrics: host:port")
+      ->envname("BELFRY_METRICS_LISTEN")
+      ->capture_default_str();
+  app->add_option("--state-dir", options.state_dir,
+                  "an existing folder for the journal")
+      ->envname("BELFRY_STATE_DIR")
+      ->check(CLI::ExistingDirectory)
+      ->required();
+  app->add_option("--address-file", options.address_file,
+                  "write address=, metrics= and pid= here when ready");
+  app->add_option("--cpus", options.cpus, "possible CPUs")
+      ->envname("BELFRY_CPUS")
+      ->check(CLI::Range(1u, kernel::kMaxCpus))
+      ->capture_default_str();
+  app->add_option("--profile", flags->profile, "the rules: a preset's name")
+      ->envname("BELFRY_PROFILE")
+      ->capture_default_str();
+  app->add_option("--set", flags->knobs, "one knob on top: knob=value");
+  app->add_option("--doorbell", flags->doorbell,
+                  "whether the doorbell travels with its call")
+      ->check(CLI::IsMember({"fused", "split"}))
+      ->capture_default_str();
+  app->add_option("--csd-lock-timeout", flags->csd_lock_timeout,
+                  "when a waiting call is reported as stuck: 5s, 500ms")
+      ->capture_default_str();
+  app->add_option("--queue-capacity", options.queue_capacity,
+                  "calls that a CPU's queue holds")
+      ->check(CLI::Range(1, 1 << 24))
+      ->capture_default_str();
+  app->add_flag("--gates", options.gates,
+                "let clients hold the protocol at named points");
+  app->set_version_flag("--version", rpc::Version());
+}
+
+absl::StatusOr<Options> Understand(Flags flags) {
+  auto profile = kernel::PresetByName(flags.profile);
+  if (!profile.ok()) return profile.status();
+  for (const std::string& knob : flags.knobs) {
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(knob, absl::MaxSplits('=', 1));
+    const absl::Status status =
+        kernel::SetKnob(&*profile, parts.first, parts.second);
+    if (!status.ok()) return status;
+  }
+  absl::Duration timeout;
+  if (!absl::ParseDuration(flags.csd_lock_timeout, &timeout) ||
+      timeout < absl::Milliseconds(10)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--csd-lock-timeout ", flags.csd_lock_timeout,
+                     ": a time of at least 10ms is right, like 5s"));
+  }
+  flags.options.profile = *std::move(profile);
+  flags.options.csd_lock_timeout = absl::ToChronoNanoseconds(timeout);
+  flags.options.split_doorbell = flags.doorbell == "split";
+  return std::move(flags.options);
+}
+
+int Serve(Options options) {
+  rpc::Signals signals;
+  auto process = Process::Start(std::move(options));
+  if (!process.ok()) {
+    rpc::Log(rpc::Level::kError, "coordinator", process.status().message());
+    return 1;
+  }
+  // A second signal ends at once.
+  signals.Watch([&process, seen = false](int) mutable {
+    if (std::exchange(seen, true)) ::_exit(1);
+    (*process)->Stop();
+  });
+  const absl::Status status = (*process)->Run();
+  if (status.ok()) return 0;
+  rpc::Log(rpc::Level::kError, "coordinator", status.message());
+  return 1;
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app("belfry-coordinator: CPU hotplug and the stop_machine barrier");
+  app.footer(
+      "Example:\n  belfry-coordinator --listen 127.0.0.1:7070 --cpus 4 "
+      "--state-dir /var/lib/belfry");
+  AddFlags(&app, &flags);
+  // CLI11 reports by exceptions and exit codes of its own; they end here.
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  auto options = Understand(std::move(flags));
+  if (!options.ok()) {
+    rpc::Log(rpc::Level::kError, "coordinator", options.status().message());
+    return 2;
+  }
+  return Serve(*std::move(options));
+}
+
+}  // namespace
+}  // namespace belfry::coordinator
+
+int main(int argc, char** argv) {
+  return belfry::coordinator::Main(argc, argv);
+}

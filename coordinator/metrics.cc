@@ -1,0 +1,227 @@
+#include "coordinator/metrics.h"
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/strip.h"
+#include "kernel/multi_stop.h"
+#include "rpc/codec.h"
+#include "rpc/version.h"
+
+namespace belfry::coordinator {
+namespace {
+
+using prometheus::BuildCounter;
+using prometheus::BuildGauge;
+using prometheus::BuildHistogram;
+using Seconds = std::chrono::duration<double>;
+
+// 100 us to 26 s.
+prometheus::Histogram::BucketBoundaries Buckets() {
+  prometheus::Histogram::BucketBoundaries buckets;
+  for (double s = 100e-6; s < 30; s *= 2) buckets.push_back(s);
+  return buckets;
+}
+
+constexpr v1::CpuState kStates[] = {
+    v1::CPU_STATE_ABSENT, v1::CPU_STATE_OFFLINE,    v1::CPU_STATE_GOING_UP,
+    v1::CPU_STATE_ONLINE, v1::CPU_STATE_GOING_DOWN, v1::CPU_STATE_CRASHED};
+
+// "going_up".
+std::string StateLabel(v1::CpuState state) {
+  return absl::AsciiStrToLower(
+      absl::StripPrefix(v1::CpuState_Name(state), "CPU_STATE_"));
+}
+
+const char* Direction(v1::Operation::Kind kind) {
+  return kind == v1::Operation::KIND_ONLINE ? "up" : "down";
+}
+
+}  // namespace
+
+Metrics::Metrics(prometheus::Registry* registry,
+                 const kernel::Coordinator& machine, std::uint64_t epoch) {
+  BuildGauge()
+      .Name("belfry_build_info")
+      .Help("Constant 1; which version runs, under which profile.")
+      .Register(*registry)
+      .Add({{"version", rpc::Version()},
+            {"revision", rpc::Revision()},
+            {"profile", machine.profile().name}})
+      .Set(1);
+  BuildGauge()
+      .Name("belfry_epoch")
+      .Help("Counts the coordinators that have run on this journal.")
+      .Register(*registry)
+      .Add({})
+      .Set(static_cast<double>(epoch));
+  AddCpus(registry, machine.possible());
+  AddHotplug(registry, machine.possible());
+  AddStop(registry, machine.profile().barrier);
+}
+
+void Metrics::AddCpus(prometheus::Registry* registry, std::uint32_t possible) {
+  const auto gauge =
+      [&](const char* name,
+          const char* help) -> prometheus::Family<prometheus::Gauge>& {
+    return BuildGauge().Name(name).Help(help).Register(*registry);
+  };
+  auto& online = gauge("belfry_cpu_online", "1 while the CPU is in the view.");
+  auto& state =
+      gauge("belfry_cpu_state", "1 for the state that the CPU is in.");
+  auto& incarnation =
+      gauge("belfry_cpu_incarnation", "The process that is the CPU; 0: none.");
+  auto& depth = gauge("belfry_queue_depth",
+                      "Length of the CPU's call queue, as last reported.");
+  auto& head = gauge(
+      "belfry_queue_head_timestamp_seconds",
+      "When the oldest queued call was queued, as last reported; 0: empty.");
+  auto& carried =
+      gauge("belfry_calls_carried",
+            "Calls still queued when the CPU came online, as last reported.");
+  auto& progress =
+      gauge("belfry_hotplug_in_progress_start_timestamp_seconds",
+            "When the operation on the CPU that runs now began; 0: none.");
+  auto& crashes = BuildCounter()
+                      .Name("belfry_cpu_crashes_total")
+                      .Help("Processes of the CPU that died or were cut off.")
+                      .Register(*registry);
+  for (std::uint32_t i = 0; i < possible; ++i) {
+    const prometheus::Labels label = {{"cpu", std::to_string(i)}};
+    Cpu cpu{.online = &online.Add(label),
+            .incarnation = &incarnation.Add(label),
+            .depth = &depth.Add(label),
+            .head_time = &head.Add(label),
+            .carried = &carried.Add(label),
+            .in_progress = &progress.Add(label),
+            .crashes = &crashes.Add(label)};
+    for (v1::CpuState s : kStates) {
+      cpu.states[s] =
+          &state.Add({{"cpu", std::to_string(i)}, {"state", StateLabel(s)}});
+    }
+    cpus_.push_back(std::move(cpu));
+  }
+}
+
+void Metrics::AddHotplug(prometheus::Registry* registry,
+                         std::uint32_t possible) {
+  operations_ = &BuildCounter()
+                     .Name("belfry_hotplug_operations_total")
+                     .Help("Hotplug operations that have ended, by result.")
+                     .Register(*registry);
+  for (std::uint32_t i = 0; i < possible; ++i) {
+    for (const char* direction : {"up", "down"}) {
+      operations_->Add({{"cpu", std::to_string(i)},
+                        {"direction", direction},
+                        {"result", "0"}});
+    }
+  }
+  auto& duration = BuildHistogram()
+                       .Name("belfry_hotplug_operation_duration_seconds")
+                       .Help("From the request to the end of the operation.")
+                       .Register(*registry);
+  up_ = &duration.Add({{"direction", "up"}}, Buckets());
+  down_ = &duration.Add({{"direction", "down"}}, Buckets());
+}
+
+void Metrics::AddStop(prometheus::Registry* registry, kernel::Barrier barrier) {
+  stop_ = &BuildHistogram()
+               .Name("belfry_stop_machine_duration_seconds")
+               .Help("Whole stop_machine rounds.")
+               .Register(*registry)
+               .Add({}, Buckets());
+  phases_ = &BuildHistogram()
+                 .Name("belfry_stop_machine_phase_duration_seconds")
+                 .Help("From the publication of a state to its last ack.")
+                 .Register(*registry);
+  using kernel::MultiStopState;
+  for (auto s = kernel::NextState(barrier, MultiStopState::kNone);
+       s != MultiStopState::kNone; s = kernel::NextState(barrier, s)) {
+    Phase(std::string(kernel::MultiStopStateName(s)));
+  }
+  aborted_ = &BuildCounter()
+                  .Name("belfry_stop_machine_aborted_total")
+                  .Help("Rounds that were given up before RUN, by reason.")
+                  .Register(*registry);
+  for (const char* reason : {"participant_died", "cancelled", "restart"}) {
+    aborted_->Add({{"reason", reason}});
+  }
+}
+
+prometheus::Histogram& Metrics::Phase(const std::string& phase) {
+  return phases_->Add({{"phase", phase}}, Buckets());
+}
+
+void Metrics::OnTrace(const kernel::TraceEvent& event) {
+  const auto now = std::chrono::steady_clock::now();
+  switch (event.kind) {
+    case kernel::TraceKind::kStopPublish:
+      if (!phase_.empty()) {
+        Phase(phase_).Observe(Seconds(now - phase_start_).count());
+      } else {
+        round_start_ = now;
+      }
+      phase_start_ = now;
+      phase_ = event.detail == "NONE" ? "" : event.detail;
+      if (phase_.empty()) stop_->Observe(Seconds(now - round_start_).count());
+      return;
+    case kernel::TraceKind::kStopAbort: {
+      phase_.clear();
+      const char* reason = event.detail == "cancelled" ? "cancelled"
+                           : event.detail == "the coordinator was restarted"
+                               ? "restart"
+                               : "participant_died";
+      aborted_->Add({{"reason", reason}}).Increment();
+      return;
+    }
+    case kernel::TraceKind::kCpuCrashed:
+      cpus_[event.about->value].crashes->Increment();
+      return;
+    default:
+      return;
+  }
+}
+
+void Metrics::OnOpEnded(const v1::Operation& op) {
+  if (op.kind() == v1::Operation::KIND_STOP_MACHINE) return;
+  std::uint32_t cpu = 0;
+  if (!absl::SimpleAtoi(op.cpus(), &cpu) || cpu >= cpus_.size()) return;
+  operations_
+      ->Add({{"cpu", op.cpus()},
+             {"direction", Direction(op.kind())},
+             {"result", op.result()}})
+      .Increment();
+  if (!op.has_duration() || op.unchanged()) return;
+  const Seconds took = rpc::FromDuration(op.duration());
+  (op.kind() == v1::Operation::KIND_ONLINE ? up_ : down_)
+      ->Observe(took.count());
+}
+
+void Metrics::Refresh(const v1::CpuInfo& info) {
+  const Cpu& cpu = cpus_[info.cpu()];
+  const auto seconds = [](const google::protobuf::Timestamp& t) {
+    return static_cast<double>(t.seconds()) + t.nanos() * 1e-9;
+  };
+  // A CPU on its way up is in the view before its last step, and one on its way
+  // down until the commit.
+  cpu.online->Set(info.online() ? 1 : 0);
+  for (const auto& [state, gauge] : cpu.states) {
+    gauge->Set(state == info.state() ? 1 : 0);
+  }
+  cpu.incarnation->Set(static_cast<double>(info.incarnation()));
+  cpu.depth->Set(info.report().depth());
+  cpu.head_time->Set(
+      info.report().has_head_time() ? seconds(info.report().head_time()) : 0);
+  cpu.carried->Set(static_cast<double>(info.calls_carried()));
+}
+
+void Metrics::SetInProgress(const v1::Operation* op) {
+  for (std::size_t i = 0; i < cpus_.size(); ++i) {
+    const bool running = op != nullptr && op->cpus() == std::to_string(i);
+    cpus_[i].in_progress->Set(
+        running ? static_cast<double>(op->create_time().seconds()) : 0);
+  }
+}
+
+}  // namespace belfry::coordinator

@@ -1,0 +1,225 @@
+#include "coordinator/nodes.h"
+
+#include <deque>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "rpc/codec.h"
+#include "rpc/log.h"
+#include "rpc/status.h"
+#include "rpc/stream.h"
+
+namespace belfry::coordinator {
+namespace {
+
+using kernel::CpuId;
+using kernel::Errno;
+using kernel::Incarnation;
+
+// A control link that broke may come back in this time; then its process is
+// held for dead. A killed process is seen at once, a cut network by keepalive.
+constexpr std::chrono::milliseconds kGrace{300};
+
+kernel::CpuStatus StatusOf(const v1::NodeHello& hello) {
+  return {.incarnation = Incarnation{hello.incarnation()},
+          .life = kernel::ParseLife(hello.life()).value_or(kernel::Life::kDead),
+          .view_number = hello.view_number(),
+          .stop_generation = kernel::Generation{hello.stop_generation()},
+          .stop_ran = hello.stop_ran()};
+}
+
+}  // namespace
+
+// One node's stream. It owns this.
+class NodeLink
+    : public rpc::StreamUser<v1::NodeMessage, v1::CoordinatorMessage> {
+ public:
+  using Stream = rpc::ServerStream<v1::NodeMessage, v1::CoordinatorMessage>;
+
+  NodeLink(Nodes* nodes, Stream* stream) : nodes_(nodes), stream_(stream) {}
+
+  std::optional<CpuId> cpu() const { return cpu_; }
+  std::uint64_t incarnation() const { return incarnation_; }
+
+  void Accept(CpuId cpu, std::uint64_t incarnation) {
+    cpu_ = cpu;
+    incarnation_ = incarnation;
+  }
+  void Send(v1::CoordinatorMessage message) {
+    pending_.push_back(std::move(message));
+    stream_->Wake();
+  }
+  // Another link took its place, or the process ends.
+  void Drop() {
+    nodes_ = nullptr;
+    stream_->Cancel();
+  }
+
+  void OnOpen() override {}
+
+  void OnMessage(v1::NodeMessage& m) override {
+    if (nodes_ == nullptr) return;
+    nodes_->clock_->Witness(m.lamport());
+    if (m.has_hello()) {
+      if (!cpu_) nodes_->Attach(this, m.hello());
+      return;
+    }
+    if (!cpu_) return;
+    if (m.has_report()) {
+      NodeInfo& info = nodes_->infos_[*cpu_];
+      info.report = std::move(*m.mutable_report());
+      info.report_time = std::chrono::system_clock::now();
+      nodes_->callbacks_.on_report(*cpu_);
+      return;
+    }
+    auto message = rpc::FromProto(m);
+    if (!message.ok()) return;
+    nodes_->callbacks_.feed(kernel::FromCpuEvent{
+        *cpu_, Incarnation{incarnation_}, *std::move(message)});
+  }
+
+  bool NextMessage(v1::CoordinatorMessage* message) override {
+    if (pending_.empty() || nodes_ == nullptr) return false;
+    *message = std::move(pending_.front());
+    pending_.pop_front();
+    message->set_lamport(nodes_->clock_->Tick());
+    return true;
+  }
+
+  void OnClosed(const grpc::Status&) override {
+    if (nodes_ != nullptr) nodes_->Detach(this);
+  }
+
+ private:
+  Nodes* nodes_;
+  Stream* stream_;
+  std::optional<CpuId> cpu_;
+  std::uint64_t incarnation_ = 0;
+  std::deque<v1::CoordinatorMessage> pending_;
+};
+
+Nodes::Nodes(rpc::Loop* loop, rpc::LamportClock* clock, std::uint32_t possible,
+             Callbacks callbacks)
+    : loop_(loop),
+      clock_(clock),
+      possible_(possible),
+      callbacks_(std::move(callbacks)) {}
+
+Nodes::~Nodes() = default;
+
+void Nodes::Serve(v1::CoordinatorService::AsyncService* service,
+                  grpc::ServerCompletionQueue* cq) {
+  NodeLink::Stream::Serve(
+      [service, cq](grpc::ServerContext* context, NodeLink::Stream::Wire* wire,
+                    void* tag) {
+        service->RequestAttach(context, wire, cq, cq, tag);
+      },
+      [this](NodeLink::Stream* stream) {
+        return std::make_unique<NodeLink>(this, stream);
+      });
+}
+
+// The number that a process gets, or why it gets none.
+absl::StatusOr<CpuId> Nodes::Claim(const v1::NodeHello& hello) const {
+  if (!hello.has_cpu()) {
+    for (std::uint32_t i = 0; i < possible_; ++i) {
+      if (!links_.contains(CpuId{i})) return CpuId{i};
+    }
+    return absl::ResourceExhaustedError(
+        absl::StrCat("all CPU numbers, 0-", possible_ - 1, ", are taken"));
+  }
+  const CpuId cpu{hello.cpu()};
+  if (cpu.value >= possible_) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cpu ", cpu.value, " is out of range; there are 0-", possible_ - 1));
+  }
+  const auto fenced = fenced_.find(cpu);
+  if (fenced != fenced_.end() && hello.incarnation() <= fenced->second) {
+    return absl::AbortedError(
+        absl::StrCat("cpu ", cpu.value,
+                     ": this process was declared dead; start a new one"));
+  }
+  const auto link = links_.find(cpu);
+  if (link != links_.end() &&
+      link->second->incarnation() != hello.incarnation()) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "cpu ", cpu.value, " is taken by process ", infos_.at(cpu).hello.pid(),
+        " at ", infos_.at(cpu).hello.address()));
+  }
+  return cpu;
+}
+
+void Nodes::Attach(NodeLink* link, const v1::NodeHello& hello) {
+  const auto cpu = Claim(hello);
+  if (!cpu.ok()) {
+    v1::CoordinatorMessage message;
+    message.mutable_rejected()->set_errno_name(
+        std::string(kernel::ErrnoName(Errno::kEbusy)));
+    message.mutable_rejected()->set_message(
+        std::string(cpu.status().message()));
+    if (absl::IsInvalidArgument(cpu.status())) {
+      message.mutable_rejected()->set_errno_name(
+          std::string(kernel::ErrnoName(Errno::kEinval)));
+    }
+    return link->Send(std::move(message));
+  }
+  const auto other = links_.find(*cpu);
+  if (other != links_.end()) other->second->Drop();
+  links_[*cpu] = link;
+  link->Accept(*cpu, hello.incarnation());
+  infos_[*cpu].hello = hello;
+  rpc::Log(rpc::Level::kInfo, "coordinator",
+           absl::StrCat("cpu/", cpu->value, " attached: process ", hello.pid(),
+                        " at ", hello.address()));
+  callbacks_.on_claimed(*cpu, Incarnation{hello.incarnation()});
+  v1::CoordinatorMessage welcome;
+  *welcome.mutable_welcome() = callbacks_.welcome(*cpu);
+  link->Send(std::move(welcome));
+  callbacks_.feed(kernel::Attached{*cpu, StatusOf(hello)});
+}
+
+void Nodes::Detach(NodeLink* link) {
+  if (!link->cpu()) return;
+  const CpuId cpu = *link->cpu();
+  const auto current = links_.find(cpu);
+  if (current == links_.end() || current->second != link) return;
+  links_.erase(current);
+  loop_->After(kGrace, [this, cpu, incarnation = link->incarnation()] {
+    DeclareLost(cpu, incarnation);
+  });
+}
+
+void Nodes::DeclareLost(CpuId cpu, std::uint64_t incarnation) {
+  if (stopped_ || links_.contains(cpu)) return;
+  std::uint64_t& fenced = fenced_[cpu];
+  fenced = std::max(fenced, incarnation);
+  rpc::Log(rpc::Level::kWarning, "coordinator",
+           absl::StrCat("cpu/", cpu.value, ": its process ",
+                        infos_[cpu].hello.pid(), " is gone"));
+  callbacks_.feed(kernel::ProcessLost{cpu, Incarnation{incarnation}});
+}
+
+void Nodes::Send(CpuId cpu, const kernel::ToCpu& message) {
+  const auto link = links_.find(cpu);
+  if (link == links_.end()) return;
+  v1::CoordinatorMessage out = rpc::ToProto(message);
+  if (const auto* peer = std::get_if<kernel::PeerIs>(&message)) {
+    v1::Peer* p = out.mutable_peers()->add_peers();
+    p->set_cpu(peer->cpu.value);
+    p->set_incarnation(peer->incarnation.value);
+    p->set_address(infos_[peer->cpu].hello.address());
+  }
+  link->second->Send(std::move(out));
+}
+
+const NodeInfo* Nodes::Find(CpuId cpu) const {
+  const auto info = infos_.find(cpu);
+  return info == infos_.end() ? nullptr : &info->second;
+}
+
+void Nodes::Stop() {
+  stopped_ = true;
+  for (auto& [cpu, link] : std::exchange(links_, {})) link->Drop();
+}
+
+}  // namespace belfry::coordinator

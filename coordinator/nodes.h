@@ -1,0 +1,82 @@
+// The nodes' control links, seen from the coordinator: who is attached, where
+// it is reached, what it last reported.
+#ifndef BELFRY_COORDINATOR_NODES_H_
+#define BELFRY_COORDINATOR_NODES_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "belfry/v1/coordinator.grpc.pb.h"
+#include "kernel/coordinator.h"
+#include "rpc/clock.h"
+#include "rpc/loop.h"
+#include "rpc/server.h"
+
+namespace belfry::coordinator {
+
+class NodeLink;
+
+// What is known of the process that has, or had, a CPU's number.
+struct NodeInfo {
+  v1::NodeHello hello;
+  v1::NodeReport report;
+  std::chrono::system_clock::time_point report_time;
+};
+
+// Everything on the loop's thread.
+class Nodes {
+ public:
+  struct Callbacks {
+    std::function<void(kernel::CoordinatorEvent)> feed;
+    // The welcome of a CPU.
+    std::function<v1::Welcome(kernel::CpuId)> welcome;
+    // A process has claimed the number: to be remembered before it is welcome.
+    std::function<void(kernel::CpuId, kernel::Incarnation)> on_claimed;
+    std::function<void(kernel::CpuId)> on_report;
+  };
+
+  Nodes(rpc::Loop* loop, rpc::LamportClock* clock, std::uint32_t possible,
+        Callbacks callbacks);
+  ~Nodes();
+
+  void Serve(v1::CoordinatorService::AsyncService* service,
+             grpc::ServerCompletionQueue* cq);
+
+  // Dropped when the CPU's link is down: the machine repeats what matters.
+  void Send(kernel::CpuId cpu, const kernel::ToCpu& message);
+
+  // Null when no process ever had the number.
+  const NodeInfo* Find(kernel::CpuId cpu) const;
+  bool attached(kernel::CpuId cpu) const { return links_.contains(cpu); }
+
+  void Stop();
+
+ private:
+  friend class NodeLink;
+
+  absl::StatusOr<kernel::CpuId> Claim(const v1::NodeHello& hello) const;
+  void Attach(NodeLink* link, const v1::NodeHello& hello);
+  void Detach(NodeLink* link);
+  void DeclareLost(kernel::CpuId cpu, std::uint64_t incarnation);
+
+  rpc::Loop* loop_;
+  rpc::LamportClock* clock_;
+  std::uint32_t possible_;
+  Callbacks callbacks_;
+  bool stopped_ = false;
+  std::map<kernel::CpuId, NodeInfo> infos_;
+  // Owned by their streams.
+  std::map<kernel::CpuId, NodeLink*> links_;
+  // The last incarnation that was declared dead: it may not come back.
+  std::map<kernel::CpuId, std::uint64_t> fenced_;
+};
+
+}  // namespace belfry::coordinator
+
+#endif  // BELFRY_COORDINATOR_NODES_H_

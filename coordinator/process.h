@@ -1,0 +1,56 @@
+// The coordinator's process: the machine of kernel/coordinator.h, its journal,
+// the nodes' control links, and what clients ask.
+#ifndef BELFRY_COORDINATOR_PROCESS_H_
+#define BELFRY_COORDINATOR_PROCESS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kernel/profile.h"
+
+namespace belfry::coordinator {
+
+struct Options {
+  // "host:port" (port 0: any) or "unix:PATH".
+  std::string listen = "127.0.0.1:0";
+  std::string metrics_listen = "127.0.0.1:0";
+  // Holds the journal and its lock.
+  std::string state_dir;
+  // Written, whole, when it serves: address=, metrics=, pid= lines.
+  std::string address_file;
+  // Possible CPUs: 1 .. kernel::kMaxCpus.
+  std::uint32_t cpus = 4;
+  kernel::Profile profile;
+  bool split_doorbell = false;
+  std::chrono::nanoseconds csd_lock_timeout = std::chrono::seconds(5);
+  // Calls that a CPU's queue holds.
+  std::uint64_t queue_capacity = 65536;
+  bool gates = false;
+};
+
+class Process {
+ public:
+  // Opens the journal and listens.
+  static absl::StatusOr<std::unique_ptr<Process>> Start(Options options);
+  ~Process();
+
+  // Serves until Stop(), or until the journal cannot be written; returns why
+  // then.
+  absl::Status Run();
+  // From any thread.
+  void Stop();
+
+ private:
+  class Impl;
+  explicit Process(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace belfry::coordinator
+
+#endif  // BELFRY_COORDINATOR_PROCESS_H_
