@@ -270,10 +270,19 @@ void World::StepCoordinator(CoordinatorEvent event) {
   }
   CoordinatorEffects effects;
   coordinator_->Step(std::move(event), effects);
-  if (membership) journal_.record.cpus = coordinator_->cpus();
+  if (membership) {
+    Write([&](Recovery& record) { record.cpus = coordinator_->cpus(); });
+  }
   for (CoordinatorEffect& effect : effects) {
     std::visit([&](auto& e) { Do(e); }, effect);
   }
+}
+
+// Writes reach the journal in order: this one, so the leg before it too.
+void World::Write(const std::function<void(Recovery&)>& change) {
+  if (journal_.unconfirmed) journal_.record = *journal_.unconfirmed;
+  change(journal_.record);
+  if (journal_.unconfirmed) journal_.unconfirmed = journal_.record;
 }
 
 void World::Attach(CpuId id) {
@@ -479,7 +488,9 @@ void World::Do(JournalLeg& e) {
   TellCoordinator(Journaled{e.op.id, e.op.leg});
 }
 
-void World::Do(JournalView& e) { journal_.record.view = e.view; }
+void World::Do(JournalView& e) {
+  Write([&](Recovery& record) { record.view = e.view; });
+}
 
 void World::Do(TellCpu& e) {
   if (!attached_.contains(e.cpu)) return;

@@ -158,6 +158,7 @@ class World {
   void Deliver(Lane lane);
   void StepCpu(kernel::CpuId id, kernel::CpuEvent event);
   void StepCoordinator(kernel::CoordinatorEvent event);
+  void Write(const std::function<void(kernel::Recovery&)>& change);
   void Attach(kernel::CpuId id);
   void LoseTail(const Lane& lane);
   void EraseLanes(const std::function<bool(const Lane&)>& which);

@@ -1,0 +1,99 @@
+#include "kernel/cpuhp.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace belfry::kernel {
+namespace {
+
+std::vector<std::string> Way(const CpuhpTable& table, CpuhpState from,
+                             CpuhpState to) {
+  std::vector<std::string> names;
+  for (const CpuhpStep* step = table.Next(from, to); step != nullptr;
+       step = table.Next(from, to)) {
+    names.emplace_back(step->name);
+    from = to > from ? step->state : table.Below(step->state);
+  }
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(CpuhpTest, BelfryWalksUpAndDown) {
+  const CpuhpTable table(Steps::kBelfry);
+  EXPECT_EQ(
+      Way(table, 0, table.online()),
+      (Names{"calls:prepare", "cpu:bringup", "tasks:online", "calls:online"}));
+  EXPECT_EQ(Way(table, table.online(), 0),
+            (Names{"calls:online", "tasks:online", "cpu:teardown",
+                   "smpcfd:dying", "cpu:bringup", "calls:prepare"}));
+  EXPECT_EQ(Way(table, 3, 3), Names{});
+}
+
+TEST(CpuhpTest, NotifiersWalkUpAndDown) {
+  const CpuhpTable table(Steps::kNotifiers);
+  EXPECT_EQ(Way(table, 0, table.online()),
+            (Names{"hotplug_cfd:prepare", "workqueue:prepare", "cpu:bringup",
+                   "sched:starting", "sched:active", "calls:online"}));
+  EXPECT_EQ(Way(table, table.online(), 0),
+            (Names{"calls:online", "sched:active", "cpu:teardown",
+                   "smpcfd:dying", "sched:starting", "cpu:bringup",
+                   "block:dead", "workqueue:prepare", "hotplug_cfd:prepare"}));
+}
+
+TEST(CpuhpTest, FindsByNumberAndName) {
+  for (Steps steps : {Steps::kNotifiers, Steps::kBelfry}) {
+    const CpuhpTable table(steps);
+    for (const CpuhpStep& step : table.steps()) {
+      EXPECT_EQ(table.Find(step.state), &step);
+      EXPECT_EQ(table.FindByName(step.name), &step);
+    }
+    EXPECT_EQ(table.Find(99), nullptr);
+    EXPECT_EQ(table.FindByName("none"), nullptr);
+    EXPECT_EQ(table.Below(0), 0);
+    EXPECT_LT(table.bringup(), table.teardown());
+  }
+}
+
+// kernel/cpu.c, write_cpuhp_fail().
+struct FailCase {
+  CpuhpState step;
+  CpuhpState state;
+  Errno answer;
+};
+
+TEST(CpuhpTest, WhichStepsMayBeMadeToFail) {
+  const CpuhpTable table(Steps::kBelfry);
+  const CpuhpState online = table.online();
+  const FailCase cases[] = {
+      {kCpuhpInvalid, online, Errno::kOk},
+      {kCpuhpInvalid, 0, Errno::kOk},
+      // No such step; none with a callback.
+      {99, online, Errno::kEinval},
+      {-2, online, Errno::kEinval},
+      {0, 0, Errno::kEinval},
+      {online, online, Errno::kEinval},
+      // STARTING must not fail, whatever the direction.
+      {3, 0, Errno::kEinval},
+      {3, online, Errno::kEinval},
+      // PREPARE and bring-up only on the way up.
+      {1, 0, Errno::kOk},
+      {2, 0, Errno::kOk},
+      {1, online, Errno::kEinval},
+      {2, online, Errno::kEinval},
+      {1, 2, Errno::kOk},
+      // What lies above may fail both ways.
+      {4, online, Errno::kOk},
+      {5, online, Errno::kOk},
+      {6, 0, Errno::kOk},
+  };
+  for (const FailCase& c : cases) {
+    EXPECT_EQ(table.CheckFail(c.step, c.state), c.answer)
+        << "step " << c.step << " in state " << c.state;
+  }
+}
+
+}  // namespace
+}  // namespace belfry::kernel

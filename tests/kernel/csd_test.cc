@@ -1,0 +1,34 @@
+#include "kernel/csd.h"
+
+#include <gtest/gtest.h>
+
+namespace belfry::kernel {
+namespace {
+
+Csd Call(Seq seq) { return {.key = {CpuId{1}, Incarnation{1}, seq}}; }
+
+TEST(CallSingleQueueTest, OnlyTheEdgeSaysEmpty) {
+  CallSingleQueue queue(3);
+  EXPECT_TRUE(queue.Push(Call(1)));
+  EXPECT_FALSE(queue.Push(Call(2)));
+  EXPECT_FALSE(queue.full());
+  EXPECT_FALSE(queue.Push(Call(3)));
+  EXPECT_TRUE(queue.full());
+  const auto taken = queue.TakeAll();
+  ASSERT_EQ(taken.size(), 3U);
+  EXPECT_EQ(taken.front().key.seq, 1U);
+  EXPECT_EQ(taken.back().key.seq, 3U);
+  EXPECT_TRUE(queue.empty());
+  EXPECT_TRUE(queue.Push(Call(4)));
+}
+
+TEST(RingDueTest, EveryRuleBeginsWithTheEdge) {
+  for (RingRule rule :
+       {RingRule::kWasEmpty, RingRule::kAlways, RingRule::kWatchdog}) {
+    EXPECT_TRUE(RingDue(rule, true));
+    EXPECT_EQ(RingDue(rule, false), rule == RingRule::kAlways);
+  }
+}
+
+}  // namespace
+}  // namespace belfry::kernel

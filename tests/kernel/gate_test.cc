@@ -1,0 +1,86 @@
+#include "kernel/gate.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace belfry::kernel {
+namespace {
+
+Cpu Make(RingRule rule = RingRule::kWasEmpty) {
+  return Cpu({.id = CpuId{3},
+              .incarnation = Incarnation{1},
+              .profile = {.ring_rule = rule}});
+}
+
+std::string At(CpuEvent event, const Cpu& cpu = Make()) {
+  return GateOf(event, cpu);
+}
+
+StopPublish Publish(MultiStopState state, CpuMask active) {
+  return {.state = state, .active = std::move(active)};
+}
+
+TEST(GateTest, EventsOfACpu) {
+  EXPECT_EQ(At(Enqueue{}), "enqueue");
+  EXPECT_EQ(At(Doorbell{}), "latch");
+  EXPECT_EQ(At(IrqEntry{}), "irq_entry");
+  EXPECT_EQ(At(Kick{}), "reset");
+  EXPECT_EQ(At(RunStep{.step = 6}), "step:6");
+  EXPECT_EQ(At(Call{}), "");
+  EXPECT_EQ(At(SetView{}), "");
+  EXPECT_EQ(GateOf(CpuEffect(RunFunction{})), "run");
+  EXPECT_EQ(GateOf(CpuEffect(RaiseIrq{})), "");
+}
+
+TEST(GateTest, ARingIsHeldOnlyWhereOneIsOwed) {
+  EXPECT_EQ(At(Enqueued{.was_empty = true}), "ring");
+  EXPECT_EQ(At(Enqueued{.was_empty = true, .rung = true}), "");
+  EXPECT_EQ(At(Enqueued{.was_empty = false}), "");
+  EXPECT_EQ(At(Enqueued{.was_empty = true, .error = Errno::kEnobufs}), "");
+  EXPECT_EQ(At(Enqueued{}, Make(RingRule::kAlways)), "ring");
+}
+
+TEST(GateTest, TheMaskOfThisCpuWhateverTheBarrierCallsIt) {
+  using enum MultiStopState;
+  EXPECT_EQ(At(Publish(kPrepare, {1})), "ack:PREPARE");
+  EXPECT_EQ(At(Publish(kDisableIrq, {1})), "ack:DISABLE_IRQ");
+  EXPECT_EQ(At(Publish(kDisableIrqInactive, {1})), "ack:DISABLE_IRQ");
+  EXPECT_EQ(At(Publish(kDisableIrqActive, {3})), "ack:DISABLE_IRQ");
+  EXPECT_EQ(At(Publish(kDisableIrqActive, {1})), "ack:DISABLE_IRQ_ACTIVE");
+  EXPECT_EQ(At(Publish(kRun, {3})), "ack:RUN");
+}
+
+TEST(GateTest, EventsOfTheCoordinator) {
+  EXPECT_EQ(GateOf(CoordinatorEvent(Journaled{.leg = Leg::kDead})),
+            "journal:dead");
+  EXPECT_EQ(GateOf(CoordinatorEvent(Journaled{.leg = Leg::kCommit})), "commit");
+  EXPECT_EQ(
+      GateOf(CoordinatorEvent(PublishState{.state = MultiStopState::kRun})),
+      "publish:RUN");
+  EXPECT_EQ(GateOf(CoordinatorEvent(Request{})), "");
+}
+
+TEST(GateTest, NamesAreReadAndRefused) {
+  const CpuhpTable table(Steps::kNotifiers);
+  for (std::string name : {"enqueue", "ring", "latch", "irq_entry", "run",
+                           "reset", "ack:PREPARE", "ack:DISABLE_IRQ"}) {
+    EXPECT_EQ(ParseCpuGate(name, table).value(), name);
+  }
+  EXPECT_EQ(ParseCpuGate("step:9", table).value(), "step:9");
+  EXPECT_EQ(ParseCpuGate("step:calls:online", table).value(), "step:9");
+  for (std::string name : {"", "Enqueue", "ack:", "ack:WAIT", "step:", "step:x",
+                           "step:11", "commit"}) {
+    EXPECT_FALSE(ParseCpuGate(name, table).ok()) << name;
+  }
+  for (std::string name : {"commit", "journal:dead", "publish:EXIT"}) {
+    EXPECT_EQ(ParseCoordinatorGate(name).value(), name);
+  }
+  EXPECT_EQ(ParseCoordinatorGate("journal:commit").value(), "commit");
+  for (std::string name : {"", "journal:", "journal:x", "publish:", "run"}) {
+    EXPECT_FALSE(ParseCoordinatorGate(name).ok()) << name;
+  }
+}
+
+}  // namespace
+}  // namespace belfry::kernel

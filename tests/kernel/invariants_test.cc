@@ -1,0 +1,132 @@
+#include "kernel/invariants.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace belfry::kernel {
+namespace {
+
+constexpr CpuId kA{0};
+constexpr CpuId kB{1};
+
+CsdKey Number(Seq seq) { return {kA, Incarnation{1}, seq}; }
+
+TraceEvent Detail(TraceKind kind, std::string detail) {
+  return {.kind = kind, .value = 1, .detail = std::move(detail)};
+}
+
+TraceEvent About(TraceKind kind, Seq seq, std::string detail = "doorbell") {
+  return {.kind = kind,
+          .about = kB,
+          .csd = Number(seq),
+          .detail = std::move(detail)};
+}
+
+std::vector<Invariant> Found(const TraceObserver& observer) {
+  std::vector<Invariant> found;
+  for (const Violation& v : observer.violations()) {
+    EXPECT_FALSE(v.what.empty());
+    found.push_back(v.invariant);
+  }
+  return found;
+}
+
+// B is online, and A has sent it calls 1 to 3.
+TraceObserver Begun() {
+  TraceObserver observer;
+  observer.Observe(kB, Detail(TraceKind::kCpuLife, "ONLINE"));
+  for (Seq seq : {1, 2, 3}) {
+    observer.Observe(kA, About(TraceKind::kCsdQueueCpu, seq));
+  }
+  return observer;
+}
+
+void RunCall(TraceObserver& observer, Seq seq,
+             std::string detail = "doorbell") {
+  observer.Observe(kB, About(TraceKind::kCsdFunctionEntry, seq, detail));
+  observer.Observe(kB, About(TraceKind::kCsdFunctionExit, seq, detail));
+}
+
+using Kinds = std::vector<Invariant>;
+
+TEST(InvariantNamesTest, RoundTrip) {
+  for (absl::string_view name : kInvariantNames) {
+    ASSERT_TRUE(ParseInvariant(name).has_value());
+    EXPECT_EQ(InvariantName(*ParseInvariant(name)), name);
+  }
+  EXPECT_EQ(ParseInvariant("none"), std::nullopt);
+}
+
+TEST(TraceObserverTest, ContentWithAGoodRun) {
+  TraceObserver observer = Begun();
+  for (Seq seq : {1, 2, 3}) RunCall(observer, seq);
+  EXPECT_EQ(Found(observer), Kinds{});
+}
+
+TEST(TraceObserverTest, Twice) {
+  TraceObserver observer = Begun();
+  RunCall(observer, 1);
+  RunCall(observer, 2);
+  RunCall(observer, 1);
+  EXPECT_EQ(Found(observer), Kinds{Invariant::kAtMostOnce});
+}
+
+TEST(TraceObserverTest, OutOfOrder) {
+  TraceObserver observer = Begun();
+  RunCall(observer, 2);
+  RunCall(observer, 1);
+  EXPECT_EQ(Found(observer), Kinds{Invariant::kOrder});
+}
+
+TEST(TraceObserverTest, NotItsTarget) {
+  TraceObserver observer = Begun();
+  observer.Observe(kA, Detail(TraceKind::kCpuLife, "ONLINE"));
+  observer.Observe(kA, About(TraceKind::kCsdFunctionEntry, 1));
+  EXPECT_EQ(Found(observer), Kinds{Invariant::kItsOwnTarget});
+}
+
+TEST(TraceObserverTest, OnADeadCpu) {
+  TraceObserver observer = Begun();
+  observer.Observe(kB, Detail(TraceKind::kCpuLife, "SHOULD_DIE"));
+  RunCall(observer, 1, "flush");
+  EXPECT_EQ(Found(observer), Kinds{});
+  RunCall(observer, 2, "late");
+  EXPECT_EQ(Found(observer), Kinds{Invariant::kNoCallOnDeadCpu});
+}
+
+TEST(TraceObserverTest, RunsWhileAnotherIsStopped) {
+  TraceObserver observer = Begun();
+  observer.Observe(kA, Detail(TraceKind::kStopState, "RUN"));
+  RunCall(observer, 1);
+  EXPECT_EQ(Found(observer), Kinds{Invariant::kStoppedMeansStopped});
+  observer.Observe(kA, Detail(TraceKind::kStopAck, "RUN"));
+  RunCall(observer, 2);
+  EXPECT_EQ(Found(observer).size(), 1U);
+}
+
+TEST(TraceObserverTest, RanAlreadyWhenTheEffectBegan) {
+  TraceObserver observer = Begun();
+  observer.Observe(kB, About(TraceKind::kCsdFunctionEntry, 1));
+  // An inactive CPU has no effect: it acknowledges RUN at once.
+  observer.Observe(kA, Detail(TraceKind::kStopState, "RUN"));
+  observer.Observe(kA, Detail(TraceKind::kStopAck, "RUN"));
+  EXPECT_EQ(Found(observer), Kinds{});
+  observer.Observe(kA, Detail(TraceKind::kStopState, "RUN"));
+  observer.Observe(kA, Detail(TraceKind::kCpuLife, "SHOULD_DIE"));
+  EXPECT_EQ(Found(observer), Kinds{Invariant::kStoppedMeansStopped});
+}
+
+TEST(TraceObserverTest, ANewProcessCountsAnew) {
+  TraceObserver observer = Begun();
+  RunCall(observer, 1);
+  observer.ObserveCoordinator({.kind = TraceKind::kCpuCrashed, .about = kB});
+  observer.Observe(kB, Detail(TraceKind::kCpuLife, "ONLINE"));
+  observer.Observe(kA, About(TraceKind::kCsdQueueCpu, 1));
+  RunCall(observer, 1);
+  EXPECT_EQ(Found(observer), Kinds{});
+}
+
+}  // namespace
+}  // namespace belfry::kernel
