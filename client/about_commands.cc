@@ -15,6 +15,7 @@
 #include "client/files.h"
 #include "client/state_dir.h"
 #include "google/protobuf/stubs/common.h"
+#include "rpc/version.h"
 
 namespace belfry::client {
 namespace {
@@ -62,8 +63,8 @@ void PrintLog(Output& out, const v1::LocalCluster::Process& process,
 
 ExitCode Run(Context& context, const VersionOptions&) {
   v1::VersionReport report;
-  report.set_version(BELFRY_VERSION);
-  report.set_revision(BELFRY_REVISION);
+  report.set_version(rpc::Version());
+  report.set_revision(rpc::Revision());
   report.set_compiler("g++ " __VERSION__);
   report.set_grpc(grpc::Version());
   report.set_protobuf(

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "absl/cleanup/cleanup.h"
@@ -21,17 +20,6 @@ absl::Status FileError(absl::string_view what, const std::string& path) {
       absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error));
   return error == ENOENT ? absl::NotFoundError(message)
                          : absl::FailedPreconditionError(message);
-}
-
-absl::Status WriteAll(int fd, absl::string_view content,
-                      const std::string& path) {
-  while (!content.empty()) {
-    const ssize_t written = write(fd, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return FileError("write", path);
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -53,20 +41,6 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
     if (count == 0) return content;
     content.append(buffer, static_cast<std::size_t>(count));
   }
-}
-
-absl::Status ReplaceFile(const std::string& path, absl::string_view content) {
-  const std::string temporary = absl::StrCat(path, ".new");
-  const int fd =
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return FileError("write", temporary);
-  const absl::Status written = WriteAll(fd, content, temporary);
-  close(fd);
-  if (!written.ok()) return written;
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) {
-    return FileError("write", path);
-  }
-  return absl::OkStatus();
 }
 
 std::vector<std::string> LastLines(const std::string& path, std::size_t count) {

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -14,9 +13,6 @@ namespace belfry::client {
 
 // "-" is standard input.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
-
-// The new content appears whole or not at all.
-absl::Status ReplaceFile(const std::string& path, absl::string_view content);
 
 // At most the last `count` lines; none when the file cannot be read.
 std::vector<std::string> LastLines(const std::string& path, std::size_t count);

@@ -17,6 +17,7 @@
 #include "client/files.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
+#include "rpc/files.h"
 
 namespace belfry::client {
 namespace {
@@ -81,7 +82,7 @@ absl::Status SaveCluster(const StateDir& dir, const v1::LocalCluster& cluster) {
   copy.set_version(kVersion);
   std::string text;
   google::protobuf::TextFormat::PrintToString(copy, &text);
-  return ReplaceFile(dir.cluster_file(), text);
+  return rpc::WriteFileAtomically(dir.cluster_file(), text);
 }
 
 const v1::LocalCluster::Process* FindProcess(const v1::LocalCluster& cluster,

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "client/files.h"
+#include "rpc/files.h"
 
 namespace belfry::client {
 namespace {
@@ -53,7 +53,7 @@ TEST_F(StateDirTest, WhatWasSavedIsLoaded) {
 }
 
 TEST_F(StateDirTest, ADamagedFileIsNamedNotIgnored) {
-  ASSERT_TRUE(ReplaceFile(dir_.cluster_file(), "version: {").ok());
+  ASSERT_TRUE(rpc::WriteFileAtomically(dir_.cluster_file(), "version: {").ok());
   const auto loaded = LoadCluster(dir_);
   ASSERT_FALSE(loaded.ok());
   EXPECT_NE(loaded.status().message().find(dir_.cluster_file()),
@@ -61,14 +61,15 @@ TEST_F(StateDirTest, ADamagedFileIsNamedNotIgnored) {
 }
 
 TEST_F(StateDirTest, AnotherVersionIsRefused) {
-  ASSERT_TRUE(ReplaceFile(dir_.cluster_file(), "version: 99").ok());
+  ASSERT_TRUE(
+      rpc::WriteFileAtomically(dir_.cluster_file(), "version: 99").ok());
   EXPECT_FALSE(LoadCluster(dir_).ok());
 }
 
 TEST_F(StateDirTest, RemovingTakesTheJournalAndKeepsTheRest) {
   ASSERT_TRUE(SaveCluster(dir_, TwoCpus()).ok());
   for (const char* name : {"/journal.db", "/journal.db-wal", "/notes.txt"}) {
-    ASSERT_TRUE(ReplaceFile(dir_.path() + name, "x").ok());
+    ASSERT_TRUE(rpc::WriteFileAtomically(dir_.path() + name, "x").ok());
   }
   RemoveCluster(dir_, /*logs=*/true);
   EXPECT_FALSE(LoadCluster(dir_)->has_value());
