@@ -3,29 +3,28 @@
 #include <grpcpp/alarm.h>
 
 namespace belfry::rpc {
-namespace {
 
-// Runs once when its time has come, and is gone. A cancelled one (the queue is
-// shutting down) only goes.
+// Runs once when its time has come, and is gone. A cancelled one only goes.
 class Alarm : public Tag {
  public:
-  explicit Alarm(std::function<void()> f) : f_(std::move(f)) {}
+  Alarm(Loop* loop, std::function<void()> f) : loop_(loop), f_(std::move(f)) {}
 
   void Set(grpc::CompletionQueue* cq, gpr_timespec deadline) {
     alarm_.Set(cq, deadline, static_cast<Tag*>(this));
   }
+  void Cancel() { alarm_.Cancel(); }
 
   void Proceed(bool ok) override {
     const std::unique_ptr<Alarm> self(this);
+    loop_->Forget(this);
     if (ok) f_();
   }
 
  private:
+  Loop* loop_;
   std::function<void()> f_;
   grpc::Alarm alarm_;
 };
-
-}  // namespace
 
 Loop::Loop(std::unique_ptr<grpc::CompletionQueue> cq) : cq_(std::move(cq)) {}
 
@@ -38,18 +37,30 @@ void Loop::Run() {
 }
 
 void Loop::Post(std::function<void()> f) {
-  auto alarm = std::make_unique<Alarm>(std::move(f));
-  alarm.release()->Set(cq_.get(), gpr_now(GPR_CLOCK_MONOTONIC));
+  After(std::chrono::nanoseconds(0), std::move(f));
 }
 
 void Loop::After(std::chrono::nanoseconds delay, std::function<void()> f) {
-  auto alarm = std::make_unique<Alarm>(std::move(f));
+  auto alarm = std::make_unique<Alarm>(this, std::move(f));
+  const std::lock_guard lock(mutex_);
+  if (shut_down_) return;
+  alarms_.insert(alarm.get());
   alarm.release()->Set(
       cq_.get(),
       gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                    gpr_time_from_nanos(delay.count(), GPR_TIMESPAN)));
 }
 
-void Loop::Shutdown() { cq_->Shutdown(); }
+void Loop::Forget(Alarm* alarm) {
+  const std::lock_guard lock(mutex_);
+  alarms_.erase(alarm);
+}
+
+void Loop::Shutdown() {
+  const std::lock_guard lock(mutex_);
+  shut_down_ = true;
+  for (Alarm* alarm : alarms_) alarm->Cancel();
+  cq_->Shutdown();
+}
 
 }  // namespace belfry::rpc

@@ -9,6 +9,8 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <utility>
 
 namespace belfry::rpc {
@@ -44,6 +46,8 @@ class MemberTag : public Tag {
   std::shared_ptr<Owner> owner_;
 };
 
+class Alarm;
+
 class Loop {
  public:
   explicit Loop(std::unique_ptr<grpc::CompletionQueue> cq);
@@ -55,18 +59,26 @@ class Loop {
   // tags.
   void Run();
 
-  // From any thread: runs `f` on the loop's thread, soon. Not after Shutdown().
+  // From any thread: runs `f` on the loop's thread, soon; never once the loop
+  // is shut down.
   void Post(std::function<void()> f);
 
-  // On the loop's thread: runs `f` there after `delay`, unless the loop is shut
-  // down first.
+  // The same, after `delay`.
   void After(std::chrono::nanoseconds delay, std::function<void()> f);
 
-  // On the loop's thread: no new events; Run() returns when the rest is served.
+  // From any thread: what waits for its time is dropped, nothing new is taken,
+  // and Run() returns when gRPC has returned the rest.
   void Shutdown();
 
  private:
+  friend class Alarm;
+  void Forget(Alarm* alarm);
+
   std::unique_ptr<grpc::CompletionQueue> cq_;
+  std::mutex mutex_;
+  bool shut_down_ = false;
+  // Alarms that gRPC holds; a shut-down queue would wait for each to ring.
+  std::set<Alarm*> alarms_;
 };
 
 }  // namespace belfry::rpc
