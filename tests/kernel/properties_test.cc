@@ -15,6 +15,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "tests/support/at_rest.h"
 #include "tests/support/world.h"
 
 namespace belfry::testing {
@@ -104,17 +105,6 @@ World Play(const Case& c, const Profile& profile, std::uint64_t seed) {
   return w;
 }
 
-// What the machine must look like besides: no operation may stay, for nothing
-// that it waits for is missing.
-std::string Unfinished(World& w) {
-  const auto& op = w.coordinator().current();
-  if (!op) return w.coordinator().recovering() ? "it recovers still" : "";
-  return absl::StrCat(kernel::OpKindName(op->kind), " of cpu ", op->cpu.value,
-                      " stands in leg ", kernel::LegName(op->leg),
-                      " waiting for ",
-                      kernel::FormatCpuList(w.coordinator().waiting_for()));
-}
-
 std::uint64_t NumberFrom(const char* variable, std::uint64_t otherwise) {
   std::uint64_t number = 0;
   const char* text = std::getenv(variable);
@@ -143,7 +133,7 @@ TEST_P(PropertiesTest, HoldWhatTheProfilePromises) {
                       "\n");
     }
     if (!c.may_break.contains(Invariant::kEveryWaitEnds)) {
-      absl::StrAppend(&wrong, Unfinished(w));
+      absl::StrAppend(&wrong, Unrest(w));
     }
     if (wrong.empty()) continue;
     ++failures;
