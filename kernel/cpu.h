@@ -98,6 +98,9 @@ struct Peer {
   // It was held for dead. Should it be heard of again its numbers go on, for it
   // remembers them.
   bool gone = false;
+  // The view's number when this process was first heard of. Views up to then
+  // speak of the one before it.
+  std::uint64_t came_at_view = 0;
   SeqWindow<Outgoing> out;
   // As target: the highest number seen, and the answers that the source has not
   // confirmed. A number at or below last_seq is a retransmission.
@@ -108,8 +111,8 @@ struct Peer {
   friend bool operator==(const Peer&, const Peer&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Peer& p) {
-    return H::combine(std::move(h), p.incarnation, p.gone, p.out, p.last_seq,
-                      p.answers, p.refused);
+    return H::combine(std::move(h), p.incarnation, p.gone, p.came_at_view,
+                      p.out, p.last_seq, p.answers, p.refused);
   }
 };
 
@@ -268,6 +271,8 @@ class Cpu {
 
   bool CanTakeInterrupt() const;
   bool CanRunTasks() const;
+  // The sender's online check.
+  bool SeesOnline(CpuId cpu) const;
 
   // The sending side (cpu_call.cc).
   void Issue(HeldCall call, CpuEffects& out);

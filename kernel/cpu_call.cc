@@ -66,13 +66,20 @@ void Cpu::BlockComplete(CpuId submitter, CpuEffects& out) {
   TraceEvent event = Event(TraceKind::kDeviceIrq);
   event.about = submitter;
   out.push_back(Trace{std::move(event)});
-  if (submitter == config_.id || !view_.online.Has(submitter)) return;
+  if (submitter == config_.id || !SeesOnline(submitter)) return;
   Issue({.origin = Origin::kIrq, .dst = submitter, .func = kTriggerSoftirq},
         out);
 }
 
+bool Cpu::SeesOnline(CpuId cpu) const {
+  if (!view_.online.Has(cpu)) return false;
+  const auto peer = peers_.find(cpu);
+  return cpu == config_.id || peer == peers_.end() ||
+         peer->second.came_at_view < view_.number;
+}
+
 void Cpu::Issue(HeldCall call, CpuEffects& out) {
-  if (!view_.online.Has(call.dst) &&
+  if (!SeesOnline(call.dst) &&
       RefusesOffline(config_.profile.refuse_offline, call.origin)) {
     Refuse(call, Errno::kEnxio, out);
     return;
@@ -296,7 +303,7 @@ void Cpu::On(PeerIs& e, CpuEffects& out) {
   if (e.incarnation == peer.incarnation) peer.gone = false;
   if (e.incarnation <= peer.incarnation) return;
   ForgetPeer(e.cpu, peer, out);
-  peer = Peer{.incarnation = e.incarnation};
+  peer = Peer{.incarnation = e.incarnation, .came_at_view = view_.number};
 }
 
 void Cpu::On(PeerGone& e, CpuEffects& out) {

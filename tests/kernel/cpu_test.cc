@@ -324,9 +324,14 @@ TEST(SourceTest, TheDeathOfTheTargetLosesItsCalls) {
               ElementsAre("call 7 lost EOWNERDEAD"));
   EXPECT_EQ(m.cpu.guards(), 0U);
   EXPECT_THAT(m.Do(To(1, 8)), ElementsAre("call 8 refused ENXIO"));
-  // Its next process counts from 1; an older one is no news.
+  // Its next process counts from 1; an older one is no news. The view that we
+  // have speaks of the old one still.
   m.Do(PeerIs{kPeer, Incarnation{2}});
   m.Do(PeerIs{kPeer, kFirst});
+  EXPECT_THAT(m.Do(To(1, 8)), ElementsAre("call 8 refused ENXIO"));
+  EXPECT_THAT(m.Do(DeviceIrq{kPeer}), IsEmpty());
+  m.Do(SetView{{2, {0, 3}}});
+  m.Do(SetView{{3, {0, 1, 3}}});
   EXPECT_THAT(m.Do(To(1, 9)), ElementsAre("enqueue 1#1 wait"));
   EXPECT_THAT(m.Do(PeerGone{kPeer, {}}), ElementsAre("call 9 lost EOWNERDEAD"));
 }
