@@ -100,6 +100,14 @@ Table CallTable(const v1::CallReport& report) {
   return table;
 }
 
+absl::StatusOr<v1::KickResponse> KickOne(const v1::CpuInfo& cpu,
+                                         absl::Duration timeout) {
+  const auto address = AddressOf(cpu);
+  if (!address.ok()) return WithRpcExitCode(address.status());
+  const auto stub = v1::CpuService::NewStub(OpenChannel(*address));
+  return Invoke(*stub, &v1::CpuService::Stub::Kick, v1::KickRequest(), timeout);
+}
+
 int ExitCodeFor(const v1::CallReport& report) {
   int exit_code = kExitOk;
   for (const v1::CallResult& result : report.results()) {
@@ -143,13 +151,7 @@ ExitCode Run(Context& context, const KickOptions& options) {
   v1::KickReport report;
   int exit_code = kExitOk;
   for (const v1::CpuInfo& cpu : *cpus) {
-    const auto address = AddressOf(cpu);
-    absl::StatusOr<v1::KickResponse> response = address.status();
-    if (address.ok()) {
-      const auto stub = v1::CpuService::NewStub(OpenChannel(*address));
-      response = Invoke(*stub, &v1::CpuService::Stub::Kick, v1::KickRequest(),
-                        context.options.timeout);
-    }
+    const auto response = KickOne(cpu, context.options.timeout);
     if (!response.ok()) {
       context.out.Error(absl::StrCat(
           CpuName(cpu.cpu()), " not kicked: ", response.status().message()));

@@ -46,8 +46,13 @@ std::string DoorbellText(const v1::CpuSnapshot& snapshot) {
   }
   if (last.fate() != v1::Doorbell::FATE_UNSPECIFIED &&
       last.fate() != v1::Doorbell::FATE_NONE) {
-    absl::StrAppend(&text, "; the last one, rung by cpu ", last.src_cpu(),
-                    " for its call ", last.seq(), ": ", FateText(last.fate()));
+    // The operator's doorbell is for no call.
+    const std::string who =
+        last.seq() == 0 ? "an operator"
+                        : absl::StrCat("cpu ", last.src_cpu(), " for its call ",
+                                       last.seq());
+    absl::StrAppend(&text, "; the last one, rung by ", who, ": ",
+                    FateText(last.fate()));
   }
   return text;
 }

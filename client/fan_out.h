@@ -17,16 +17,15 @@
 namespace belfry::client {
 
 template <typename Stub, typename Request, typename Response>
-using PrepareMethod =
-    std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (Stub::*)(
-        grpc::ClientContext*, const Request&, grpc::CompletionQueue*);
+using StartMethod = std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (
+    Stub::*)(grpc::ClientContext*, const Request&, grpc::CompletionQueue*);
 
 // One answer for each address, in their order. All share one deadline: those
 // that do not answer cost it once. `Service` is the generated class.
 template <typename Service, typename Request, typename Response>
 std::vector<absl::StatusOr<Response>> FanOut(
     const std::vector<std::string>& addresses,
-    PrepareMethod<typename Service::Stub, Request, Response> prepare,
+    StartMethod<typename Service::Stub, Request, Response> start,
     const Request& request, absl::Duration timeout) {
   struct Asked {
     std::unique_ptr<typename Service::Stub> stub;
@@ -41,8 +40,7 @@ std::vector<absl::StatusOr<Response>> FanOut(
     auto asked = std::make_unique<Asked>();
     asked->stub = Service::NewStub(OpenChannel(address));
     SetDeadline(&asked->context, timeout);
-    asked->reader = ((*asked->stub).*prepare)(&asked->context, request, &queue);
-    asked->reader->StartCall();
+    asked->reader = ((*asked->stub).*start)(&asked->context, request, &queue);
     asked->reader->Finish(&asked->response, &asked->status, asked.get());
     all.push_back(std::move(asked));
   }

@@ -54,7 +54,7 @@ Table LoadTable(const v1::LoadReport& report) {
                {"SEED", Table::Align::kRight}});
   for (const v1::LoadStatus& status : report.loads()) {
     const v1::Load& load = status.load();
-    const bool set = status.has_load();
+    const bool set = load.rate() > 0 || load.count() > 0;
     table.Add({CpuName(status.cpu()),
                Cell(status.running() ? "running" : "stopped",
                     status.running() ? Style::kGood : Style::kDim),
@@ -68,11 +68,11 @@ Table LoadTable(const v1::LoadReport& report) {
 // Asks every one of the CPUs, prints what they answer.
 template <typename Request, typename Response>
 ExitCode AskAll(Context& context, const std::vector<v1::CpuInfo>& cpus,
-                PrepareMethod<CpuStub, Request, Response> prepare,
+                StartMethod<CpuStub, Request, Response> start,
                 const Request& request) {
   std::vector<std::string> addresses;
   for (const v1::CpuInfo& cpu : cpus) addresses.push_back(cpu.address());
-  auto answers = FanOut<v1::CpuService>(addresses, prepare, request,
+  auto answers = FanOut<v1::CpuService>(addresses, start, request,
                                         context.options.timeout);
   v1::LoadReport report;
   int exit_code = kExitOk;
