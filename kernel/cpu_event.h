@@ -100,7 +100,10 @@ struct Latched {
 struct OperatorKick {};
 
 // A data link is up (again): the one we opened, for our calls, or the one the
-// peer opened for its own. What was not acknowledged must be sent again on it.
+// peer opened for its own. What was not acknowledged must be sent again on it,
+// and in its order: until the machine has been told, the driver sends no call
+// on a new link (those that it is asked to send meanwhile come again with
+// this).
 struct LinkUp {
   CpuId peer;
   bool inbound = false;

@@ -90,6 +90,9 @@ void World::Crash(std::uint32_t cpu) {
   const Incarnation incarnation = cpus_.at(id)->incarnation();
   cpus_.erase(id);
   ledgers_.erase(id);
+  std::erase_if(broken_, [&](const auto& link) {
+    return link.first == cpu || link.second == cpu;
+  });
   EraseLanes([&](const Lane& lane) {
     return lane.kind != Kind::kUp && lane.kind != Kind::kDriver &&
            lane.to == cpu;
@@ -120,12 +123,13 @@ void World::Restart(std::uint32_t cpu) {
 }
 
 void World::BreakData(std::uint32_t from, std::uint32_t to) {
+  if (!alive(from) || !alive(to)) return;
+  broken_.insert({from, to});
   LoseTail({Kind::kData, from, to, 0});
   LoseTail({Kind::kReply, to, from, 0});
   // Each end sends again once it has read what did arrive.
   const auto up = [&](const Lane& lane, std::uint32_t end, std::uint32_t peer,
                       bool inbound) {
-    if (!alive(end) || !alive(peer)) return;
     lanes_[lane].push_back({.event = CpuEvent(LinkUp{{peer}, inbound})});
   };
   up({Kind::kReply, to, from, 0}, from, to, false);
@@ -255,6 +259,9 @@ void World::Deliver(Lane lane) {
 }
 
 void World::StepCpu(CpuId id, CpuEvent event) {
+  if (const auto* up = std::get_if<LinkUp>(&event); up && !up->inbound) {
+    broken_.erase({id.value, up->peer.value});
+  }
   CpuEffects effects;
   cpus_.at(id)->Step(std::move(event), effects);
   for (CpuEffect& effect : effects) {
@@ -410,6 +417,7 @@ void World::Record(std::int64_t cpu, const TraceEvent& e) {
 // ---- Effects of a CPU.
 
 void World::Do(CpuId cpu, SendEnqueue& e) {
+  if (broken_.contains({cpu.value, e.dst.value})) return;
   std::deque<Message>& link = lanes_[{Kind::kData, cpu.value, e.dst.value, 0}];
   const Incarnation to = IncarnationSeenBy(cpu, e.dst);
   const Confirmed confirmed{cpu, cpus_.at(cpu)->done_through(e.dst)};

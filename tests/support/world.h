@@ -195,6 +195,8 @@ class World {
   std::map<kernel::CpuId, kernel::Ledger> ledgers_;
   std::map<kernel::CpuId, std::uint64_t> incarnations_;
   std::set<kernel::CpuId> attached_;
+  // Data links that broke, and whose source has not been told that they are up.
+  std::set<std::pair<std::uint32_t, std::uint32_t>> broken_;
   std::optional<kernel::Coordinator> coordinator_;
   Journal journal_;
   bool recovery_timeout_due_ = false;
