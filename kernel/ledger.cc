@@ -37,7 +37,9 @@ void Ledger::Apply(const TraceEvent& event) {
       ++inbound_[{event.csd->src, event.csd->src_incarnation}].run;
       return;
     case TraceKind::kCpuLife:
-      if (event.detail == "ONLINE") {
+      // After the reset and before anybody knows the CPU: what comes between
+      // ALIVE and ONLINE is new.
+      if (event.detail == "ALIVE") {
         carried_ += static_cast<std::uint64_t>(event.value);
       }
       return;

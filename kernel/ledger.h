@@ -51,7 +51,8 @@ class Ledger {
   std::uint64_t duplicates() const { return duplicates_; }
   // Calls that ran after the CPU had gone offline.
   std::uint64_t ran_late() const { return ran_late_; }
-  // Calls that were in the queue when the CPU came online, over all cycles.
+  // Calls that were in the queue after the reset that brought the CPU up, over
+  // all cycles.
   std::uint64_t carried() const { return carried_; }
   std::uint64_t doorbells_taken() const { return doorbells_taken_; }
 

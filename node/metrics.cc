@@ -268,7 +268,7 @@ void Metrics::ApplyAtTarget(const kernel::TraceEvent& event,
       return;
     }
     case TraceKind::kCpuLife:
-      if (event.detail == "ONLINE") {
+      if (event.detail == "ALIVE") {
         carried_->Increment(static_cast<double>(event.value));
       }
       return;
