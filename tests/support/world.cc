@@ -128,12 +128,10 @@ void World::BreakData(std::uint32_t from, std::uint32_t to) {
   LoseTail({Kind::kData, from, to, 0});
   LoseTail({Kind::kReply, to, from, 0});
   // Each end sends again once it has read what did arrive.
-  const auto up = [&](const Lane& lane, std::uint32_t end, std::uint32_t peer,
-                      bool inbound) {
-    lanes_[lane].push_back({.event = CpuEvent(LinkUp{{peer}, inbound})});
-  };
-  up({Kind::kReply, to, from, 0}, from, to, false);
-  up({Kind::kData, from, to, 0}, to, from, true);
+  lanes_[{Kind::kReply, to, from, 0}].push_back(
+      {.event = CpuEvent(LinkUp{{to}, false})});
+  lanes_[{Kind::kData, from, to, 0}].push_back(
+      {.event = CpuEvent(LinkUp{{from}, true})});
 }
 
 void World::BreakControl(std::uint32_t cpu) {
