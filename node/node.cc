@@ -17,6 +17,7 @@
 #include "node/links.h"
 #include "node/load.h"
 #include "node/metrics.h"
+#include "rpc/async_call.h"
 #include "rpc/codec.h"
 #include "rpc/files.h"
 #include "rpc/log.h"
@@ -86,6 +87,7 @@ class Node::Process : public Outlet {
   void Watch();
   void Tidy();
   void AskForOffline();
+  void AwaitOffline(std::uint32_t operation);
   void End(absl::Status status);
 
   Options options_;
@@ -330,28 +332,34 @@ void Node::Process::BeginStop() {
 void Node::Process::AskForOffline() {
   offline_stub_ =
       v1::CoordinatorService::NewStub(rpc::OpenChannel(options_.coordinator));
-  struct Ask : rpc::Tag {
-    Process* process;
-    grpc::ClientContext context;
-    grpc::Status status;
-    v1::OfflineCpuResponse response;
-    std::unique_ptr<grpc::ClientAsyncResponseReader<v1::OfflineCpuResponse>>
-        reader;
-    void Proceed(bool) override {
-      const std::unique_ptr<Ask> self(this);
-      if (!status.ok()) process->End(absl::OkStatus());
-    }
-  };
-  auto ask = std::make_unique<Ask>();
-  ask->process = this;
-  ask->context.set_deadline(std::chrono::system_clock::now() + kOfflineGrace);
-  v1::OfflineCpuRequest request;
-  request.set_cpu(driver_->cpu().id().value);
-  ask->reader =
-      offline_stub_->AsyncOfflineCpu(&ask->context, request, loop().cq());
-  Ask* tag = ask.release();
-  tag->reader->Finish(&tag->response, &tag->status,
-                      static_cast<rpc::Tag*>(tag));
+  rpc::AsyncCall<v1::OfflineCpuResponse>::Run(
+      [this](grpc::ClientContext* context) {
+        v1::OfflineCpuRequest request;
+        request.set_cpu(driver_->cpu().id().value);
+        return offline_stub_->AsyncOfflineCpu(context, request, loop().cq());
+      },
+      kOfflineGrace,
+      [this](const grpc::Status& status, const v1::OfflineCpuResponse& reply) {
+        if (!status.ok()) return End(absl::OkStatus());
+        AwaitOffline(reply.operation().id());
+      });
+}
+
+// It may have been accepted, and be refused when its turn comes. Success is
+// seen in the CPU itself.
+void Node::Process::AwaitOffline(std::uint32_t operation) {
+  rpc::AsyncCall<v1::WaitOperationResponse>::Run(
+      [this, operation](grpc::ClientContext* context) {
+        v1::WaitOperationRequest request;
+        request.set_id(operation);
+        return offline_stub_->AsyncWaitOperation(context, request, loop().cq());
+      },
+      kOfflineGrace,
+      [this](const grpc::Status& status, const v1::WaitOperationResponse& m) {
+        if (!status.ok() || m.operation().result() != "0") {
+          End(absl::OkStatus());
+        }
+      });
 }
 
 void Node::Process::End(absl::Status status) {
