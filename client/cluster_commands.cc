@@ -26,8 +26,8 @@ absl::Duration StartTimeout(const GlobalOptions& options, std::uint32_t cpus) {
   return absl::Seconds(30) + cpus * absl::Milliseconds(500);
 }
 
-// A node that ends takes its CPU offline first, one after the other.
-constexpr absl::Duration kStopGrace = absl::Seconds(10);
+// A process that ends in order takes a fraction of it.
+constexpr absl::Duration kStopGrace = absl::Seconds(4);
 
 absl::Status AlreadyUp(const StateDir& dir, const v1::LocalCluster& cluster,
                        const std::vector<std::string>& dead) {
@@ -52,11 +52,13 @@ absl::Status StartFresh(Context& context, const StateDir& dir,
   const Patience patience{
       absl::Now() + StartTimeout(context.options, cluster->cpus()), &interrupt};
   const ProgressFunction progress = ProgressTo(context.out);
+  // What the last machine wrote is of no use to this one.
+  RemoveLogs(dir);
   absl::Status status = StartMissing(dir, cluster, patience, progress).status();
   if (status.ok()) status = BringOnline(*cluster, patience, progress);
   if (!status.ok()) {
     StopProcesses(*cluster, absl::Seconds(2));
-    RemoveCluster(dir, /*logs=*/false);
+    RemoveCluster(dir);
   }
   return status;
 }
@@ -100,11 +102,12 @@ void PrintUp(Context& context, const StateDir& dir,
 }
 
 std::string StoppedText(const Stopped& stopped) {
-  std::string text =
-      absl::StrCat("taken down: ", stopped.ended.size(), " processes ended");
+  const std::size_t ended = stopped.ended.size();
+  std::string text = absl::StrCat(
+      "taken down: ", ended, ended == 1 ? " process" : " processes", " ended");
   if (!stopped.killed.empty()) {
-    absl::StrAppend(&text, ", killed after ", absl::ToInt64Seconds(kStopGrace),
-                    " s: ", absl::StrJoin(stopped.killed, ", "));
+    absl::StrAppend(&text, "; did not end when asked to, and were killed: ",
+                    absl::StrJoin(stopped.killed, ", "));
   }
   return text;
 }
@@ -154,7 +157,7 @@ ExitCode StayInForeground(Context& context, const StateDir& dir,
   }
   context.out.Note("");
   context.out.Note(StoppedText(StopProcesses(cluster, kStopGrace)));
-  RemoveCluster(dir, /*logs=*/false);
+  RemoveCluster(dir);
   return interrupt.requested() ? kExitOk : kExitFailed;
 }
 
@@ -189,7 +192,7 @@ ExitCode Run(Context& context, const UpOptions& options) {
         absl::StrCat("belfry: removed what a cluster whose processes are dead "
                      "left in ",
                      dir.path()));
-    RemoveCluster(dir, /*logs=*/true);
+    RemoveCluster(dir);
   }
   const Interrupt interrupt;
   const absl::Status started = StartFresh(context, dir, &*machine, interrupt);
@@ -211,7 +214,7 @@ ExitCode Run(Context& context, const DownOptions&) {
     report.set_message(absl::StrCat("no cluster in ", dir.path()));
   } else {
     const Stopped stopped = StopProcesses(**cluster, kStopGrace);
-    RemoveCluster(dir, /*logs=*/false);
+    RemoveCluster(dir);
     report.set_log_dir(dir.log_dir());
     report.set_message(
         stopped.ended.empty() && stopped.killed.empty()

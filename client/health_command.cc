@@ -24,68 +24,96 @@ constexpr char kMethod[] = "/grpc.health.v1.Health/Check";
 // ours brings grpc.health.v1, and this is all of it that is needed.
 constexpr absl::string_view kServing("\x08\x01", 2);
 
-// The empty HealthCheckRequest: the server as a whole.
-std::string CheckHealth(const std::string& address, absl::Duration timeout,
-                        std::string* message) {
-  grpc::GenericStub stub(OpenChannel(address));
+// One process that is asked. The empty HealthCheckRequest is about the server
+// as a whole.
+struct Probe {
+  Probe(const std::string& address, absl::Duration timeout,
+        grpc::CompletionQueue* queue)
+      : stub(OpenChannel(address)) {
+    SetDeadline(&context, timeout);
+    grpc::Slice nothing;
+    call = stub.PrepareUnaryCall(&context, kMethod,
+                                 grpc::ByteBuffer(&nothing, 1), queue);
+    call->StartCall();
+    call->Finish(&response, &status, this);
+  }
+
+  bool IsServing() const {
+    std::vector<grpc::Slice> slices;
+    std::string bytes;
+    if (!response.Dump(&slices).ok()) return false;
+    for (const grpc::Slice& slice : slices) {
+      bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    }
+    return bytes == kServing;
+  }
+
+  grpc::GenericStub stub;
   grpc::ClientContext context;
-  SetDeadline(&context, timeout);
-  grpc::Slice nothing;
-  grpc::ByteBuffer request(&nothing, 1), response;
+  grpc::ByteBuffer response;
   grpc::Status status;
+  std::unique_ptr<grpc::GenericClientAsyncResponseReader> call;
+};
+
+// Asks all that have an address at once, and fills in what they say.
+void AskAll(absl::Duration timeout, v1::HealthReport* report) {
   grpc::CompletionQueue queue;
-  auto call = stub.PrepareUnaryCall(&context, kMethod, request, &queue);
-  call->StartCall();
-  call->Finish(&response, &status, nullptr);
+  std::vector<std::unique_ptr<Probe>> probes;
+  for (const v1::HealthReport::Process& process : report->processes()) {
+    probes.push_back(
+        process.address().empty()
+            ? nullptr
+            : std::make_unique<Probe>(process.address(), timeout, &queue));
+  }
   void* tag = nullptr;
   bool ok = false;
-  queue.Next(&tag, &ok);
-  if (!status.ok()) {
-    *message = status.error_message();
-    return "UNREACHABLE";
+  for (const auto& probe : probes) {
+    if (probe != nullptr) queue.Next(&tag, &ok);
   }
-  std::vector<grpc::Slice> slices;
-  std::string bytes;
-  (void)response.Dump(&slices);
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    if (probes[i] == nullptr) continue;
+    v1::HealthReport::Process* process =
+        report->mutable_processes(static_cast<int>(i));
+    if (!probes[i]->status.ok()) {
+      process->set_status("UNREACHABLE");
+      process->set_message(probes[i]->status.error_message());
+    } else {
+      process->set_status(probes[i]->IsServing() ? "SERVING" : "NOT_SERVING");
+    }
   }
-  return bytes == kServing ? "SERVING" : "NOT_SERVING";
 }
 
-void Check(const std::string& name, const std::string& address,
-           absl::Duration timeout, v1::HealthReport* report) {
+v1::HealthReport::Process* AddProcess(
+    const std::string& name, const absl::StatusOr<std::string>& address,
+    v1::HealthReport* report) {
   v1::HealthReport::Process* process = report->add_processes();
   process->set_name(name);
-  process->set_address(address);
-  std::string message;
-  process->set_status(CheckHealth(address, timeout, &message));
-  process->set_message(message);
-}
-
-void CheckCluster(const GlobalOptions& options, v1::HealthReport* report) {
-  auto coordinator = Connect(options);
-  if (!coordinator.ok()) {
-    v1::HealthReport::Process* process = report->add_processes();
-    process->set_name(std::string(kCoordinatorName));
-    process->set_status("UNREACHABLE");
-    process->set_message(std::string(coordinator.status().message()));
-    return;
-  }
-  Check(std::string(kCoordinatorName), coordinator->address(), options.timeout,
-        report);
-  const auto cluster = coordinator->GetCluster();
-  if (!cluster.ok()) return;
-  for (const v1::CpuInfo& cpu : cluster->cpus()) {
-    const absl::StatusOr<std::string> address = AddressOf(cpu);
-    if (address.ok()) {
-      Check(CpuName(cpu.cpu()), *address, options.timeout, report);
-      continue;
-    }
-    v1::HealthReport::Process* process = report->add_processes();
-    process->set_name(CpuName(cpu.cpu()));
+  if (address.ok()) {
+    process->set_address(*address);
+  } else {
     process->set_status("UNREACHABLE");
     process->set_message(std::string(address.status().message()));
+  }
+  return process;
+}
+
+// Where the processes of the cluster are, as far as the coordinator tells.
+void AddCluster(const GlobalOptions& options, v1::HealthReport* report) {
+  const std::string name(kCoordinatorName);
+  auto coordinator = Connect(options);
+  if (!coordinator.ok()) {
+    AddProcess(name, coordinator.status(), report);
+    return;
+  }
+  const auto cluster = coordinator->GetCluster();
+  if (!cluster.ok()) {
+    AddProcess(name, cluster.status(), report)
+        ->set_address(coordinator->address());
+    return;
+  }
+  AddProcess(name, coordinator->address(), report);
+  for (const v1::CpuInfo& cpu : cluster->cpus()) {
+    AddProcess(CpuName(cpu.cpu()), AddressOf(cpu), report);
   }
 }
 
@@ -94,10 +122,11 @@ void CheckCluster(const GlobalOptions& options, v1::HealthReport* report) {
 ExitCode Run(Context& context, const HealthOptions& options) {
   v1::HealthReport report;
   if (options.address.empty()) {
-    CheckCluster(context.options, &report);
+    AddCluster(context.options, &report);
   } else {
-    Check(options.address, options.address, context.options.timeout, &report);
+    AddProcess(options.address, options.address, &report);
   }
+  AskAll(context.options.timeout, &report);
   report.set_healthy(true);
   Table table({{"PROCESS"}, {"ADDRESS"}, {"STATUS"}, {"MESSAGE"}});
   for (const v1::HealthReport::Process& process : report.processes()) {

@@ -21,6 +21,9 @@ namespace belfry::client {
 namespace {
 
 constexpr absl::Duration kPollInterval = absl::Milliseconds(5);
+constexpr absl::Duration kSecondGrace = absl::Seconds(1);
+// The kernel needs a moment to take a killed process apart.
+constexpr absl::Duration kKillTimeout = absl::Seconds(5);
 
 std::string Pairs(const v1::Knob& knob) {
   return absl::StrCat(knob.name(), "=", knob.value());
@@ -231,23 +234,25 @@ absl::StatusOr<std::vector<std::string>> StartMissing(
 }
 
 Stopped StopProcesses(const v1::LocalCluster& cluster, absl::Duration grace) {
+  if (cluster.boot_id() != BootId()) return {};
   std::vector<const v1::LocalCluster::Process*> alive;
   std::vector<ProcessId> ids;
-  if (cluster.boot_id() != BootId()) return {};
   for (const v1::LocalCluster::Process& process : cluster.processes()) {
     if (!IsAlive(IdOf(process))) continue;
     alive.push_back(&process);
     ids.push_back(IdOf(process));
   }
-  for (const ProcessId& id : ids) SendSignal(id, SIGTERM);
-  WaitForDeath(ids, grace);
+  for (const absl::Duration wait : {grace, kSecondGrace}) {
+    for (const ProcessId& id : ids) SendSignal(id, SIGTERM);
+    if (WaitForDeath(ids, wait)) break;
+  }
   Stopped stopped;
   for (const v1::LocalCluster::Process* process : alive) {
     const bool killed = IsAlive(IdOf(*process));
     if (killed) SendSignal(IdOf(*process), SIGKILL);
     (killed ? stopped.killed : stopped.ended).push_back(process->name());
   }
-  WaitForDeath(ids, absl::Seconds(5));
+  WaitForDeath(ids, kKillTimeout);
   return stopped;
 }
 

@@ -48,7 +48,8 @@ struct Stopped {
   // Did not, and were killed.
   std::vector<std::string> killed;
 };
-// Asks every process to end, waits `grace`, and kills what is left.
+// Asks every process to end; after `grace` asks again, which is a wish to end
+// at once; and kills what is left a second later.
 Stopped StopProcesses(const v1::LocalCluster& cluster, absl::Duration grace);
 
 }  // namespace belfry::client

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "client/duration.h"
 #include "client/insight_text.h"
 #include "client/state_dir.h"
@@ -26,7 +27,7 @@ std::string QueueText(const v1::ScenarioResult::Cpu& cpu) {
 std::string DoorbellText(const v1::ScenarioResult::DoorbellState& doorbell) {
   return absl::StrCat(doorbell.latched() ? "latched" : "not latched", ", ",
                       doorbell.in_flight(), " in flight; the last one: ",
-                      doorbell.fate().empty() ? "none" : doorbell.fate());
+                      absl::StrReplaceAll(doorbell.fate(), {{"_", " "}}));
 }
 
 void PrintState(Output& out, const v1::ScenarioResult& result) {

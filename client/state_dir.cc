@@ -131,17 +131,21 @@ Condition ConditionOf(const v1::LocalCluster& cluster,
                                                      : Condition::kDegraded;
 }
 
-void RemoveCluster(const StateDir& dir, bool logs) {
+void RemoveCluster(const StateDir& dir) {
   namespace fs = std::filesystem;
   std::error_code ignored;
   fs::remove(dir.cluster_file(), ignored);
   fs::remove_all(dir.run_dir(), ignored);
-  if (logs) fs::remove_all(dir.log_dir(), ignored);
   for (const auto& entry : fs::directory_iterator(dir.path(), ignored)) {
     if (absl::StartsWith(entry.path().filename().string(), "journal")) {
       fs::remove(entry.path(), ignored);
     }
   }
+}
+
+void RemoveLogs(const StateDir& dir) {
+  std::error_code ignored;
+  std::filesystem::remove_all(dir.log_dir(), ignored);
 }
 
 absl::StatusOr<StateLock> StateLock::Take(const StateDir& dir) {

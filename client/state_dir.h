@@ -73,9 +73,10 @@ enum class Condition {
 Condition ConditionOf(const v1::LocalCluster& cluster,
                       const std::vector<std::string>& dead);
 
-// Removes what belongs to a machine that is off: its state, its journal, its
-// logs if `logs`. Only for a cluster whose processes are dead.
-void RemoveCluster(const StateDir& dir, bool logs);
+// Removes what belongs to a machine that is off: its state and its journal, not
+// its logs. Only for a cluster whose processes are dead.
+void RemoveCluster(const StateDir& dir);
+void RemoveLogs(const StateDir& dir);
 
 // Keeps a second `belfry up` or `down` out while one works on the directory.
 class StateLock {

@@ -71,7 +71,7 @@ TEST_F(StateDirTest, RemovingTakesTheJournalAndKeepsTheRest) {
   for (const char* name : {"/journal.db", "/journal.db-wal", "/notes.txt"}) {
     ASSERT_TRUE(rpc::WriteFileAtomically(dir_.path() + name, "x").ok());
   }
-  RemoveCluster(dir_, /*logs=*/true);
+  RemoveCluster(dir_);
   EXPECT_FALSE(LoadCluster(dir_)->has_value());
   EXPECT_FALSE(std::filesystem::exists(dir_.path() + "/journal.db"));
   EXPECT_FALSE(std::filesystem::exists(dir_.path() + "/journal.db-wal"));
