@@ -69,7 +69,6 @@ class NodeLink
       NodeInfo& info = nodes_->infos_[*cpu_];
       info.report = std::move(*m.mutable_report());
       info.report_time = std::chrono::system_clock::now();
-      nodes_->callbacks_.on_report(*cpu_);
       return;
     }
     auto message = rpc::FromProto(m);

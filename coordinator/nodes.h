@@ -38,7 +38,6 @@ class Nodes {
     std::function<v1::Welcome(kernel::CpuId)> welcome;
     // A process has claimed the number: to be remembered before it is welcome.
     std::function<void(kernel::CpuId, kernel::Incarnation)> on_claimed;
-    std::function<void(kernel::CpuId)> on_report;
   };
 
   Nodes(rpc::Loop* loop, rpc::LamportClock* clock, std::uint32_t possible,

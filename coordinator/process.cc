@@ -40,6 +40,9 @@ constexpr std::chrono::seconds kHandoff{10};
 // What a restarted coordinator waits for CPUs that it knew.
 constexpr std::chrono::seconds kRecovery{3};
 constexpr std::chrono::milliseconds kServerGrace{200};
+// Gauges are read every few seconds at most; counters are counted as it
+// happens.
+constexpr std::chrono::milliseconds kRefreshEvery{100};
 // Our answer must reach the client before it gives up.
 constexpr std::chrono::milliseconds kMargin{50};
 
@@ -139,9 +142,7 @@ absl::Status Process::Impl::Open() {
           .on_claimed =
               [this](CpuId cpu, kernel::Incarnation incarnation) {
                 OnClaimed(cpu, incarnation);
-              },
-          .on_report =
-              [this](CpuId cpu) { metrics_->Refresh(DescribeCpu(cpu)); }});
+              }});
   Serve();
   return absl::OkStatus();
 }
@@ -196,7 +197,6 @@ void Process::Impl::Deliver(kernel::CoordinatorEvent event) {
     for (kernel::CoordinatorEffect& effect : effects) CarryOut(effect);
   }
   stepping_ = false;
-  RefreshMetrics();
 }
 
 void Process::Impl::CarryOut(kernel::CoordinatorEffect& effect) {
@@ -283,6 +283,7 @@ void Process::Impl::RefreshMetrics() {
   } else {
     metrics_->SetInProgress(nullptr);
   }
+  loop().After(kRefreshEvery, [this] { RefreshMetrics(); });
 }
 
 // ---- What clients see.

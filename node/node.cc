@@ -31,6 +31,7 @@ namespace {
 using Service = v1::CpuService::AsyncService;
 
 constexpr std::chrono::milliseconds kReportEvery{100};
+constexpr int kBeatsMax = 10;
 constexpr std::chrono::milliseconds kWatchEvery{50};
 constexpr std::chrono::seconds kTidyEvery{10};
 // A CPU that does not get offline by hotplug in this time ends all the same.
@@ -107,6 +108,9 @@ class Node::Process : public Outlet {
   std::unique_ptr<Calls> calls_;
   std::unique_ptr<Load> load_;
   std::unique_ptr<CpuDriver> driver_;
+
+  std::string last_report_;
+  int beats_without_report_ = 0;
 
   std::unique_ptr<v1::CoordinatorService::Stub> offline_stub_;
   bool stopping_ = false;
@@ -300,10 +304,17 @@ void Node::Process::OnTrace(const kernel::TraceEvent& event) {
 
 // ---- Timers.
 
+// What is new at once (within a beat), what is not now and then: a report also
+// says that the CPU is there.
 void Node::Process::Report() {
   v1::NodeMessage message;
   *message.mutable_report() = node::Report(*driver_);
-  control_->Send(std::move(message));
+  std::string report = message.report().SerializeAsString();
+  if (report != last_report_ || ++beats_without_report_ >= kBeatsMax) {
+    last_report_ = std::move(report);
+    beats_without_report_ = 0;
+    control_->Send(std::move(message));
+  }
   loop().After(kReportEvery, [this] { Report(); });
 }
 
