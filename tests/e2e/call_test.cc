@@ -1,0 +1,231 @@
+// Calls between processes, functions under stop_machine, and emulated I/O.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/e2e/support/cluster.h"
+#include "tests/e2e/support/gates.h"
+
+namespace belfry::e2e {
+namespace {
+
+using ::testing::HasSubstr;
+
+v1::CallResult ResultOf(const v1::CallReport& report, std::uint32_t cpu) {
+  for (const v1::CallResult& result : report.results()) {
+    if (result.cpu() == cpu) return result;
+  }
+  ADD_FAILURE() << "no result of cpu " << cpu << "\n" << report.DebugString();
+  return {};
+}
+
+bool IsRunning(const Cluster& cluster, std::uint32_t cpu,
+               const std::string& function) {
+  const auto dump = cluster.Ask<v1::DumpReport>({"dump"});
+  const v1::CpuSnapshot& snapshot = dump.cpus(static_cast<int>(cpu)).snapshot();
+  return snapshot.has_running() && snapshot.running().function() == function;
+}
+
+TEST(CallTest, FromAndToEveryCpuItselfIncluded) {
+  const Cluster cluster;
+  for (int from = 0; from < 4; ++from) {
+    const auto report =
+        cluster.Call({"0-3", "nop", "--from", absl::StrCat(from)});
+    EXPECT_EQ(report.src_cpu(), static_cast<std::uint32_t>(from));
+    ASSERT_EQ(report.results_size(), 4) << report.DebugString();
+    for (std::uint32_t cpu = 0; cpu < 4; ++cpu) {
+      EXPECT_EQ(ResultOf(report, cpu).result(), "0");
+      EXPECT_EQ(ResultOf(report, cpu).completed(), 1u);
+    }
+  }
+  EXPECT_GE(cluster.ExpectCleanAudit().completed(), 16u);
+}
+
+TEST(CallTest, EchoReturnsItsPayload) {
+  const Cluster cluster({.cpus = 2});
+  const std::string text = "bells \xC3\xBC in \"a\" tower";
+  const auto report = cluster.Call({"1", "echo", "--payload", text});
+  EXPECT_EQ(ResultOf(report, 1).payload(), text);
+  // The largest that is allowed, with every byte.
+  std::string large(1 << 20, '\0');
+  for (std::size_t i = 0; i < large.size(); ++i) {
+    large[i] = static_cast<char>(i * 7);
+  }
+  const Outcome outcome = cluster.Run(
+      {"call", "1", "echo", "--payload-file", "-", "-o", "json"}, large);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(ResultOf(FromJson<v1::CallReport>(outcome), 1).payload(), large);
+}
+
+TEST(CallTest, CountsWaitingAndAsynchronousCalls) {
+  const Cluster cluster({.cpus = 3});
+  const auto waited =
+      cluster.Call({"1-2", "nop", "--count", "500", "--from", "0"});
+  EXPECT_EQ(ResultOf(waited, 1).completed(), 500u);
+  EXPECT_EQ(ResultOf(waited, 2).completed(), 500u);
+  const auto queued = cluster.Call(
+      {"1-2", "nop", "--count", "2000", "--nowait", "--from", "0"});
+  EXPECT_EQ(ResultOf(queued, 1).queued(), 2000u);
+  EXPECT_EQ(ResultOf(queued, 1).completed(), 0u);
+  EXPECT_EQ(ResultOf(queued, 1).refused(), 0u);
+  const auto audit = cluster.ExpectCleanAudit();
+  for (const v1::LedgerRow& row : audit.rows()) {
+    if (row.src_cpu() != 0 || row.cpu() == 0) continue;
+    EXPECT_GE(row.completed(), 2500u) << row.DebugString();
+  }
+}
+
+TEST(CallTest, WhileOneCpuSpinsTheOthersAnswer) {
+  const Cluster cluster;
+  // Ten seconds is the longest that spin takes; the test does not wait for it.
+  const auto started = cluster.Call(
+      {"3", "spin", "--payload", "3000000", "--nowait", "--from", "0"});
+  EXPECT_EQ(ResultOf(started, 3).queued(), 1u);
+  ASSERT_TRUE(WaitFor([&] { return IsRunning(cluster, 3, "spin"); }));
+  for (const char* from : {"0", "1", "2"}) {
+    cluster.Call({"0-2", "nop", "--from", from});
+  }
+  EXPECT_TRUE(IsRunning(cluster, 3, "spin"))
+      << "the spinning CPU kept the others waiting";
+  // A caller that waits for it has a deadline of its own.
+  const auto late = cluster.Call(
+      {"3", "nop", "--from", "1", "--timeout", "300ms"}, /*exit_code=*/124);
+  EXPECT_EQ(ResultOf(late, 3).result(), "ETIMEDOUT");
+  EXPECT_EQ(ResultOf(late, 3).unanswered(), 1u);
+  // And so has its turn when the spinning is over.
+  EXPECT_EQ(ResultOf(cluster.Call({"3", "nop", "--from", "2"}), 3).result(),
+            "0");
+  cluster.ExpectCleanAudit();
+}
+
+TEST(CallTest, ReadStateDescribesTheCpu) {
+  const Cluster cluster({.cpus = 2});
+  const auto report = cluster.Call({"1", "read_state"});
+  const std::string text = ResultOf(report, 1).payload();
+  EXPECT_NE(text, "");
+  EXPECT_EQ(text.find('\n'), std::string::npos) << text;
+  EXPECT_THAT(text, HasSubstr("ONLINE"));
+}
+
+TEST(CallTest, TheSplitDoorbellRingsToo) {
+  const Cluster cluster({.cpus = 3, .flags = {"--doorbell", "split"}});
+  EXPECT_TRUE(cluster.State().split_doorbell());
+  cluster.ExpectAllCallsWork();
+  cluster.Call({"0-2", "nop", "--count", "1000", "--nowait", "--from", "1"});
+  cluster.ExpectCleanAudit();
+}
+
+TEST(StopMachineTest, RunsTheFunctionWhileAllOthersStand) {
+  const Cluster cluster({.flags = {"--gates"}});
+  const auto done = cluster.Ask<v1::OperationList>({"stop-machine", "nop"});
+  ASSERT_EQ(done.operations_size(), 1);
+  EXPECT_EQ(done.operations(0).result(), "0") << done.DebugString();
+  EXPECT_EQ(done.operations(0).kind(), v1::Operation::KIND_STOP_MACHINE);
+
+  // Held in the middle: everybody has masked its interrupts.
+  Gates coordinator(cluster.Address("coordinator"));
+  coordinator.Hold("publish:RUN");
+  cluster.Ask<v1::OperationList>(
+      {"stop-machine", "nop", "--on", "1,2", "--detach"});
+  coordinator.Await("publish:RUN");
+  const auto dump = cluster.Ask<v1::DumpReport>({"dump"});
+  for (const v1::DumpReport::Cpu& cpu : dump.cpus()) {
+    EXPECT_TRUE(cpu.snapshot().irqs_masked()) << cpu.DebugString();
+    EXPECT_EQ(cpu.snapshot().stop().active(), "1-2");
+  }
+  EXPECT_EQ(cluster.State().stop().state(), "DISABLE_IRQ");
+  // Who is stopped answers nobody, until it goes on.
+  const auto call =
+      cluster.Start({"call", "3", "nop", "--from", "0", "--timeout", "50s"});
+  coordinator.Release("publish:RUN");
+  EXPECT_EQ(call->Wait().exit_code, 0) << call->err();
+  cluster.ExpectAllCallsWork();
+  cluster.ExpectCleanAudit();
+  const MetricsPage page = cluster.Metrics("coordinator");
+  EXPECT_EQ(page.Value("belfry_stop_machine_duration_seconds_count"), 2);
+  for (const char* phase : {"PREPARE", "DISABLE_IRQ", "RUN", "EXIT"}) {
+    EXPECT_EQ(page.Value("belfry_stop_machine_phase_duration_seconds_count",
+                         {{"phase", phase}}),
+              2)
+        << phase;
+  }
+}
+
+TEST(StopMachineTest, AnUnknownFunctionIsRefusedAndEverybodyGoesOn) {
+  const Cluster cluster({.cpus = 2});
+  const Outcome outcome = cluster.Run({"stop-machine", "dance"});
+  EXPECT_NE(outcome.exit_code, 0) << outcome;
+  EXPECT_THAT(outcome.err, HasSubstr("ENOSYS"));
+  cluster.ExpectAllCallsWork();
+}
+
+TEST(KickTest, RingsAnIdleCpuWithoutHarm) {
+  const Cluster cluster({.cpus = 3});
+  const auto kicked = cluster.Ask<v1::KickReport>({"kick", "0-2"});
+  ASSERT_EQ(kicked.cpus_size(), 3);
+  for (const auto& cpu : kicked.cpus()) EXPECT_EQ(cpu.depth(), 0u);
+  cluster.ExpectAllCallsWork();
+  cluster.ExpectCleanAudit();
+}
+
+v1::LoadStatus LoadOf(const Cluster& cluster, std::uint32_t cpu) {
+  const auto report = cluster.Ask<v1::LoadReport>({"load", "show"});
+  for (const v1::LoadStatus& load : report.loads()) {
+    if (load.cpu() == cpu) return load;
+  }
+  ADD_FAILURE() << "no load of cpu " << cpu;
+  return {};
+}
+
+TEST(LoadTest, AnExactCountIsSteeredToItsSubmitter) {
+  const Cluster cluster({.cpus = 3});
+  const auto started = cluster.Ask<v1::LoadReport>(
+      {"load", "start", "--on", "1", "--submitters", "2", "--count", "108"});
+  ASSERT_EQ(started.loads_size(), 1);
+  EXPECT_TRUE(WaitFor([&] {
+    return LoadOf(cluster, 1).completions() == 108 &&
+           !LoadOf(cluster, 1).running();
+  })) << LoadOf(cluster, 1).DebugString();
+  cluster.ExpectCleanAudit();
+  const Labels pair = {{"src_cpu", "1"}, {"cpu", "2"}};
+  const MetricsPage source = cluster.Metrics("cpu/1");
+  EXPECT_EQ(source.Value("belfry_io_completions_total"), 108);
+  EXPECT_EQ(source.Value("belfry_calls_issued_total",
+                         {{"src_cpu", "1"}, {"cpu", "2"}, {"kind", "nowait"}}),
+            108);
+  EXPECT_EQ(source.Value("belfry_calls_completed_total", pair), 108);
+  const double sent = source.Value("belfry_doorbells_sent_total", pair);
+  const double suppressed =
+      source.Value("belfry_doorbells_suppressed_total", pair);
+  EXPECT_GE(sent, 1);
+  EXPECT_EQ(sent + suppressed, 108);
+  EXPECT_GE(cluster.Metrics("cpu/2").Value("belfry_doorbells_taken_total"), 1);
+}
+
+TEST(LoadTest, ARateRunsUntilItIsChangedAndStopped) {
+  const Cluster cluster({.cpus = 3});
+  cluster.Ask<v1::LoadReport>({"load", "start", "--rate", "500"});
+  const auto moved = [&](std::uint32_t cpu, std::uint64_t beyond) {
+    return WaitFor([&] { return LoadOf(cluster, cpu).completions() > beyond; });
+  };
+  for (std::uint32_t cpu = 0; cpu < 3; ++cpu) EXPECT_TRUE(moved(cpu, 50));
+  cluster.Ask<v1::LoadReport>(
+      {"load", "start", "--on", "1", "--rate", "2000", "--seed", "7"});
+  EXPECT_EQ(LoadOf(cluster, 1).load().rate(), 2000);
+  EXPECT_EQ(LoadOf(cluster, 1).load().seed(), 7u);
+  EXPECT_EQ(LoadOf(cluster, 2).load().rate(), 500);
+  EXPECT_TRUE(moved(1, 50));
+  cluster.Ask<v1::LoadReport>({"load", "stop"});
+  for (std::uint32_t cpu = 0; cpu < 3; ++cpu) {
+    EXPECT_FALSE(LoadOf(cluster, cpu).running());
+  }
+  const auto audit = cluster.ExpectCleanAudit();
+  EXPECT_EQ(audit.lost(), 0u);
+  EXPECT_GT(audit.completed(), 150u);
+}
+
+}  // namespace
+}  // namespace belfry::e2e

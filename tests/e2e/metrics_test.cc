@@ -1,0 +1,192 @@
+// The /metrics pages: complete from the start, correct, and as Prometheus wants
+// them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/e2e/support/cluster.h"
+
+namespace belfry::e2e {
+namespace {
+
+using ::testing::IsSupersetOf;
+
+const std::vector<std::string> kNodeMetrics = {
+    "belfry_build_info",
+    "belfry_cpu_incarnation",
+    "belfry_calls_issued_total",
+    "belfry_calls_completed_total",
+    "belfry_calls_refused_total",
+    "belfry_calls_lost_total",
+    "belfry_calls_pending",
+    "belfry_queue_head_timestamp_seconds",
+    "belfry_calls_carried_total",
+    "belfry_calls_flushed_total",
+    "belfry_call_duration_seconds",
+    "belfry_doorbells_sent_total",
+    "belfry_doorbells_suppressed_total",
+    "belfry_doorbells_taken_total",
+    "belfry_doorbells_coalesced_total",
+    "belfry_doorbells_dropped_total",
+    "belfry_doorbell_latched",
+    "belfry_waiters_stuck",
+    "belfry_waiter_oldest_timestamp_seconds",
+    "belfry_hotplug_step_duration_seconds"};
+
+const std::vector<std::string> kCoordinatorMetrics = {
+    "belfry_build_info",
+    "belfry_epoch",
+    "belfry_cpu_online",
+    "belfry_cpu_state",
+    "belfry_cpu_incarnation",
+    "belfry_queue_depth",
+    "belfry_queue_head_timestamp_seconds",
+    "belfry_hotplug_operations_total",
+    "belfry_hotplug_operation_duration_seconds",
+    "belfry_hotplug_in_progress_start_timestamp_seconds",
+    "belfry_stop_machine_duration_seconds",
+    "belfry_stop_machine_phase_duration_seconds",
+    "belfry_stop_machine_aborted_total"};
+
+// Counters that only something gone wrong, or hotplug, may raise.
+const std::vector<std::string> kZeroAtFirst = {
+    "belfry_calls_refused_total",
+    "belfry_calls_lost_total",
+    "belfry_calls_carried_total",
+    "belfry_calls_flushed_total",
+    "belfry_doorbells_dropped_total",
+    "belfry_waiters_stuck",
+    "belfry_doorbell_latched",
+    "belfry_calls_pending",
+    "belfry_queue_head_timestamp_seconds"};
+
+TEST(MetricsTest, EverySeriesIsThereFromTheStart) {
+  const Cluster cluster({.cpus = 3});
+  for (int cpu = 0; cpu < 3; ++cpu) {
+    const MetricsPage page = cluster.Metrics(CpuName(cpu));
+    EXPECT_THAT(page.names(), IsSupersetOf(kNodeMetrics)) << CpuName(cpu);
+    for (const std::string& name : kZeroAtFirst) {
+      EXPECT_EQ(page.Value(name), 0) << name;
+    }
+    for (int other = 0; other < 3; ++other) {
+      const Labels pair = {{"src_cpu", absl::StrCat(cpu)},
+                           {"cpu", absl::StrCat(other)}};
+      for (const char* name :
+           {"belfry_calls_issued_total", "belfry_calls_completed_total",
+            "belfry_calls_lost_total", "belfry_doorbells_sent_total",
+            "belfry_doorbells_suppressed_total"}) {
+        EXPECT_FALSE(page.Select(name, pair).empty()) << name;
+      }
+      for (const char* error : {"ENXIO", "ENOBUFS"}) {
+        Labels labels = pair;
+        labels["errno"] = error;
+        EXPECT_EQ(page.Value("belfry_calls_refused_total", labels), 0);
+      }
+    }
+    for (const char* function :
+         {"nop", "echo", "spin", "trigger_softirq", "read_state"}) {
+      EXPECT_EQ(page.Value("belfry_calls_pending", {{"func", function}}), 0);
+    }
+  }
+  const MetricsPage page = cluster.Metrics("coordinator");
+  EXPECT_THAT(page.names(), IsSupersetOf(kCoordinatorMetrics));
+  for (int cpu = 0; cpu < 3; ++cpu) {
+    const Labels label = {{"cpu", absl::StrCat(cpu)}};
+    EXPECT_EQ(page.Value("belfry_cpu_online", label), 1);
+    EXPECT_EQ(page.Value("belfry_queue_depth", label), 0);
+    EXPECT_EQ(page.Value("belfry_cpu_state", label), 1) << "one of them is 1";
+    EXPECT_EQ(page.Value("belfry_cpu_state",
+                         {{"cpu", absl::StrCat(cpu)}, {"state", "online"}}),
+              1);
+    EXPECT_EQ(page.Value("belfry_hotplug_operations_total",
+                         {{"cpu", absl::StrCat(cpu)}, {"direction", "down"}}),
+              0);
+  }
+  for (const char* reason : {"participant_died", "cancelled", "restart"}) {
+    EXPECT_EQ(
+        page.Value("belfry_stop_machine_aborted_total", {{"reason", reason}}),
+        0);
+  }
+}
+
+// What `audit` says of a pair of CPUs is what the pages say.
+void ExpectPagesAgree(const Cluster& cluster, const v1::AuditReport& audit) {
+  for (const v1::LedgerRow& row : audit.rows()) {
+    SCOPED_TRACE(row.DebugString());
+    const MetricsPage page = cluster.Metrics(CpuName(row.src_cpu()));
+    const Labels pair = {{"src_cpu", absl::StrCat(row.src_cpu())},
+                         {"cpu", absl::StrCat(row.cpu())}};
+    EXPECT_EQ(page.Value("belfry_calls_issued_total", pair), row.issued());
+    EXPECT_EQ(page.Value("belfry_calls_completed_total", pair),
+              row.completed());
+    EXPECT_EQ(page.Value("belfry_calls_refused_total", pair), row.refused());
+    EXPECT_EQ(page.Value("belfry_calls_lost_total", pair), row.lost());
+  }
+}
+
+TEST(MetricsTest, TheyAddUpWithTheAudit) {
+  const Cluster cluster({.flags = {"--queue-capacity", "64"}});
+  cluster.Ask<v1::LoadReport>({"load", "start", "--rate", "1000"});
+  cluster.Call({"0-3", "nop", "--count", "300", "--from", "0"});
+  cluster.Offline(3);
+  cluster.Call({"3", "nop", "--count", "7", "--from", "2"}, 1);
+  cluster.Call({"3", "nop", "--count", "5", "--nowait", "--from", "2"}, 1);
+  cluster.Online(3);
+  cluster.Ask<v1::LoadReport>({"load", "stop"});
+  const auto audit = cluster.ExpectCleanAudit();
+  EXPECT_GE(audit.refused(), 12u);
+  ExpectPagesAgree(cluster, audit);
+  const MetricsPage page = cluster.Metrics("coordinator");
+  for (const char* direction : {"up", "down"}) {
+    EXPECT_EQ(
+        page.Value("belfry_hotplug_operations_total",
+                   {{"cpu", "3"}, {"direction", direction}, {"result", "0"}}),
+        direction == std::string("up") ? 2 : 1);
+    EXPECT_GE(page.Value("belfry_hotplug_operation_duration_seconds_count",
+                         {{"direction", direction}}),
+              1);
+  }
+  EXPECT_EQ(page.Value("belfry_stop_machine_duration_seconds_count"), 1);
+  double steps = 0;
+  for (int cpu = 0; cpu < 4; ++cpu) {
+    steps += cluster.Metrics(CpuName(cpu))
+                 .Value("belfry_hotplug_step_duration_seconds_count",
+                        {{"step", "calls:online"}});
+  }
+  EXPECT_GE(steps, 5) << "four CPUs came up, one went and came again";
+}
+
+TEST(MetricsTest, PromtoolFindsNothingToSay) {
+  if (RunProgram({"sh", "-c", "command -v promtool"}).exit_code != 0) {
+    GTEST_SKIP() << "promtool is missing: install the package prometheus";
+  }
+  const Cluster cluster({.cpus = 2});
+  cluster.Ask<v1::LoadReport>({"load", "start", "--count", "10"});
+  cluster.Offline(1);
+  for (const char* process : {"coordinator", "cpu/0", "cpu/1"}) {
+    const Outcome outcome = RunProgram({"promtool", "check", "metrics"},
+                                       cluster.Metrics(process).text());
+    EXPECT_EQ(outcome.exit_code, 0) << process << "\n" << outcome;
+    EXPECT_EQ(outcome.err, "") << process;
+  }
+}
+
+TEST(MetricsTest, NoLabelNamesACall) {
+  const Cluster cluster({.cpus = 2});
+  const auto count = [&] {
+    return cluster.Metrics("cpu/0").series().size() +
+           cluster.Metrics("coordinator").series().size();
+  };
+  cluster.Call({"1", "nop", "--count", "10"});
+  const std::size_t before = count();
+  cluster.Call({"1", "nop", "--count", "1000"});
+  cluster.Call({"1", "echo", "--nowait", "--count", "1000"});
+  EXPECT_EQ(count(), before) << "series must not grow with the calls";
+}
+
+}  // namespace
+}  // namespace belfry::e2e

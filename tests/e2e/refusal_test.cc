@@ -1,0 +1,448 @@
+// Bad input: one clear line, the right exit code, and nothing changed.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "tests/e2e/support/cluster.h"
+
+namespace belfry::e2e {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// gRPC's codes, from 64.
+constexpr int kUsage = 2;
+constexpr int kInvalid = 67;        // EINVAL
+constexpr int kPrecondition = 73;   // EBUSY
+constexpr int kUnimplemented = 76;  // ENOSYS
+
+// An error is one line that starts with the program's name.
+void ExpectOneLine(const Outcome& outcome, const std::string& about) {
+  EXPECT_THAT(outcome.err, HasSubstr(about));
+  const std::vector<std::string> lines =
+      absl::StrSplit(outcome.err, '\n', absl::SkipEmpty());
+  ASSERT_EQ(lines.size(), 1u) << outcome;
+  EXPECT_TRUE(absl::StartsWith(lines[0], "belfry: ")) << outcome;
+}
+
+void ExpectRefused(const Belfry& belfry, const Arguments& arguments,
+                   int exit_code, const std::string& about) {
+  const Outcome outcome = belfry.Run(arguments);
+  SCOPED_TRACE(::testing::PrintToString(arguments));
+  EXPECT_EQ(outcome.exit_code, exit_code) << outcome;
+  ExpectOneLine(outcome, about);
+  EXPECT_EQ(outcome.out, "");
+}
+
+TEST(CommandLineTest, MistakesEndWithTwoAndSayWhatIsMeant) {
+  const Belfry belfry;
+  ExpectRefused(belfry, {"statsu"}, kUsage, "did you mean status");
+  ExpectRefused(belfry, {"cpu", "offlin", "3"}, kUsage, "did you mean offline");
+  ExpectRefused(belfry, {"up", "--cpu", "4"}, kUsage, "--cpus");
+  ExpectRefused(belfry, {"status", "-o", "xml"}, kUsage, "xml");
+  ExpectRefused(belfry, {"status", "--timeout", "soon"}, kUsage, "soon");
+  ExpectRefused(belfry, {"up", "--cpus", "0"}, kUsage, "--cpus 0");
+  ExpectRefused(belfry, {"up", "--cpus", "100000"}, kUsage, "100000");
+  ExpectRefused(belfry, {"up", "--cpus", "many"}, kUsage, "many");
+  ExpectRefused(belfry, {"cpu", "show", "three"}, kUsage, "three");
+  ExpectRefused(belfry, {"cpu", "offline"}, kUsage, "LIST");
+  ExpectRefused(belfry, {"call", "1"}, kUsage, "FUNC");
+  ExpectRefused(belfry, {"completion", "tcsh"}, kUsage, "tcsh");
+  EXPECT_EQ(belfry.Run({}).exit_code, kUsage);
+}
+
+TEST(CommandLineTest, UnknownProfilesAndKnobsAreNamed) {
+  const Belfry belfry;
+  ExpectRefused(belfry, {"up", "--profile", "linux-9"}, kUsage, "linux-9");
+  ExpectRefused(belfry, {"up", "--set", "bell=loud"}, kUsage, "bell");
+  ExpectRefused(belfry, {"up", "--set", "ring_rule=never"}, kUsage, "never");
+  ExpectRefused(belfry, {"up", "--set", "ring_rule"}, kUsage, "ring_rule");
+  ExpectRefused(belfry, {"profile", "show", "linux-9"}, kUsage, "linux-9");
+  ExpectRefused(belfry, {"profile", "diff", "belfry", "x"}, kUsage, "x");
+  EXPECT_EQ(belfry.Ask<v1::ClusterStatus>({"status"}, 1).state(), "down");
+}
+
+TEST(CommandLineTest, TheServersRefuseBadFlagsWithTwo) {
+  const Belfry belfry;
+  const std::vector<std::pair<std::string, Arguments>> bad = {
+      {"belfry-coordinator", {}},
+      {"belfry-coordinator", {"--state-dir", "/no/such/folder"}},
+      {"belfry-coordinator",
+       {"--state-dir", belfry.state_dir(), "--cpus", "0"}},
+      {"belfry-coordinator",
+       {"--state-dir", belfry.state_dir(), "--profile", "linux-9"}},
+      {"belfry-coordinator",
+       {"--state-dir", belfry.state_dir(), "--set", "bell=loud"}},
+      {"belfry-coordinator",
+       {"--state-dir", belfry.state_dir(), "--queue-capacity", "0"}},
+      {"belfry-coordinator",
+       {"--state-dir", belfry.state_dir(), "--csd-lock-timeout", "x"}},
+      {"belfry-coordinator", {"--no-such-flag"}},
+      {"belfry-node", {}},
+      {"belfry-node", {"--coordinator", "127.0.0.1:1", "--cpu", "one"}},
+      {"belfry-node", {"--no-such-flag"}},
+  };
+  for (const auto& [program, arguments] : bad) {
+    SCOPED_TRACE(program + " " + ::testing::PrintToString(arguments));
+    const Outcome outcome = belfry.StartServer(program, arguments)->Wait();
+    EXPECT_EQ(outcome.exit_code, kUsage) << outcome;
+    EXPECT_NE(outcome.err, "");
+  }
+}
+
+TEST(CpuTest, WhatIsNoCpuIsRefused) {
+  const Cluster cluster({.cpus = 3});
+  const v1::View before = cluster.State().view();
+  for (const char* verb : {"offline", "online"}) {
+    ExpectRefused(cluster, {"cpu", verb, "9"}, kInvalid, "cpu 9");
+    for (const char* list : {"1-", "a", "2-1", "1,,2", "-1", "1-2-3", ""}) {
+      ExpectRefused(cluster, {"cpu", verb, list}, kUsage, list);
+    }
+    ExpectRefused(cluster, {"cpu", verb, "1", "--on", "9"}, kInvalid, "9");
+    ExpectRefused(cluster, {"cpu", verb, "1", "--on", "1"}, kInvalid, "1");
+  }
+  ExpectRefused(cluster, {"cpu", "show", "9"}, kUsage, "9");
+  ExpectRefused(cluster, {"cpu", "cycle", "9"}, kInvalid, "9");
+  ExpectRefused(cluster, {"call", "9", "nop"}, kUsage, "9");
+  ExpectRefused(cluster, {"call", "1-x", "nop"}, kUsage, "1-x");
+  ExpectRefused(cluster, {"call", "1", "nop", "--from", "9"}, kUsage, "9");
+  ExpectRefused(cluster, {"kick", "9"}, kUsage, "9");
+  ExpectRefused(cluster, {"load", "start", "--on", "9", "--rate", "1"}, kUsage,
+                "9");
+  ExpectRefused(cluster, {"load", "start", "--submitters", "9", "--rate", "1"},
+                kUsage, "9");
+  ExpectRefused(cluster, {"load", "start"}, kUsage, "--rate");
+  ExpectRefused(cluster, {"stop-machine", "nop", "--on", "9"}, kInvalid, "9");
+  ExpectRefused(cluster, {"ops", "wait", "4711"}, 69, "4711");
+  ExpectRefused(cluster, {"ops", "cancel", "4711"}, 69, "4711");
+  const v1::View after = cluster.State().view();
+  EXPECT_EQ(after.number(), before.number());
+  EXPECT_EQ(after.online(), before.online());
+}
+
+TEST(CpuTest, TheLastOneCannotGo) {
+  const Cluster cluster({.cpus = 2});
+  cluster.Offline(0);
+  ExpectRefused(cluster, {"cpu", "offline", "1"}, kPrecondition, "EBUSY");
+  EXPECT_EQ(cluster.State().view().online(), "1");
+  EXPECT_EQ(cluster.Cpu(1).state(), v1::CPU_STATE_ONLINE);
+  cluster.Online(0);
+  // Of a list, what can be done is done.
+  const auto list =
+      cluster.Ask<v1::OperationList>({"cpu", "offline", "0-1"}, kPrecondition);
+  EXPECT_EQ(list.operations_size(), 1);
+  EXPECT_EQ(cluster.State().view().online(), "1");
+}
+
+TEST(CpuTest, OnlineTwiceIsEinvalUnderLinux30) {
+  const Cluster cluster({.cpus = 2, .profile = "linux-3.0"});
+  ExpectRefused(cluster, {"cpu", "online", "1"}, kInvalid, "EINVAL");
+  cluster.Offline(1);
+  ExpectRefused(cluster, {"cpu", "offline", "1"}, kInvalid, "EINVAL");
+}
+
+TEST(CpuTest, OnlineTwiceSucceedsUnchangedUnderBelfry) {
+  const Cluster cluster({.cpus = 2});
+  const v1::View before = cluster.State().view();
+  const v1::Operation online = cluster.Change("online", 1);
+  EXPECT_TRUE(online.unchanged());
+  EXPECT_EQ(cluster.State().view().number(), before.number());
+  cluster.Offline(1);
+  EXPECT_TRUE(cluster.Change("offline", 1).unchanged());
+}
+
+TEST(CallTest, ToAnOfflineCpuIsEnxio) {
+  const Cluster cluster({.cpus = 3});
+  cluster.Offline(2);
+  for (const char* mode : {"--wait", "--nowait"}) {
+    const auto report = cluster.Call({"1-2", "nop", mode, "--from", "0"}, 1);
+    ASSERT_EQ(report.results_size(), 2);
+    EXPECT_EQ(report.results(0).result(), "0");
+    EXPECT_EQ(report.results(1).result(), "ENXIO");
+    EXPECT_EQ(report.results(1).refused(), 1u);
+  }
+  EXPECT_EQ(cluster.Metrics("cpu/0").Value(
+                "belfry_calls_refused_total",
+                {{"src_cpu", "0"}, {"cpu", "2"}, {"errno", "ENXIO"}}),
+            2);
+  cluster.ExpectCleanAudit();
+}
+
+TEST(CallTest, AnUnknownFunctionIsEnosys) {
+  const Cluster cluster({.cpus = 2});
+  const auto report = cluster.Call({"1", "dance", "--from", "0"}, 1);
+  ASSERT_EQ(report.results_size(), 1);
+  EXPECT_EQ(report.results(0).result(), "ENOSYS");
+  ExpectRefused(cluster, {"call", "1", "Dance!", "--from", "0"}, kUnimplemented,
+                "Dance!");
+  ExpectRefused(cluster, {"call", "0", "dance", "--from", "0"}, kUnimplemented,
+                "dance");
+  cluster.ExpectCleanAudit();
+}
+
+TEST(CallTest, APayloadOverOneMebibyteIsEinval) {
+  const Cluster cluster({.cpus = 2});
+  const Outcome outcome =
+      cluster.Run({"call", "1", "echo", "--payload-file", "-"},
+                  std::string((1 << 20) + 1, 'x'));
+  EXPECT_EQ(outcome.exit_code, kInvalid) << outcome;
+  ExpectOneLine(outcome, "1 MiB");
+  ExpectRefused(cluster, {"call", "1", "echo", "--payload-file", "/no/file"},
+                kUsage, "/no/file");
+  ExpectRefused(cluster, {"call", "1", "nop", "--count", "1000001"}, kInvalid,
+                "1000001");
+  cluster.ExpectAllCallsWork();
+  EXPECT_EQ(cluster.ExpectCleanAudit().refused(), 0u);
+}
+
+TEST(CallTest, AFullQueueRefusesAsynchronousCallsAndKeepsWaitingOnesWaiting) {
+  const Cluster cluster({.cpus = 3, .flags = {"--queue-capacity", "16"}});
+  cluster.Call(
+      {"2", "spin", "--payload", "4000000", "--nowait", "--from", "0"});
+  ASSERT_TRUE(WaitFor([&] {
+    const auto dump = cluster.Ask<v1::DumpReport>({"dump"});
+    return dump.cpus(2).snapshot().has_running();
+  }));
+  const auto filled =
+      cluster.Call({"2", "nop", "--nowait", "--count", "20", "--from", "1"}, 1);
+  ASSERT_EQ(filled.results_size(), 1);
+  EXPECT_EQ(filled.results(0).queued(), 16u) << filled.DebugString();
+  EXPECT_EQ(filled.results(0).refused(), 4u);
+  EXPECT_EQ(filled.results(0).result(), "ENOBUFS");
+  const auto late = cluster.Call(
+      {"2", "nop", "--from", "0", "--timeout", "500ms"}, /*exit_code=*/124);
+  EXPECT_EQ(late.results(0).unanswered(), 1u) << late.DebugString();
+  // A waiting caller that has the patience gets its turn.
+  const auto patient =
+      cluster.Call({"2", "nop", "--from", "0", "--timeout", "30s"});
+  EXPECT_EQ(patient.results(0).result(), "0");
+  EXPECT_EQ(cluster.Metrics("cpu/1").Value(
+                "belfry_calls_refused_total",
+                {{"src_cpu", "1"}, {"cpu", "2"}, {"errno", "ENOBUFS"}}),
+            4);
+  const auto audit = cluster.ExpectCleanAudit();
+  EXPECT_GE(audit.refused(), 4u);
+  EXPECT_EQ(audit.lost(), 0u);
+}
+
+// ---- Servers that must not start.
+
+// A coordinator on its own, with what every test of it says in common.
+std::unique_ptr<Program> StartCoordinator(const Belfry& belfry,
+                                          const Arguments& more = {}) {
+  Arguments arguments = {"--state-dir", belfry.state_dir(), "--address-file",
+                         belfry.state_dir() + "/address"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return belfry.StartServer("belfry-coordinator", arguments);
+}
+
+bool AwaitReady(const Belfry& belfry) {
+  return WaitFor(
+      [&] { return std::filesystem::exists(belfry.state_dir() + "/address"); });
+}
+
+std::string AddressOf(const Belfry& belfry) {
+  const std::string text = ReadFile(belfry.state_dir() + "/address");
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (absl::StartsWith(line, "address=")) return std::string(line.substr(8));
+  }
+  ADD_FAILURE() << text;
+  return "";
+}
+
+void ExpectDoesNotStart(std::unique_ptr<Program> program,
+                        const std::string& about) {
+  const Outcome outcome = program->Wait();
+  EXPECT_FALSE(outcome.timed_out) << "it started\n" << outcome;
+  EXPECT_EQ(outcome.exit_code, 1) << outcome;
+  EXPECT_THAT(outcome.err, HasSubstr(about));
+}
+
+TEST(ServerTest, ASecondCoordinatorOnOneStateDirectoryIsRefused) {
+  const Belfry belfry;
+  const auto first = StartCoordinator(belfry);
+  ASSERT_TRUE(AwaitReady(belfry)) << first->err();
+  ExpectDoesNotStart(StartCoordinator(belfry), belfry.state_dir());
+  const auto cluster = belfry.Ask<v1::ClusterStatus>(
+      {"status", "--coordinator", AddressOf(belfry)});
+  EXPECT_EQ(cluster.cluster().epoch(), 1u);
+  first->Signal(SIGTERM);
+  EXPECT_EQ(first->Wait().exit_code, 0);
+}
+
+TEST(ServerTest, ANodeWithATakenOrImpossibleNumberIsRefused) {
+  const Cluster cluster({.cpus = 2});
+  const v1::Cluster before = cluster.State();
+  const std::string coordinator = cluster.Address("coordinator");
+  ExpectDoesNotStart(
+      cluster.StartServer("belfry-node",
+                          {"--coordinator", coordinator, "--cpu", "1"}),
+      "cpu 1 is taken");
+  ExpectDoesNotStart(
+      cluster.StartServer("belfry-node",
+                          {"--coordinator", coordinator, "--cpu", "2"}),
+      "out of range");
+  ExpectDoesNotStart(
+      cluster.StartServer("belfry-node", {"--coordinator", coordinator}),
+      "are taken");
+  const v1::Cluster after = cluster.State();
+  for (int cpu = 0; cpu < 2; ++cpu) {
+    EXPECT_EQ(after.cpus(cpu).incarnation(), before.cpus(cpu).incarnation());
+    EXPECT_EQ(after.cpus(cpu).state(), v1::CPU_STATE_ONLINE);
+  }
+  cluster.ExpectAllCallsWork();
+}
+
+// A port that somebody listens at.
+class TakenPort {
+ public:
+  TakenPort() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(listen(fd_, 1), 0);
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+    address_ = absl::StrCat("127.0.0.1:", ntohs(address.sin_port));
+  }
+  ~TakenPort() { close(fd_); }
+
+  const std::string& address() const { return address_; }
+
+ private:
+  int fd_;
+  std::string address_;
+};
+
+TEST(ServerTest, APortInUseIsNamed) {
+  const Belfry belfry;
+  const TakenPort port;
+  ExpectDoesNotStart(StartCoordinator(belfry, {"--listen", port.address()}),
+                     port.address());
+  ExpectDoesNotStart(
+      StartCoordinator(belfry, {"--metrics-listen", port.address()}),
+      port.address());
+  for (const char* flag : {"--listen", "--metrics-listen"}) {
+    ExpectDoesNotStart(
+        belfry.StartServer("belfry-node", {"--coordinator", "127.0.0.1:1", flag,
+                                           port.address()}),
+        port.address());
+  }
+}
+
+TEST(ServerTest, TwoServersDoNotShareAPort) {
+  const Belfry belfry;
+  const Belfry other;
+  const auto first = StartCoordinator(belfry);
+  ASSERT_TRUE(AwaitReady(belfry)) << first->err();
+  ExpectDoesNotStart(StartCoordinator(other, {"--listen", AddressOf(belfry)}),
+                     AddressOf(belfry));
+}
+
+TEST(ServerTest, AUnixSocketIsAnAddressToo) {
+  const Belfry belfry;
+  const std::string address = "unix:" + belfry.state_dir() + "/socket";
+  const auto coordinator =
+      StartCoordinator(belfry, {"--listen", address, "--cpus", "2"});
+  ASSERT_TRUE(AwaitReady(belfry)) << coordinator->err();
+  EXPECT_EQ(AddressOf(belfry), address);
+  const std::string node = "unix:" + belfry.state_dir() + "/node";
+  const auto cpu0 = belfry.StartServer(
+      "belfry-node",
+      {"--coordinator", address, "--cpu", "0", "--listen", node + "0"});
+  const auto cpu1 = belfry.StartServer(
+      "belfry-node",
+      {"--coordinator", address, "--cpu", "1", "--listen", node + "1"});
+  EXPECT_TRUE(WaitFor([&] {
+    return belfry.Run({"cpu", "online", "1", "--coordinator", address})
+               .exit_code == 0;
+  }));
+  const auto report = belfry.Ask<v1::CallReport>(
+      {"call", "1", "nop", "--from", "0", "--coordinator", address});
+  EXPECT_EQ(report.results(0).result(), "0");
+}
+
+// ---- Journals that are not ours.
+
+class JournalTest : public testing::Test {
+ protected:
+  // One that a coordinator of two CPUs has left.
+  void SetUp() override {
+    const auto coordinator = StartCoordinator(belfry_, {"--cpus", "2"});
+    ASSERT_TRUE(AwaitReady(belfry_)) << coordinator->err();
+    coordinator->Signal(SIGTERM);
+    ASSERT_EQ(coordinator->Wait().exit_code, 0) << coordinator->err();
+    std::filesystem::remove(belfry_.state_dir() + "/address");
+  }
+
+  std::string path() const { return belfry_.state_dir() + "/journal.sqlite"; }
+
+  void ExpectRefusedAndKept(const Arguments& arguments,
+                            const std::string& about) const {
+    const std::string before = ReadFile(path());
+    ExpectDoesNotStart(StartCoordinator(belfry_, arguments), about);
+    EXPECT_TRUE(ReadFile(path()) == before) << "the journal was changed";
+  }
+
+  Belfry belfry_;
+};
+
+TEST_F(JournalTest, ItsOwnIsTakenUp) {
+  const auto coordinator = StartCoordinator(belfry_, {"--cpus", "2"});
+  ASSERT_TRUE(AwaitReady(belfry_)) << coordinator->err();
+  const auto status = belfry_.Ask<v1::ClusterStatus>(
+      {"status", "--coordinator", AddressOf(belfry_)});
+  EXPECT_EQ(status.cluster().epoch(), 2u);
+}
+
+TEST_F(JournalTest, OneThatIsNoDatabaseIsRefused) {
+  WriteFile(path(), "This is not a journal, but somebody's only copy.\n");
+  ExpectRefusedAndKept({"--cpus", "2"}, path());
+}
+
+TEST_F(JournalTest, ATruncatedOneIsRefused) {
+  const std::string whole = ReadFile(path());
+  ASSERT_GT(whole.size(), 5000u);
+  WriteFile(path(), whole.substr(0, whole.size() - 3000));
+  ExpectRefusedAndKept({"--cpus", "2"}, "corrupt");
+}
+
+TEST_F(JournalTest, OneWithDamagedPagesIsRefused) {
+  std::string damaged = ReadFile(path());
+  for (std::size_t i = 4096; i < damaged.size(); ++i) damaged[i] ^= 0x5a;
+  WriteFile(path(), damaged);
+  ExpectRefusedAndKept({"--cpus", "2"}, "corrupt");
+}
+
+TEST_F(JournalTest, OneOfAnotherVersionIsRefused) {
+  // The database header's user version: four bytes from 60, big-endian.
+  std::string other = ReadFile(path());
+  other[63] = 99;
+  WriteFile(path(), other);
+  ExpectRefusedAndKept({"--cpus", "2"}, "version 99");
+}
+
+TEST_F(JournalTest, OneOfAnotherMachineIsRefused) {
+  ExpectRefusedAndKept({"--cpus", "3"}, "another machine");
+  ExpectRefusedAndKept({"--cpus", "2", "--profile", "linux-3.0"},
+                       "another machine");
+  ExpectRefusedAndKept({"--cpus", "2", "--set", "ring_rule=always"},
+                       "another machine");
+}
+
+}  // namespace
+}  // namespace belfry::e2e
