@@ -16,29 +16,31 @@ constexpr absl::Duration kPollInterval = absl::Milliseconds(10);
 // A process that was just started answers in less.
 constexpr absl::Duration kRpcTimeout = absl::Seconds(10);
 
-std::vector<std::string> NotAttached(const v1::Cluster& cluster) {
+bool IsAttached(const v1::CpuInfo& cpu) {
+  return !cpu.address().empty() && cpu.state() != v1::CPU_STATE_ABSENT &&
+         cpu.state() != v1::CPU_STATE_CRASHED;
+}
+
+std::string NotAttached(const v1::Cluster& cluster) {
   std::vector<std::string> names;
   for (const v1::CpuInfo& cpu : cluster.cpus()) {
-    const bool here = cpu.state() == v1::CPU_STATE_OFFLINE ||
-                      cpu.state() == v1::CPU_STATE_ONLINE;
-    if (!here) names.push_back(CpuName(cpu.cpu()));
+    if (!IsAttached(cpu)) names.push_back(CpuName(cpu.cpu()));
   }
-  return names;
+  return absl::StrJoin(names, ", ");
+}
+
+Coordinator CoordinatorOf(const v1::LocalCluster& cluster) {
+  return Coordinator(FindProcess(cluster, kCoordinatorName)->address(),
+                     kRpcTimeout, "see: belfry logs coordinator");
 }
 
 // The boot CPU comes up by itself; without it nobody can bring up the others.
-absl::Status AwaitAttached(Coordinator& coordinator, const Patience& patience) {
+absl::StatusOr<v1::Cluster> AwaitBootCpu(Coordinator& coordinator,
+                                         const Patience& patience) {
   while (true) {
-    const absl::StatusOr<v1::Cluster> cluster = coordinator.GetCluster();
-    if (!cluster.ok()) return cluster.status();
-    const std::vector<std::string> missing = NotAttached(*cluster);
-    if (missing.empty() && LowestOnline(*cluster).has_value()) {
-      return absl::OkStatus();
-    }
-    const absl::Status status = patience.Check(
-        missing.empty() ? "no CPU was online"
-                        : absl::StrCat(absl::StrJoin(missing, ", "),
-                                       " had not attached to the coordinator"));
+    absl::StatusOr<v1::Cluster> cluster = coordinator.GetCluster();
+    if (!cluster.ok() || LowestOnline(*cluster).has_value()) return cluster;
+    const absl::Status status = patience.Check("no CPU was online");
     if (!status.ok()) return status;
     absl::SleepFor(kPollInterval);
   }
@@ -46,14 +48,28 @@ absl::Status AwaitAttached(Coordinator& coordinator, const Patience& patience) {
 
 }  // namespace
 
+absl::Status AwaitAttached(const v1::LocalCluster& cluster,
+                           const Patience& patience) {
+  Coordinator coordinator = CoordinatorOf(cluster);
+  while (true) {
+    const absl::StatusOr<v1::Cluster> now = coordinator.GetCluster();
+    if (!now.ok()) return now.status();
+    const std::string missing = NotAttached(*now);
+    if (missing.empty() && !now->recovering()) return absl::OkStatus();
+    const absl::Status status = patience.Check(
+        absl::StrCat(missing, " had not attached to the coordinator"));
+    if (!status.ok()) return status;
+    absl::SleepFor(kPollInterval);
+  }
+}
+
 absl::Status BringOnline(const v1::LocalCluster& cluster,
                          const Patience& patience,
                          const ProgressFunction& progress) {
-  Coordinator coordinator(FindProcess(cluster, kCoordinatorName)->address(),
-                          kRpcTimeout, "see: belfry logs coordinator");
-  const absl::Status attached = AwaitAttached(coordinator, patience);
+  const absl::Status attached = AwaitAttached(cluster, patience);
   if (!attached.ok()) return attached;
-  const absl::StatusOr<v1::Cluster> now = coordinator.GetCluster();
+  Coordinator coordinator = CoordinatorOf(cluster);
+  const absl::StatusOr<v1::Cluster> now = AwaitBootCpu(coordinator, patience);
   if (!now.ok()) return now.status();
   for (const v1::CpuInfo& cpu : now->cpus()) {
     if (cpu.state() == v1::CPU_STATE_ONLINE) continue;

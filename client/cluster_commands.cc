@@ -54,7 +54,8 @@ absl::Status StartFresh(Context& context, const StateDir& dir,
   const ProgressFunction progress = ProgressTo(context.out);
   // What the last machine wrote is of no use to this one.
   RemoveLogs(dir);
-  absl::Status status = StartMissing(dir, cluster, patience, progress).status();
+  absl::Status status =
+      StartMissing(dir, cluster, Lifetime::kOwn, patience, progress).status();
   if (status.ok()) status = BringOnline(*cluster, patience, progress);
   if (!status.ok()) {
     StopProcesses(*cluster, absl::Seconds(2));
@@ -68,9 +69,11 @@ ExitCode Repair(Context& context, const StateDir& dir,
   const Interrupt interrupt;
   const Patience patience{
       absl::Now() + StartTimeout(context.options, cluster.cpus()), &interrupt};
-  const auto started =
-      StartMissing(dir, &cluster, patience, ProgressTo(context.out));
+  const auto started = StartMissing(dir, &cluster, Lifetime::kOwn, patience,
+                                    ProgressTo(context.out));
   if (!started.ok()) return started.status();
+  const absl::Status attached = AwaitAttached(cluster, patience);
+  if (!attached.ok()) return attached;
   v1::ClusterStatus status = StatusOf(context.options, dir);
   status.set_message(
       started->empty()

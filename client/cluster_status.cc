@@ -1,7 +1,10 @@
 #include "client/cluster_status.h"
 
+#include <algorithm>
+#include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/coordinator.h"
 #include "client/cpu_text.h"
@@ -13,6 +16,20 @@ namespace {
 
 void AddProblem(v1::ClusterStatus* status, absl::string_view problem) {
   status->add_problems(std::string(problem));
+}
+
+void AddDead(v1::ClusterStatus* status, absl::string_view process) {
+  AddProblem(status,
+             absl::StrCat(process, " is dead; run: belfry up --repair"));
+}
+
+// One line for each dead process is enough.
+bool IsKnownDead(const v1::ClusterStatus& status, absl::string_view process) {
+  const std::string line = absl::StrCat(process, " is dead");
+  return std::any_of(status.problems().begin(), status.problems().end(),
+                     [&line](const std::string& problem) {
+                       return absl::StartsWith(problem, line);
+                     });
 }
 
 // From the state directory alone. False when there is nobody to ask.
@@ -42,7 +59,7 @@ bool LookAtProcesses(const StateDir& dir, v1::ClusterStatus* status) {
   }
   status->set_state(condition == Condition::kUp ? "up" : "degraded");
   for (const std::string& name : dead) {
-    AddProblem(status, absl::StrCat(name, " is dead; run: belfry up --repair"));
+    AddDead(status, name);
   }
   return true;
 }
@@ -55,7 +72,8 @@ void LookAtCpus(const v1::Cluster& cluster, v1::ClusterStatus* status) {
                                       " stuck waiter", stuck == 1 ? "" : "s",
                                       "; run: belfry explain"));
     }
-    if (cpu.state() == v1::CPU_STATE_CRASHED) {
+    const bool crashed = cpu.state() == v1::CPU_STATE_CRASHED;
+    if (crashed && !IsKnownDead(*status, CpuName(cpu.cpu()))) {
       AddProblem(status, absl::StrCat(CpuName(cpu.cpu()), " has crashed"));
     }
   }
@@ -102,7 +120,9 @@ v1::ClusterStatus StatusOf(const GlobalOptions& options, const StateDir& dir) {
                      : absl::StatusOr<v1::Cluster>(coordinator.status());
   if (!cluster.ok()) {
     status.set_state(options.coordinator.empty() ? "degraded" : "down");
-    AddProblem(&status, cluster.status().message());
+    if (!IsKnownDead(status, kCoordinatorName)) {
+      AddProblem(&status, cluster.status().message());
+    }
     return status;
   }
   *status.mutable_cluster() = *std::move(cluster);

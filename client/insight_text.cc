@@ -1,5 +1,7 @@
 #include "client/insight_text.h"
 
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -37,7 +39,25 @@ Table QueueTable(const v1::PendingReport& report) {
   return table;
 }
 
-Table WaiterTable(const v1::PendingReport& report) {
+// Of calls that nobody waits for, a few of each pair of CPUs tell enough.
+constexpr int kAsyncRows = 3;
+
+// The calls that are shown, and how many are not.
+std::vector<const v1::PendingReport::Call*> ChooseCalls(
+    const v1::PendingReport& report, std::uint32_t* left_out) {
+  std::map<std::pair<std::uint32_t, std::uint32_t>, int> shown;
+  std::vector<const v1::PendingReport::Call*> chosen;
+  for (const v1::PendingReport::Call& call : report.calls()) {
+    if (!call.wait() && ++shown[{call.src_cpu(), call.cpu()}] > kAsyncRows) {
+      ++*left_out;
+    } else {
+      chosen.push_back(&call);
+    }
+  }
+  return chosen;
+}
+
+Table CallTable(const std::vector<const v1::PendingReport::Call*>& calls) {
   Table table({{"FROM"},
                {"TO"},
                {"CALL", Align::kRight},
@@ -47,7 +67,8 @@ Table WaiterTable(const v1::PendingReport& report) {
                {"PLACE", Align::kRight},
                {"AGE", Align::kRight},
                {"FRAMES"}});
-  for (const v1::PendingReport::Call& call : report.calls()) {
+  for (const v1::PendingReport::Call* shown : calls) {
+    const v1::PendingReport::Call& call = *shown;
     const std::string age = trace::DurationText(call.age_s());
     table.Add({CpuName(call.src_cpu()), CpuName(call.cpu()),
                absl::StrCat(call.seq()), call.function(),
@@ -70,9 +91,11 @@ void PrintPending(Output& out, const v1::PendingReport& report) {
     return;
   }
   out.Line("");
-  out.Print(WaiterTable(report));
-  if (report.not_listed() > 0) {
-    out.Line(absl::StrCat("and ", report.not_listed(), " more"));
+  std::uint32_t left_out = report.not_listed();
+  out.Print(CallTable(ChooseCalls(report, &left_out)));
+  if (left_out > 0) {
+    out.Line(absl::StrCat("and ", left_out,
+                          " more that nobody waits for (all: -o json)"));
   }
 }
 

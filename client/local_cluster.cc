@@ -97,10 +97,11 @@ v1::LocalCluster::Process* MutableProcess(v1::LocalCluster* cluster,
 
 absl::Status StartProcess(const StateDir& dir, const std::string& name,
                           const std::vector<std::string>& argv,
-                          v1::LocalCluster* cluster) {
+                          Lifetime lifetime, v1::LocalCluster* cluster) {
   std::error_code ignored;
   std::filesystem::remove(dir.address_file(name), ignored);
-  const absl::StatusOr<ProcessId> id = Spawn(argv, dir.log_file(name));
+  const absl::StatusOr<ProcessId> id =
+      Spawn(argv, dir.log_file(name), lifetime);
   if (!id.ok()) return id.status();
   v1::LocalCluster::Process* process = MutableProcess(cluster, name);
   process->set_pid(id->pid);
@@ -145,12 +146,13 @@ absl::Status AwaitAddress(const StateDir& dir, const std::string& name,
 }
 
 absl::Status StartCoordinator(const StateDir& dir, v1::LocalCluster* cluster,
-                              const Patience& patience) {
+                              Lifetime lifetime, const Patience& patience) {
   const std::string name(kCoordinatorName);
   const absl::StatusOr<std::string> program = FindProgram("belfry-coordinator");
   if (!program.ok()) return program.status();
-  const absl::Status started = StartProcess(
-      dir, name, CoordinatorCommand(*program, dir, *cluster), cluster);
+  const absl::Status started =
+      StartProcess(dir, name, CoordinatorCommand(*program, dir, *cluster),
+                   lifetime, cluster);
   if (!started.ok()) return started;
   return AwaitAddress(dir, name, cluster, patience);
 }
@@ -158,13 +160,15 @@ absl::Status StartCoordinator(const StateDir& dir, v1::LocalCluster* cluster,
 // All at once: a process takes longer to start than to be started.
 absl::Status StartNodes(const StateDir& dir,
                         const std::vector<std::string>& names,
-                        v1::LocalCluster* cluster, const Patience& patience,
+                        v1::LocalCluster* cluster, Lifetime lifetime,
+                        const Patience& patience,
                         const ProgressFunction& progress) {
   const absl::StatusOr<std::string> program = FindProgram("belfry-node");
   if (!program.ok()) return program.status();
   for (const std::string& name : names) {
-    const absl::Status status = StartProcess(
-        dir, name, NodeCommand(*program, dir, *cluster, name), cluster);
+    const absl::Status status =
+        StartProcess(dir, name, NodeCommand(*program, dir, *cluster, name),
+                     lifetime, cluster);
     if (!status.ok()) return status;
   }
   for (const std::string& name : names) {
@@ -209,8 +213,8 @@ absl::Status Patience::Check(absl::string_view what) const {
 }
 
 absl::StatusOr<std::vector<std::string>> StartMissing(
-    const StateDir& dir, v1::LocalCluster* cluster, const Patience& patience,
-    const ProgressFunction& progress) {
+    const StateDir& dir, v1::LocalCluster* cluster, Lifetime lifetime,
+    const Patience& patience, const ProgressFunction& progress) {
   std::error_code ignored;
   std::filesystem::create_directories(dir.log_dir(), ignored);
   std::filesystem::create_directories(dir.run_dir(), ignored);
@@ -221,12 +225,13 @@ absl::StatusOr<std::vector<std::string>> StartMissing(
       std::find(missing.begin(), missing.end(), kCoordinatorName);
   if (coordinator != missing.end()) {
     progress("starting the coordinator");
-    const absl::Status status = StartCoordinator(dir, cluster, patience);
+    const absl::Status status =
+        StartCoordinator(dir, cluster, lifetime, patience);
     if (!status.ok()) return status;
     missing.erase(coordinator);
   }
   const absl::Status status =
-      StartNodes(dir, missing, cluster, patience, progress);
+      StartNodes(dir, missing, cluster, lifetime, patience, progress);
   if (!status.ok()) return status;
   const absl::Status saved = SaveCluster(dir, *cluster);
   if (!saved.ok()) return saved;

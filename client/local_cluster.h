@@ -12,6 +12,7 @@
 #include "belfry/v1/report.pb.h"
 #include "client/interrupt.h"
 #include "client/options.h"
+#include "client/process.h"
 #include "client/state_dir.h"
 
 namespace belfry::client {
@@ -34,10 +35,14 @@ using ProgressFunction = std::function<void(absl::string_view)>;
 // says its address. `cluster` is saved whenever a process was started, so that
 // `down` finds it whatever happens to us. Returns the names of the started.
 absl::StatusOr<std::vector<std::string>> StartMissing(
-    const StateDir& dir, v1::LocalCluster* cluster, const Patience& patience,
-    const ProgressFunction& progress);
+    const StateDir& dir, v1::LocalCluster* cluster, Lifetime lifetime,
+    const Patience& patience, const ProgressFunction& progress);
 
-// Waits for every CPU to attach, and brings all of them online.
+// Waits until the coordinator knows every CPU's process.
+absl::Status AwaitAttached(const v1::LocalCluster& cluster,
+                           const Patience& patience);
+
+// The same, and brings all of them online.
 absl::Status BringOnline(const v1::LocalCluster& cluster,
                          const Patience& patience,
                          const ProgressFunction& progress);

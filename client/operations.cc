@@ -36,20 +36,18 @@ std::string Subject(const v1::Operation& operation) {
 }
 
 std::string StillRuns(const v1::Operation& operation) {
-  std::string text = absl::StrCat("operation ", operation.id(), " (",
-                                  WhatText(operation), ") ");
-  if (operation.leg() == "queued") {
-    absl::StrAppend(&text, "waits for the hotplug lock");
-  } else if (!operation.step().empty()) {
-    absl::StrAppend(&text, "still runs: waits in step ", operation.step(),
-                    " on cpu ", operation.control_cpu());
-  } else {
-    absl::StrAppend(&text, "still runs: in leg ", operation.leg());
+  std::string where;
+  if (!operation.step().empty()) {
+    where = absl::StrCat(": waits in step ", operation.step(), " on cpu ",
+                         operation.control_cpu());
+  } else if (operation.leg() != "queued") {
+    where = absl::StrCat(": in leg ", operation.leg());
   }
-  if (!operation.message().empty()) {
-    absl::StrAppend(&text, " (", operation.message(), ")");
-  }
-  return absl::StrCat(text, "; run: belfry ops list");
+  return absl::StrCat("operation ", operation.id(), " (", WhatText(operation),
+                      ") still ",
+                      operation.leg() == "queued" ? "waits" : "runs", where,
+                      operation.message().empty() ? "" : ": ",
+                      operation.message(), "; run: belfry ops list");
 }
 
 }  // namespace

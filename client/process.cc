@@ -1,8 +1,9 @@
 #include "client/process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -19,55 +21,64 @@
 #include "absl/time/clock.h"
 #include "client/files.h"
 
-extern char** environ;
-
 namespace belfry::client {
 namespace {
 
 // Of /proc/PID/stat, counted from the state, which follows the name.
 constexpr std::size_t kStartTimeField = 19;
 
-// A program starts with the signals as a shell would give them, not as we have
-// them, and with none of our files.
-class SpawnSettings {
- public:
-  explicit SpawnSettings(const std::string& log) {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null",
-                                     O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, log.c_str(),
-                                     O_WRONLY | O_CREAT | O_APPEND, 0644);
-    posix_spawn_file_actions_adddup2(&actions_, STDOUT_FILENO, STDERR_FILENO);
-    posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
-    posix_spawnattr_init(&attributes_);
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes_, &none);
-    posix_spawnattr_setsigdefault(&attributes_, &all);
-    posix_spawnattr_setflags(
-        &attributes_, static_cast<short>(POSIX_SPAWN_SETSID) |
-                          POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  }
-  ~SpawnSettings() {
-    posix_spawnattr_destroy(&attributes_);
-    posix_spawn_file_actions_destroy(&actions_);
-  }
-  SpawnSettings(const SpawnSettings&) = delete;
-  SpawnSettings& operator=(const SpawnSettings&) = delete;
+// The rest runs in the child, between fork and exec, where nothing but system
+// calls is safe: another thread may have held any lock.
 
-  const posix_spawn_file_actions_t* actions() const { return &actions_; }
-  const posix_spawnattr_t* attributes() const { return &attributes_; }
+void TakeFiles(const char* log) {
+  const int input = open("/dev/null", O_RDONLY);
+  const int output = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+  dup2(input, STDIN_FILENO);
+  dup2(output, STDOUT_FILENO);
+  dup2(output, STDERR_FILENO);
+}
 
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
+// As a shell would give them, not as we have them.
+void ResetSignals() {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+    signal(number, SIG_DFL);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// Returns only when the program could not be started. `failure` is closed by
+// exec, or else told the errno.
+void Become(char* const* argv, const char* log, pid_t parent, Lifetime lifetime,
+            int failure) {
+  setsid();
+  if (lifetime == Lifetime::kOurs) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // It may have ended before that.
+    if (getppid() != parent) _exit(1);
+  }
+  TakeFiles(log);
+  ResetSignals();
+  // None of our other files; the failure's is closed by exec.
+  close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  execv(argv[0], argv);
+  const int error = errno;
+  (void)!write(failure, &error, sizeof(error));
+  _exit(1);
+}
+
+// ---- And here is the parent again.
 
 std::optional<ProcStat> ReadProcStat(pid_t pid) {
   const auto text = ReadFile(absl::StrCat("/proc/", pid, "/stat"));
   if (!text.ok()) return std::nullopt;
   return ParseProcStat(*text);
+}
+
+absl::Status CannotStart(const std::string& program, int error) {
+  return absl::InternalError(
+      absl::StrCat("cannot start ", program, ": ", std::strerror(error)));
 }
 
 }  // namespace
@@ -100,20 +111,29 @@ std::string BootId() {
 }
 
 absl::StatusOr<ProcessId> Spawn(const std::vector<std::string>& argv,
-                                const std::string& log) {
+                                const std::string& log, Lifetime lifetime) {
   std::vector<char*> arguments;
   for (const std::string& argument : argv) {
     arguments.push_back(const_cast<char*>(argument.c_str()));
   }
   arguments.push_back(nullptr);
-  const SpawnSettings settings(log);
+  int failure[2];
+  if (pipe2(failure, O_CLOEXEC) != 0) return CannotStart(argv[0], errno);
+  const pid_t parent = getpid();
   ProcessId process;
-  const int error =
-      posix_spawn(&process.pid, arguments[0], settings.actions(),
-                  settings.attributes(), arguments.data(), environ);
-  if (error != 0) {
-    return absl::InternalError(
-        absl::StrCat("cannot start ", argv[0], ": ", std::strerror(error)));
+  process.pid = fork();
+  if (process.pid == 0) {
+    Become(arguments.data(), log.c_str(), parent, lifetime, failure[1]);
+  }
+  const int fork_error = errno;
+  close(failure[1]);
+  const absl::Cleanup close_failure = [&failure] { close(failure[0]); };
+  if (process.pid < 0) return CannotStart(argv[0], fork_error);
+  // Ends when the program runs, or has said why not.
+  int error = 0;
+  if (read(failure[0], &error, sizeof(error)) == sizeof(error)) {
+    waitpid(process.pid, nullptr, 0);
+    return CannotStart(argv[0], error);
   }
   // It cannot be gone before we reap it.
   const std::optional<ProcStat> stat = ReadProcStat(process.pid);

@@ -38,10 +38,19 @@ bool IsAlive(const ProcessId& process);
 // Empty where the host does not tell.
 std::string BootId();
 
+enum class Lifetime {
+  // It outlives us.
+  kOwn,
+  // It is killed when we end, however we end.
+  kOurs,
+};
+
 // Starts a program in a session of its own, with nothing to read, and its
-// output added to the file `log`.
+// output added to the file `log`. With kOurs, call it on a thread that lives as
+// long as the program.
 absl::StatusOr<ProcessId> Spawn(const std::vector<std::string>& argv,
-                                const std::string& log);
+                                const std::string& log,
+                                Lifetime lifetime = Lifetime::kOwn);
 
 // Nothing is done when the process is dead.
 void SendSignal(const ProcessId& process, int number);

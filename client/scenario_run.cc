@@ -66,14 +66,14 @@ class Player {
     const Patience patience = NewPatience();
     Output& out = context_.out;
     auto cluster = TemporaryCluster::Start(
-        *machine, patience,
+        *machine, options_.keep ? Lifetime::kOwn : Lifetime::kOurs, patience,
         [&out](absl::string_view text) { out.Progress(text); });
     if (!cluster.ok()) return cluster.status();
     Coordinator coordinator((*cluster)->coordinator(), kRpcTimeout,
                             "it died during the run");
     auto result =
         Play(coordinator, patience, ProfileText(machine->profile()), start);
-    if (options_.keep) Keep(**cluster);
+    if (options_.keep) SayWhereItIs(**cluster);
     return result;
   }
 
@@ -124,8 +124,7 @@ class Player {
     return result;
   }
 
-  void Keep(TemporaryCluster& cluster) {
-    cluster.Keep();
+  void SayWhereItIs(const TemporaryCluster& cluster) {
     context_.out.Note(
         absl::StrCat("kept: belfry --state-dir ", cluster.state_dir(),
                      " status; take it down with: belfry --state-dir ",

@@ -28,23 +28,29 @@ absl::StatusOr<StateDir> MakeDirectory() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TemporaryCluster>> TemporaryCluster::Start(
-    const v1::LocalCluster& machine, const Patience& patience,
-    const ProgressFunction& progress) {
+    const v1::LocalCluster& machine, Lifetime lifetime,
+    const Patience& patience, const ProgressFunction& progress) {
   absl::StatusOr<StateDir> dir = MakeDirectory();
   if (!dir.ok()) return dir.status();
   auto cluster = std::unique_ptr<TemporaryCluster>(
       new TemporaryCluster(*std::move(dir), machine));
-  absl::Status status =
-      StartMissing(cluster->dir_, &cluster->cluster_, patience, progress)
-          .status();
+  absl::Status status = StartMissing(cluster->dir_, &cluster->cluster_,
+                                     lifetime, patience, progress)
+                            .status();
   if (status.ok()) status = BringOnline(cluster->cluster_, patience, progress);
-  if (!status.ok()) return status;
+  if (!status.ok()) {
+    // The error names the logs.
+    cluster->keep_directory_ = !absl::IsCancelled(status);
+    return status;
+  }
+  cluster->keep_ = lifetime == Lifetime::kOwn;
   return cluster;
 }
 
 TemporaryCluster::~TemporaryCluster() {
   if (keep_) return;
   StopProcesses(cluster_, kStopGrace);
+  if (keep_directory_) return;
   std::error_code ignored;
   std::filesystem::remove_all(dir_.path(), ignored);
 }

@@ -15,18 +15,17 @@ namespace belfry::client {
 class TemporaryCluster {
  public:
   // Up with every CPU online, in a directory of its own. When it does not come
-  // up, nothing is left of it but what the error says of its logs.
+  // up, nothing is left of it but its logs. With kOwn it is kept: nobody takes
+  // it down.
   static absl::StatusOr<std::unique_ptr<TemporaryCluster>> Start(
-      const v1::LocalCluster& machine, const Patience& patience,
-      const ProgressFunction& progress);
-  // Takes it down, unless it was kept.
+      const v1::LocalCluster& machine, Lifetime lifetime,
+      const Patience& patience, const ProgressFunction& progress);
   ~TemporaryCluster();
   TemporaryCluster(const TemporaryCluster&) = delete;
   TemporaryCluster& operator=(const TemporaryCluster&) = delete;
 
   const std::string& state_dir() const { return dir_.path(); }
   const std::string& coordinator() const;
-  void Keep() { keep_ = true; }
 
  private:
   TemporaryCluster(StateDir dir, v1::LocalCluster machine)
@@ -35,6 +34,7 @@ class TemporaryCluster {
   StateDir dir_;
   v1::LocalCluster cluster_;
   bool keep_ = false;
+  bool keep_directory_ = false;
 };
 
 }  // namespace belfry::client
