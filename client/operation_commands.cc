@@ -143,9 +143,14 @@ ExitCode Run(Context& context, const OpsCancelOptions& options) {
     return Refused(response.status(),
                    absl::StrCat("operation ", options.id, " not cancelled"));
   }
-  PrintOperation(context.out, response->operation(),
-                 absl::StrCat("operation ", options.id, " cancelled (",
-                              WhatText(response->operation()), ")"));
+  const v1::Operation& operation = response->operation();
+  PrintOperation(
+      context.out, operation,
+      operation.done()
+          ? absl::StrCat("operation ", options.id, " cancelled (",
+                         WhatText(operation), ")")
+          : absl::StrCat(StillRunsText(operation),
+                         "; it is given up as soon as that has ended"));
   return kExitOk;
 }
 

@@ -35,19 +35,15 @@ std::string Subject(const v1::Operation& operation) {
              : absl::StrCat("cpu/", operation.cpus());
 }
 
-std::string StillRuns(const v1::Operation& operation) {
-  std::string where;
+// "waits for cpu 1 in step 9 (calls:online)": the coordinator's own words where
+// it has some.
+std::string WhereText(const v1::Operation& operation) {
+  if (!operation.message().empty()) return operation.message();
   if (!operation.step().empty()) {
-    where = absl::StrCat(": waits in step ", operation.step(), " on cpu ",
-                         operation.control_cpu());
-  } else if (operation.leg() != "queued") {
-    where = absl::StrCat(": in leg ", operation.leg());
+    return absl::StrCat("waits in step ", operation.step(), " on cpu ",
+                        operation.control_cpu());
   }
-  return absl::StrCat("operation ", operation.id(), " (", WhatText(operation),
-                      ") still ",
-                      operation.leg() == "queued" ? "waits" : "runs", where,
-                      operation.message().empty() ? "" : ": ",
-                      operation.message(), "; run: belfry ops list");
+  return absl::StrCat("in leg ", operation.leg());
 }
 
 }  // namespace
@@ -129,6 +125,11 @@ std::string WhatText(const v1::Operation& operation) {
   }
 }
 
+std::string StillRunsText(const v1::Operation& operation) {
+  return absl::StrCat("operation ", operation.id(), " (", WhatText(operation),
+                      ") still runs: ", WhereText(operation));
+}
+
 absl::Status OutcomeOf(const v1::Operation& operation,
                        const Interrupt& interrupt) {
   if (operation.done() && operation.result() == "0") return absl::OkStatus();
@@ -138,7 +139,8 @@ absl::Status OutcomeOf(const v1::Operation& operation,
         operation.result(), operation.message().empty() ? "" : ": ",
         operation.message()));
   }
-  const std::string text = StillRuns(operation);
+  const std::string text =
+      absl::StrCat(StillRunsText(operation), "; run: belfry ops list");
   if (interrupt.requested()) {
     return WithExitCode(absl::CancelledError(text),
                         kExitSignal + interrupt.signal());

@@ -33,6 +33,8 @@ absl::StatusOr<v1::Operation> AwaitOperation(Coordinator& coordinator,
 std::string DoneText(const v1::Operation& operation);
 // "online cpu 3".
 std::string WhatText(const v1::Operation& operation);
+// "operation 7 (online cpu 3) still runs: waits for cpu 1 in step 9 (...)".
+std::string StillRunsText(const v1::Operation& operation);
 
 // Ok when it ended well. Else one line: how it failed (exit code 1), or that it
 // still runs, where, and who holds it up (124, or the signal's).

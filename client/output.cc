@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "google/protobuf/util/json_util.h"
@@ -18,6 +20,18 @@ constexpr int kDefaultWidth = 100;
 bool IsSet(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0';
+}
+
+// Of the variables that name the character set the first one decides. Where
+// none does, terminals of today know UTF-8.
+bool IsAsciiLocale() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    if (!IsSet(name)) continue;
+    const std::string locale = absl::AsciiStrToLower(std::getenv(name));
+    return !absl::StrContains(locale, "utf-8") &&
+           !absl::StrContains(locale, "utf8");
+  }
+  return false;
 }
 
 int TerminalWidth() {
@@ -47,6 +61,7 @@ Output::Output(std::ostream& data, std::ostream& messages,
       color_(UseColor(options.color, STDOUT_FILENO)),
       messages_color_(UseColor(options.color, STDERR_FILENO)),
       messages_terminal_(isatty(STDERR_FILENO) == 1),
+      ascii_(IsAsciiLocale()),
       width_(TerminalWidth()),
       next_progress_(absl::Now() + kProgressInterval) {}
 

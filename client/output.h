@@ -25,6 +25,8 @@ class Output {
   bool json() const { return format_ == Format::kJson; }
   bool table() const { return format_ == Format::kTable; }
   bool color() const { return color_; }
+  // The locale says that it knows nothing else.
+  bool ascii() const { return ascii_; }
   // Columns of the terminal; 100 where there is none.
   int width() const { return width_; }
 
@@ -54,6 +56,7 @@ class Output {
   bool color_;
   bool messages_color_;
   bool messages_terminal_;
+  bool ascii_;
   int width_;
   bool in_progress_ = false;
   absl::Time next_progress_;

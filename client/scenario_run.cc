@@ -110,7 +110,8 @@ class Player {
     lab::RunOptions run;
     run.profile = profile;
     run.picture = {.color = context_.out.color() && context_.out.table(),
-                   .width = context_.out.width()};
+                   .width = context_.out.width(),
+                   .ascii = context_.out.ascii()};
     if (context_.out.table() && options_.count == 1) {
       Output& out = context_.out;
       run.progress = [&out](absl::string_view line) {

@@ -11,8 +11,9 @@
 namespace belfry::client {
 namespace {
 
-// Nobody will miss what its processes had still to do.
-constexpr absl::Duration kStopGrace = absl::Seconds(1);
+// Nobody will miss what its processes had still to do: after this they are asked
+// to end at once.
+constexpr absl::Duration kStopGrace = absl::Milliseconds(50);
 
 absl::StatusOr<StateDir> MakeDirectory() {
   std::error_code error;
