@@ -14,7 +14,8 @@
 include_guard(GLOBAL)
 include(GoogleTest)
 
-# What our own code is compiled with. Generated code gets the sanitizers only.
+# What our own code is compiled with. Generated code is compiled the same way in
+# every preset, without sanitizers: it is slow to build, and not ours to test.
 #
 # Not in the list: -Wconversion, because every size that crosses from a
 # container to a proto field would need a cast that says nothing.
@@ -191,7 +192,6 @@ function(belfry_proto_library name)
   target_compile_features(${name} PUBLIC cxx_std_20)
   target_include_directories(${name} SYSTEM PUBLIC "${out}")
   target_link_libraries(${name} PUBLIC ${arg_DEPS})
-  belfry_sanitize(${name})
 endfunction()
 
 # Embeds files in TARGET, so that a program needs no data folder. FUNCTION is

@@ -30,6 +30,7 @@ class MetricsServer {
 
   std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<prometheus::Exposer> exposer_;
+  int port_ = 0;
   std::string address_;
 };
 
