@@ -193,6 +193,12 @@ absl::Status Node::Process::Activate(const v1::Welcome& welcome) {
                                  .profile = *std::move(profile),
                                  .split_doorbell = welcome.split_doorbell(),
                                  .queue_capacity = welcome.queue_capacity()};
+  // Before the metrics, which have a series for every function.
+  const absl::Status registered = functions_.Register(
+      "read_state", Duration::kShort, [this](const FunctionCall&) {
+        return FunctionResult{.payload = DescribeState(*driver_)};
+      });
+  if (!registered.ok()) return registered;
   metrics_ = std::make_unique<Metrics>(registry_.get(), config,
                                        welcome.possible_cpus(), functions_);
   links_ = std::make_unique<Links>(&loop(), &clock_, &functions_);
@@ -204,11 +210,6 @@ absl::Status Node::Process::Activate(const v1::Welcome& welcome) {
       std::make_unique<Calls>(&loop(), driver_.get(), welcome.possible_cpus());
   load_ =
       std::make_unique<Load>(&loop(), driver_.get(), welcome.possible_cpus());
-  const absl::Status registered = functions_.Register(
-      "read_state", Duration::kShort, [this](const FunctionCall&) {
-        return FunctionResult{.payload = DescribeState(*driver_)};
-      });
-  if (!registered.ok()) return registered;
   Serve();
   rpc::Log(rpc::Level::kInfo, absl::StrCat("cpu/", welcome.cpu()),
            absl::StrCat("attached as incarnation ", incarnation_.value, ", ",
