@@ -176,7 +176,10 @@ void Metrics::OnTrace(const kernel::TraceEvent& event) {
       return;
     }
     case kernel::TraceKind::kCpuCrashed:
-      cpus_[event.about->value].crashes->Increment();
+      // A process that ends after its CPU went offline has not crashed.
+      if (event.detail != "parked") {
+        cpus_[event.about->value].crashes->Increment();
+      }
       return;
     default:
       return;

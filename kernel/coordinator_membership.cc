@@ -134,6 +134,7 @@ void Coordinator::On(ProcessLost& e, CoordinatorEffects& out) {
   record.state = kCpuhpOffline;
   TraceEvent event{.kind = TraceKind::kCpuCrashed, .about = e.cpu};
   event.value = static_cast<std::int64_t>(e.incarnation.value);
+  if (!record.crashed) event.detail = "parked";
   out.push_back(CoordinatorTrace{std::move(event)});
   Broadcast(PeerGone{e.cpu, e.incarnation}, out);
   if (was_online) {

@@ -55,7 +55,7 @@ enum class TraceKind : std::uint8_t {
   kCpuhpExit,
   kOpBegin,     // value: operation; detail: kind
   kOpEnd,       // value: operation; value2: errno
-  kCpuCrashed,  // value: incarnation
+  kCpuCrashed,  // value: incarnation; detail: "parked" when it was offline
 };
 
 inline constexpr int kTraceKinds = static_cast<int>(TraceKind::kCpuCrashed) + 1;
