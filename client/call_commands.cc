@@ -21,6 +21,7 @@ namespace {
 
 // The node needs a moment to say that the time is over.
 constexpr absl::Duration kAnswerMargin = absl::Milliseconds(250);
+constexpr std::size_t kShownBytes = 60;
 
 absl::StatusOr<std::string> PayloadOf(const CallOptions& options) {
   if (options.payload_file.empty()) return options.payload;
@@ -83,6 +84,13 @@ std::string CountsText(const v1::CallResult& result) {
   return text;
 }
 
+// Enough of an answer to see what it is.
+std::string AnswerText(const std::string& payload) {
+  const std::string shown = absl::CHexEscape(payload.substr(0, kShownBytes));
+  if (payload.size() <= kShownBytes) return shown;
+  return absl::StrCat(shown, "... (", payload.size(), " bytes)");
+}
+
 Table CallTable(const v1::CallReport& report) {
   Table table({{"CPU"},
                {"RESULT"},
@@ -95,7 +103,7 @@ Table CallTable(const v1::CallReport& report) {
                Cell(absl::StrCat(good ? "" : "! ", result.result()),
                     good ? Style::kGood : Style::kBad),
                DurationText(FromProto(result.duration())), CountsText(result),
-               good ? absl::CHexEscape(result.payload()) : result.message()});
+               good ? AnswerText(result.payload()) : result.message()});
   }
   return table;
 }

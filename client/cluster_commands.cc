@@ -1,5 +1,6 @@
 // belfry up, down, status.
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +53,8 @@ absl::Status StartFresh(Context& context, const StateDir& dir,
   const Patience patience{
       absl::Now() + StartTimeout(context.options, cluster->cpus()), &interrupt};
   const ProgressFunction progress = ProgressTo(context.out);
+  // A journal that nobody here has written is not ours to remove.
+  const bool had_journal = HasJournal(dir);
   // What the last machine wrote is of no use to this one.
   RemoveLogs(dir);
   absl::Status status =
@@ -59,7 +62,8 @@ absl::Status StartFresh(Context& context, const StateDir& dir,
   if (status.ok()) status = BringOnline(*cluster, patience, progress);
   if (!status.ok()) {
     StopProcesses(*cluster, absl::Seconds(2));
-    RemoveCluster(dir);
+    RemoveState(dir);
+    if (!had_journal) RemoveJournal(dir);
   }
   return status;
 }
@@ -102,6 +106,12 @@ void PrintUp(Context& context, const StateDir& dir,
       absl::StrCat("  metrics      ", coordinator->metrics_address()));
   context.out.Line(absl::StrCat("  state        ", dir.path()));
   context.out.Line(absl::StrCat("  logs         ", dir.log_dir()));
+}
+
+// A machine that is off remembers nothing.
+void RemoveMachine(const StateDir& dir) {
+  RemoveState(dir);
+  RemoveJournal(dir);
 }
 
 std::string StoppedText(const Stopped& stopped) {
@@ -160,7 +170,7 @@ ExitCode StayInForeground(Context& context, const StateDir& dir,
   }
   context.out.Note("");
   context.out.Note(StoppedText(StopProcesses(cluster, kStopGrace)));
-  RemoveCluster(dir);
+  RemoveMachine(dir);
   return interrupt.requested() ? kExitOk : kExitFailed;
 }
 
@@ -195,7 +205,7 @@ ExitCode Run(Context& context, const UpOptions& options) {
         absl::StrCat("belfry: removed what a cluster whose processes are dead "
                      "left in ",
                      dir.path()));
-    RemoveCluster(dir);
+    RemoveMachine(dir);
   }
   const Interrupt interrupt;
   const absl::Status started = StartFresh(context, dir, &*machine, interrupt);
@@ -208,8 +218,11 @@ ExitCode Run(Context& context, const UpOptions& options) {
 
 ExitCode Run(Context& context, const DownOptions&) {
   const StateDir dir(context.options.state_dir);
-  const auto cluster = LoadCluster(dir);
-  if (!cluster.ok()) return cluster.status();
+  absl::StatusOr<std::optional<v1::LocalCluster>> cluster = LoadCluster(dir);
+  if (!cluster.ok()) {
+    context.out.Note(absl::StrCat("belfry: ", cluster.status().message()));
+    cluster = ClusterFromAddresses(dir);
+  }
   v1::ClusterStatus report;
   report.set_state_dir(dir.path());
   report.set_state("down");
@@ -217,7 +230,7 @@ ExitCode Run(Context& context, const DownOptions&) {
     report.set_message(absl::StrCat("no cluster in ", dir.path()));
   } else {
     const Stopped stopped = StopProcesses(**cluster, kStopGrace);
-    RemoveCluster(dir);
+    RemoveMachine(dir);
     report.set_log_dir(dir.log_dir());
     report.set_message(
         stopped.ended.empty() && stopped.killed.empty()

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -110,14 +111,20 @@ absl::Status StartProcess(const StateDir& dir, const std::string& name,
   return SaveCluster(dir, *cluster);
 }
 
-// True when the file was there: the server is ready.
-bool ReadAddress(const StateDir& dir, v1::LocalCluster::Process* process) {
-  const auto text = ReadFile(dir.address_file(process->name()));
-  if (!text.ok()) return false;
+// The values of an address file by name; empty before the server is ready.
+std::map<std::string, std::string> ReadAddressFile(const std::string& path) {
   std::map<std::string, std::string> values;
+  const auto text = ReadFile(path);
+  if (!text.ok()) return values;
   for (absl::string_view line : absl::StrSplit(*text, '\n')) {
     values.insert(absl::StrSplit(line, absl::MaxSplits('=', 1)));
   }
+  return values;
+}
+
+bool ReadAddress(const StateDir& dir, v1::LocalCluster::Process* process) {
+  auto values = ReadAddressFile(dir.address_file(process->name()));
+  if (values.empty()) return false;
   process->set_address(values["address"]);
   process->set_metrics_address(values["metrics"]);
   return true;
@@ -236,6 +243,28 @@ absl::StatusOr<std::vector<std::string>> StartMissing(
   const absl::Status saved = SaveCluster(dir, *cluster);
   if (!saved.ok()) return saved;
   return started;
+}
+
+v1::LocalCluster ClusterFromAddresses(const StateDir& dir) {
+  v1::LocalCluster cluster;
+  cluster.set_boot_id(BootId());
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(dir.run_dir(), ignored)) {
+    pid_t pid = 0;
+    if (!absl::SimpleAtoi(ReadAddressFile(entry.path().string())["pid"],
+                          &pid)) {
+      continue;
+    }
+    // The pid may be another's by now.
+    const absl::StatusOr<ProcessId> id = FindRunning(pid, "belfry-");
+    if (!id.ok()) continue;
+    v1::LocalCluster::Process* process = cluster.add_processes();
+    process->set_name(entry.path().stem().string());
+    process->set_pid(id->pid);
+    process->set_start_time(id->start_time);
+  }
+  return cluster;
 }
 
 Stopped StopProcesses(const v1::LocalCluster& cluster, absl::Duration grace) {

@@ -47,6 +47,10 @@ absl::Status BringOnline(const v1::LocalCluster& cluster,
                          const Patience& patience,
                          const ProgressFunction& progress);
 
+// What can be told of the processes without the cluster's file: those that have
+// said their address and still run.
+v1::LocalCluster ClusterFromAddresses(const StateDir& dir);
+
 struct Stopped {
   // Were alive, and ended when asked to.
   std::vector<std::string> ended;

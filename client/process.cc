@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -103,6 +104,16 @@ bool IsAlive(const ProcessId& process) {
   const std::optional<ProcStat> stat = ReadProcStat(process.pid);
   return stat.has_value() && stat->start_time == process.start_time &&
          stat->state != 'Z' && stat->state != 'X';
+}
+
+absl::StatusOr<ProcessId> FindRunning(pid_t pid, absl::string_view program) {
+  const auto name = ReadFile(absl::StrCat("/proc/", pid, "/comm"));
+  const std::optional<ProcStat> stat = ReadProcStat(pid);
+  if (!name.ok() || !stat.has_value() || !absl::StartsWith(*name, program)) {
+    return absl::NotFoundError(
+        absl::StrCat("process ", pid, " is no ", program));
+  }
+  return ProcessId{.pid = pid, .start_time = stat->start_time};
 }
 
 std::string BootId() {

@@ -35,6 +35,9 @@ std::optional<ProcStat> ParseProcStat(absl::string_view text);
 // False for a zombie: it runs nothing, whoever has yet to reap it.
 bool IsAlive(const ProcessId& process);
 
+// The process that has this pid now, if its program's name begins so.
+absl::StatusOr<ProcessId> FindRunning(pid_t pid, absl::string_view program);
+
 // Empty where the host does not tell.
 std::string BootId();
 

@@ -64,10 +64,12 @@ class Player {
         MachineOf(scenario_, options_);
     if (!machine.ok()) return machine.status();
     const Patience patience = NewPatience();
-    Output& out = context_.out;
     auto cluster = TemporaryCluster::Start(
         *machine, options_.keep ? Lifetime::kOwn : Lifetime::kOurs, patience,
-        [&out](absl::string_view text) { out.Progress(text); });
+        [this](absl::string_view text) {
+          // Of many runs, their number says enough.
+          if (options_.count == 1) context_.out.Progress(text);
+        });
     if (!cluster.ok()) return cluster.status();
     Coordinator coordinator((*cluster)->coordinator(), kRpcTimeout,
                             "it died during the run");

@@ -26,9 +26,20 @@ constexpr std::uint32_t kVersion = 1;
 
 absl::Status Unreadable(const StateDir& dir, absl::string_view why) {
   return absl::FailedPreconditionError(
-      absl::StrCat(dir.cluster_file(), " ", why,
-                   "; end its processes by hand and remove the file, or give "
-                   "another --state-dir"));
+      absl::StrCat(dir.cluster_file(), " ", why, "; run: belfry down"));
+}
+
+// The database, and what it keeps beside it.
+std::vector<std::filesystem::path> JournalFiles(const StateDir& dir) {
+  std::vector<std::filesystem::path> files;
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(dir.path(), ignored)) {
+    if (absl::StartsWith(entry.path().filename().string(), "journal")) {
+      files.push_back(entry.path());
+    }
+  }
+  return files;
 }
 
 }  // namespace
@@ -131,17 +142,20 @@ Condition ConditionOf(const v1::LocalCluster& cluster,
                                                      : Condition::kDegraded;
 }
 
-void RemoveCluster(const StateDir& dir) {
-  namespace fs = std::filesystem;
+void RemoveState(const StateDir& dir) {
   std::error_code ignored;
-  fs::remove(dir.cluster_file(), ignored);
-  fs::remove_all(dir.run_dir(), ignored);
-  for (const auto& entry : fs::directory_iterator(dir.path(), ignored)) {
-    if (absl::StartsWith(entry.path().filename().string(), "journal")) {
-      fs::remove(entry.path(), ignored);
-    }
+  std::filesystem::remove(dir.cluster_file(), ignored);
+  std::filesystem::remove_all(dir.run_dir(), ignored);
+}
+
+void RemoveJournal(const StateDir& dir) {
+  std::error_code ignored;
+  for (const std::filesystem::path& path : JournalFiles(dir)) {
+    std::filesystem::remove(path, ignored);
   }
 }
+
+bool HasJournal(const StateDir& dir) { return !JournalFiles(dir).empty(); }
 
 void RemoveLogs(const StateDir& dir) {
   std::error_code ignored;

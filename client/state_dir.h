@@ -73,10 +73,14 @@ enum class Condition {
 Condition ConditionOf(const v1::LocalCluster& cluster,
                       const std::vector<std::string>& dead);
 
-// Removes what belongs to a machine that is off: its state and its journal, not
-// its logs. Only for a cluster whose processes are dead.
-void RemoveCluster(const StateDir& dir);
+// Remove what belongs to a machine that is off. Only for a cluster whose
+// processes are dead.
+void RemoveState(const StateDir& dir);
+void RemoveJournal(const StateDir& dir);
 void RemoveLogs(const StateDir& dir);
+
+// The coordinator has been here.
+bool HasJournal(const StateDir& dir);
 
 // Keeps a second `belfry up` or `down` out while one works on the directory.
 class StateLock {

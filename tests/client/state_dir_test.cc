@@ -71,7 +71,11 @@ TEST_F(StateDirTest, RemovingTakesTheJournalAndKeepsTheRest) {
   for (const char* name : {"/journal.db", "/journal.db-wal", "/notes.txt"}) {
     ASSERT_TRUE(rpc::WriteFileAtomically(dir_.path() + name, "x").ok());
   }
-  RemoveCluster(dir_);
+  EXPECT_TRUE(HasJournal(dir_));
+  RemoveState(dir_);
+  EXPECT_TRUE(HasJournal(dir_));
+  RemoveJournal(dir_);
+  EXPECT_FALSE(HasJournal(dir_));
   EXPECT_FALSE(LoadCluster(dir_)->has_value());
   EXPECT_FALSE(std::filesystem::exists(dir_.path() + "/journal.db"));
   EXPECT_FALSE(std::filesystem::exists(dir_.path() + "/journal.db-wal"));
