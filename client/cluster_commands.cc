@@ -220,7 +220,8 @@ ExitCode Run(Context& context, const DownOptions&) {
   const StateDir dir(context.options.state_dir);
   absl::StatusOr<std::optional<v1::LocalCluster>> cluster = LoadCluster(dir);
   if (!cluster.ok()) {
-    context.out.Note(absl::StrCat("belfry: ", cluster.status().message()));
+    context.out.Note(absl::StrCat("belfry: cannot read ", dir.cluster_file(),
+                                  "; ending what still runs"));
     cluster = ClusterFromAddresses(dir);
   }
   v1::ClusterStatus report;

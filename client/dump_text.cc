@@ -47,10 +47,10 @@ std::string DoorbellText(const v1::CpuSnapshot& snapshot) {
   if (last.fate() != v1::Doorbell::FATE_UNSPECIFIED &&
       last.fate() != v1::Doorbell::FATE_NONE) {
     // The operator's doorbell is for no call.
-    const std::string who =
-        last.seq() == 0 ? "an operator"
-                        : absl::StrCat("cpu ", last.src_cpu(), " for its call ",
-                                       last.seq());
+    const std::string who = last.seq() == 0
+                                ? "an operator"
+                                : absl::StrCat("cpu ", last.src_cpu(),
+                                               " for its call ", last.seq());
     absl::StrAppend(&text, "; the last one, rung by ", who, ": ",
                     FateText(last.fate()));
   }

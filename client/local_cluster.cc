@@ -130,13 +130,22 @@ bool ReadAddress(const StateDir& dir, v1::LocalCluster::Process* process) {
   return true;
 }
 
+// The last line of its log, without time, level and name: what it died of.
+std::string LastWords(const v1::LocalCluster::Process& process) {
+  const std::vector<std::string> last = LastLines(process.log(), 1);
+  if (last.empty()) return "";
+  const std::size_t level = last[0].find(" error ");
+  const std::size_t words =
+      level == std::string::npos ? level : last[0].find(": ", level);
+  return words == std::string::npos ? last[0] : last[0].substr(words + 2);
+}
+
 absl::Status DiedAtStart(const v1::LocalCluster::Process& process) {
   const std::string how = Reap(IdOf(process));
-  const std::vector<std::string> last = LastLines(process.log(), 1);
+  const std::string words = LastWords(process);
   return absl::FailedPreconditionError(absl::StrCat(
       process.name(), " did not start (", how.empty() ? "it died" : how, ")",
-      last.empty() ? "" : absl::StrCat(": ", last[0]),
-      "; its log: ", process.log()));
+      words.empty() ? "" : ": ", words, "; its log: ", process.log()));
 }
 
 absl::Status AwaitAddress(const StateDir& dir, const std::string& name,

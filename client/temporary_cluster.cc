@@ -11,8 +11,8 @@
 namespace belfry::client {
 namespace {
 
-// Nobody will miss what its processes had still to do: after this they are asked
-// to end at once.
+// Nobody will miss what its processes had still to do: after this they are
+// asked to end at once.
 constexpr absl::Duration kStopGrace = absl::Milliseconds(50);
 
 absl::StatusOr<StateDir> MakeDirectory() {
