@@ -44,6 +44,8 @@ v1::Operation Operations::Live(const kernel::Operation& op) const {
 }
 
 void Operations::End(const kernel::Operation& op) {
+  // The boot of the first CPU is nobody's request.
+  if (op.id == OpId{}) return;
   v1::Operation result = Live(op);
   *result.mutable_end_time() =
       rpc::ToTimestamp(std::chrono::system_clock::now());

@@ -67,6 +67,10 @@ void Coordinator::Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out) {
     if (op_->error == Errno::kOk && op_->leg == Leg::kStop) {
       op_->error = m.error;
       op_->result = std::move(m.result);
+      if (m.error != Errno::kOk) {
+        op_->message = absl::StrCat("function ", op_->func, " on cpu ",
+                                    cpu.value, ": ", ErrnoText(m.error));
+      }
     }
     op_->flushed += m.flushed;
   }
