@@ -18,8 +18,7 @@ using Clock = std::chrono::steady_clock;
 
 // Asynchronous calls of one client to one CPU that are not in its queue yet.
 constexpr std::uint32_t kWindow = 64;
-constexpr std::uint32_t kGiveWayEvery = 64;
-constexpr std::chrono::microseconds kGiveWay{100};
+constexpr std::chrono::microseconds kGiveWay{50};
 // Our answer must reach the client before it gives up.
 constexpr std::chrono::milliseconds kMargin{50};
 
@@ -30,6 +29,8 @@ struct Calls::Task {
     kernel::CpuId cpu;
     std::uint32_t left = 0;       // to be issued
     std::uint32_t under_way = 0;  // issued, not settled
+    bool issuing = false;         // IssueNext() is on the stack
+    bool scheduled = false;       // ... or will be
     Clock::time_point start;
     v1::CallResult result;
   };
@@ -108,7 +109,11 @@ void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
 void Calls::IssueNext(const std::shared_ptr<Task>& task, std::size_t target) {
   Task::Target& t = task->targets[target];
   const std::uint32_t window = task->wait ? 1 : kWindow;
-  while (task->reply && t.left > 0 && t.under_way < window) {
+  const auto may_issue = [&] {
+    return task->reply && t.left > 0 && t.under_way < window;
+  };
+  t.issuing = true;
+  for (std::uint32_t i = 0; i < kWindow && may_issue(); ++i) {
     --t.left;
     ++t.under_way;
     const kernel::Token token = ++last_token_;
@@ -119,6 +124,20 @@ void Calls::IssueNext(const std::shared_ptr<Task>& task, std::size_t target) {
                                .payload = task->payload,
                                .wait = task->wait});
   }
+  t.issuing = false;
+  // They have all ended already, as calls to oneself do, and refused ones. A
+  // loop that always finds something to do never looks at the network.
+  if (may_issue()) Schedule(task, target, kGiveWay);
+}
+
+void Calls::Schedule(const std::shared_ptr<Task>& task, std::size_t target,
+                     std::chrono::microseconds delay) {
+  Task::Target& t = task->targets[target];
+  if (t.issuing || std::exchange(t.scheduled, true)) return;
+  loop_->After(delay, [this, task, target] {
+    task->targets[target].scheduled = false;
+    IssueNext(task, target);
+  });
 }
 
 void Calls::OnQueued(kernel::Token token) {
@@ -160,12 +179,8 @@ void Calls::CountDown(const std::shared_ptr<Task>& task, std::size_t target) {
   Task::Target& t = task->targets[target];
   --t.under_way;
   if (t.left > 0) {
-    // Not from inside the machine's effects: a refused call would recurse. And
-    // a loop that always finds something posted never looks at the network,
-    // which calls to oneself would keep it from: they pause now and then.
-    const bool give_way = t.left % kGiveWayEvery == 0;
-    loop_->After(give_way ? kGiveWay : std::chrono::microseconds(0),
-                 [this, task, target] { IssueNext(task, target); });
+    // Not from inside the machine's effects: a refused call would recurse.
+    Schedule(task, target, std::chrono::microseconds(0));
     return;
   }
   if (t.under_way > 0) return;

@@ -2,6 +2,7 @@
 #ifndef BELFRY_NODE_CALLS_H_
 #define BELFRY_NODE_CALLS_H_
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -43,6 +44,8 @@ class Calls {
   absl::Status Check(const v1::CallRequest& request,
                      kernel::CpuMask* targets) const;
   void IssueNext(const std::shared_ptr<Task>& task, std::size_t target);
+  void Schedule(const std::shared_ptr<Task>& task, std::size_t target,
+                std::chrono::microseconds delay);
   void CountDown(const std::shared_ptr<Task>& task, std::size_t target);
   void FinishAtDeadline(const std::shared_ptr<Task>& task);
   static void Finish(Task& task);
