@@ -36,6 +36,8 @@ constexpr std::chrono::milliseconds kWatchEvery{50};
 constexpr std::chrono::seconds kTidyEvery{10};
 // A CPU that does not get offline by hotplug in this time ends all the same.
 constexpr std::chrono::seconds kOfflineGrace{5};
+// An end that comes sooner waits no longer than this for the answer.
+constexpr std::chrono::milliseconds kOfflineSlice{250};
 constexpr std::chrono::milliseconds kServerGrace{200};
 constexpr std::uint32_t kInspectEntriesMax = 10'000;
 
@@ -297,10 +299,6 @@ void Node::Process::OnTrace(const kernel::TraceEvent& event) {
                      driver_->cpu().id().value, ", waiting for CPU#",
                      event.about->value, " ", functions_.NameOf(event.func)));
   }
-  if (stopping_ && event.kind == kernel::TraceKind::kCpuLife &&
-      event.detail == "DEAD") {
-    loop().Post([this] { End(absl::OkStatus()); });
-  }
 }
 
 // ---- Timers.
@@ -357,18 +355,24 @@ void Node::Process::AskForOffline() {
       });
 }
 
-// It may have been accepted, and be refused when its turn comes. Success is
-// seen in the CPU itself.
+// The process stays until the operation has ended, not just until its CPU is
+// dead: the coordinator must hear of that from this process. Refused or not,
+// then it goes.
 void Node::Process::AwaitOffline(std::uint32_t operation) {
   rpc::AsyncCall<v1::WaitOperationResponse>::Run(
       [this, operation](grpc::ClientContext* context) {
         v1::WaitOperationRequest request;
         request.set_id(operation);
+        *request.mutable_timeout() = rpc::ToDuration(kOfflineSlice);
         return offline_stub_->AsyncWaitOperation(context, request, loop().cq());
       },
       kOfflineGrace,
-      [this](const grpc::Status& status, const v1::WaitOperationResponse& m) {
-        if (!status.ok() || m.operation().result() != "0") {
+      [this, operation](const grpc::Status& status,
+                        const v1::WaitOperationResponse& m) {
+        if (ended_) return;
+        if (status.ok() && !m.operation().done()) {
+          AwaitOffline(operation);
+        } else {
           End(absl::OkStatus());
         }
       });
