@@ -111,8 +111,9 @@ TEST(CpuTest, WhatIsNoCpuIsRefused) {
     for (const char* list : {"1-", "a", "2-1", "1,,2", "-1", "1-2-3", ""}) {
       ExpectRefused(cluster, {"cpu", verb, list}, kUsage, list);
     }
-    ExpectRefused(cluster, {"cpu", verb, "1", "--on", "9"}, kInvalid, "9");
-    ExpectRefused(cluster, {"cpu", verb, "1", "--on", "1"}, kInvalid, "1");
+  }
+  for (const char* on : {"9", "1"}) {
+    ExpectRefused(cluster, {"cpu", "offline", "1", "--on", on}, kInvalid, on);
   }
   ExpectRefused(cluster, {"cpu", "show", "9"}, kUsage, "9");
   ExpectRefused(cluster, {"cpu", "cycle", "9"}, kInvalid, "9");

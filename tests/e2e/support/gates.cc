@@ -35,6 +35,7 @@ void Gates::Hold(const std::string& gate) {
   v1::HoldGateResponse response;
   const grpc::Status status = stub_->HoldGate(&context, request, &response);
   EXPECT_TRUE(status.ok()) << gate << ": " << status.error_message();
+  names_[gate] = response.gate().name();
 }
 
 void Gates::Release(const std::string& gate) {
@@ -54,8 +55,10 @@ std::uint32_t Gates::Waiting(const std::string& gate) {
   const grpc::Status status =
       stub_->ListGates(&context, v1::ListGatesRequest(), &response);
   EXPECT_TRUE(status.ok()) << status.error_message();
+  const auto known = names_.find(gate);
+  const std::string& name = known == names_.end() ? gate : known->second;
   for (const v1::Gate& g : response.gates()) {
-    if (g.name() == gate) return g.waiting();
+    if (g.name() == name) return g.waiting();
   }
   return 0;
 }

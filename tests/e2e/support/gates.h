@@ -3,6 +3,7 @@
 #define BELFRY_TESTS_E2E_SUPPORT_GATES_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -24,6 +25,8 @@ class Gates {
 
  private:
   std::unique_ptr<v1::DebugService::Stub> stub_;
+  // What the process itself calls the gates that we have held.
+  std::map<std::string, std::string> names_;
 };
 
 }  // namespace belfry::e2e
