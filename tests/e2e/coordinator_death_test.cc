@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <ostream>
 #include <string>
 #include <tuple>
 
@@ -49,6 +50,10 @@ void ExpectAllIsWell(const Cluster& cluster) {
 struct Moment {
   std::string verb;
   std::string gate;
+
+  friend void PrintTo(const Moment& moment, std::ostream* stream) {
+    *stream << moment.verb << " at " << moment.gate;
+  }
 };
 
 class CoordinatorDeathTest

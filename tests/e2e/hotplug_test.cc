@@ -116,11 +116,11 @@ TEST_P(CyclesUnderLoadTest, LoseNothing) {
   cluster.Ask<v1::LoadReport>({"load", "start", "--rate", "200"});
   const auto calls = cluster.Start({"call", "0", "nop", "--count", "100000",
                                     "--from", "0", "--timeout", "10s"});
-  const Outcome cycles = cluster.Run({"cpu", "cycle", "1-3", "--count", "50",
+  const Outcome cycles = cluster.Run({"cpu", "cycle", "1-3", "--count", "100",
                                       "--timeout", "30s", "-o", "json"});
   EXPECT_EQ(cycles.exit_code, 0) << cycles.err;
   const auto list = FromJson<v1::OperationList>(cycles);
-  EXPECT_EQ(list.operations_size(), 300);
+  EXPECT_EQ(list.operations_size(), 600);
   for (const v1::Operation& operation : list.operations()) {
     EXPECT_EQ(operation.result(), "0") << operation.DebugString();
   }
@@ -135,7 +135,7 @@ TEST_P(CyclesUnderLoadTest, LoseNothing) {
   for (const char* direction : {"up", "down"}) {
     EXPECT_GE(page.Value("belfry_hotplug_operations_total",
                          {{"direction", direction}, {"result", "0"}}),
-              150);
+              300);
   }
   for (int cpu = 0; cpu < 4; ++cpu) {
     EXPECT_EQ(cluster.Metrics(CpuName(cpu)).Value("belfry_calls_carried_total"),
