@@ -1,7 +1,7 @@
 # The functions with which Belfry's folders declare what they build.
 #
-#   belfry_library(NAME [SOURCES file...] [DEPS target...] [PCH rpc])
-#   belfry_executable(NAME [SOURCES file...] [DEPS target...] [PCH rpc])
+#   belfry_library(NAME SOURCES file... [DEPS target...] [PCH rpc])
+#   belfry_executable(NAME SOURCES file... [DEPS target...] [PCH rpc])
 #   belfry_test(NAME LABELS label... SOURCES file... [DEPS target...]
 #               [ARGS arg...] [TIMEOUT seconds] [PCH rpc])
 #   belfry_proto_library(NAME ROOT dir PROTOS file... [GRPC] [DEPS target...])
@@ -57,31 +57,9 @@ if(BELFRY_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
       "${BELFRY_CCACHE}")
 endif()
 
-# Sets `out` to those of the given sources that exist. A source that is listed
-# but not there yet is a warning, so that one unfinished folder does not keep
-# the others from building.
-function(belfry_existing_sources out)
-  set(found "")
-  foreach(source IN LISTS ARGN)
-    cmake_path(ABSOLUTE_PATH source OUTPUT_VARIABLE path)
-    if(EXISTS "${path}")
-      list(APPEND found "${source}")
-    else()
-      message(WARNING "${source} is listed but does not exist")
-    endif()
-  endforeach()
-  set(${out} "${found}" PARENT_SCOPE)
-endfunction()
-
 function(belfry_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH" "SOURCES;DEPS")
-  belfry_existing_sources(sources ${arg_SOURCES})
-  if(NOT sources)
-    set(empty "${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cc")
-    file(CONFIGURE OUTPUT "${empty}" CONTENT "// No sources yet.\n")
-    set(sources "${empty}")
-  endif()
-  add_library(${name} STATIC ${sources})
+  add_library(${name} STATIC ${arg_SOURCES})
   string(REGEX REPLACE "^belfry_" "belfry::" alias ${name})
   add_library(${alias} ALIAS ${name})
   target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}")
@@ -92,12 +70,7 @@ endfunction()
 
 function(belfry_executable name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH" "SOURCES;DEPS")
-  belfry_existing_sources(sources ${arg_SOURCES})
-  if(NOT sources)
-    message(STATUS "${name}: no sources yet")
-    return()
-  endif()
-  add_executable(${name} ${sources})
+  add_executable(${name} ${arg_SOURCES})
   # All programs in one folder, where they find each other and scripts find them.
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
@@ -125,12 +98,7 @@ function(belfry_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
-  belfry_existing_sources(sources ${arg_SOURCES})
-  if(NOT sources)
-    message(STATUS "${name}: no sources yet")
-    return()
-  endif()
-  add_executable(${name} ${sources})
+  add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_compile_definitions(${name} PRIVATE
     "BELFRY_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\""
@@ -189,6 +157,8 @@ function(belfry_proto_library name)
   endforeach()
   add_library(${name} STATIC ${generated})
   target_compile_features(${name} PUBLIC cxx_std_20)
+  # protoc names the tables of every file alike.
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
   target_include_directories(${name} SYSTEM PUBLIC "${out}")
   target_link_libraries(${name} PUBLIC ${arg_DEPS})
   # As our own: with -fsanitize=thread protobuf's headers lay out maps otherwise.
@@ -217,15 +187,25 @@ function(belfry_embed target function)
   set_source_files_properties("${source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 endfunction()
 
-# Sources that include gRPC and generated services spend two thirds of their time
-# in those headers (3.4 s each, 1.3 s with this), so they share them precompiled.
-option(BELFRY_PCH "Share precompiled headers among the sources that use gRPC" ON)
+# The presets compile several sources as one (unity builds): the headers of gRPC and
+# of the generated code cost more than all of our own, and a clean build takes a
+# third of the time. Whoever works on one file wants -DCMAKE_UNITY_BUILD=OFF; then
+# sources that include those headers share them precompiled.
+set(default ON)
+if(CMAKE_UNITY_BUILD)
+  set(default OFF)
+endif()
+option(BELFRY_PCH "Share precompiled headers among the sources that use gRPC"
+       ${default})
+unset(default)
 
 # belfry_pch(KIND HEADERS header... DEPS target...): makes what `PCH KIND` uses.
 function(belfry_pch kind)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;DEPS")
   if(BELFRY_PCH)
-    belfry_library(belfry_pch_${kind} DEPS ${arg_DEPS})
+    set(empty "${CMAKE_CURRENT_BINARY_DIR}/pch_${kind}.cc")
+    file(CONFIGURE OUTPUT "${empty}" CONTENT "// Exists for its precompiled header.\n")
+    belfry_library(belfry_pch_${kind} SOURCES "${empty}" DEPS ${arg_DEPS})
     target_precompile_headers(belfry_pch_${kind} PRIVATE ${arg_HEADERS})
     belfry_pch_for_ccache(belfry_pch_${kind})
     # The header itself is made anew each time: ccache was seen to hand out one

@@ -5,21 +5,21 @@
 namespace belfry::kernel {
 namespace {
 
-Csd Call(Seq seq) { return {.key = {CpuId{1}, Incarnation{1}, seq}}; }
+Csd MakeCsd(Seq seq) { return {.key = {CpuId{1}, Incarnation{1}, seq}}; }
 
 TEST(CallSingleQueueTest, OnlyTheEdgeSaysEmpty) {
   CallSingleQueue queue(3);
-  EXPECT_TRUE(queue.Push(Call(1)));
-  EXPECT_FALSE(queue.Push(Call(2)));
+  EXPECT_TRUE(queue.Push(MakeCsd(1)));
+  EXPECT_FALSE(queue.Push(MakeCsd(2)));
   EXPECT_FALSE(queue.full());
-  EXPECT_FALSE(queue.Push(Call(3)));
+  EXPECT_FALSE(queue.Push(MakeCsd(3)));
   EXPECT_TRUE(queue.full());
   const auto taken = queue.TakeAll();
   ASSERT_EQ(taken.size(), 3U);
   EXPECT_EQ(taken.front().key.seq, 1U);
   EXPECT_EQ(taken.back().key.seq, 3U);
   EXPECT_TRUE(queue.empty());
-  EXPECT_TRUE(queue.Push(Call(4)));
+  EXPECT_TRUE(queue.Push(MakeCsd(4)));
 }
 
 TEST(RingDueTest, EveryRuleBeginsWithTheEdge) {
