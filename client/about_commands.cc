@@ -35,28 +35,19 @@ absl::StatusOr<v1::LocalCluster::Process> FindLog(
   return *process;
 }
 
-void PrintLog(Output& out, const v1::LocalCluster::Process& process,
-              const LogsOptions& options) {
-  v1::LogReport report;
-  report.set_process(process.name());
-  report.set_path(process.log());
-  if (out.format() == Format::kName) {
-    out.Line(process.log());
-    return;
+void PrintLogs(Output& out, const v1::LogReport& report) {
+  for (const v1::LogReport::Process& log : report.processes()) {
+    if (out.format() == Format::kName) {
+      out.Line(log.path());
+      continue;
+    }
+    if (report.processes_size() > 1) {
+      out.Line(out.Painted(
+          Style::kBold,
+          absl::StrCat("==> ", log.process(), ": ", log.path(), " <==")));
+    }
+    for (const std::string& line : log.lines()) out.Line(line);
   }
-  for (std::string& line : LastLines(process.log(), options.lines)) {
-    report.add_lines(std::move(line));
-  }
-  if (out.json()) {
-    out.Json(report);
-    return;
-  }
-  if (options.process.empty()) {
-    out.Line(out.Painted(
-        Style::kBold,
-        absl::StrCat("==> ", process.name(), ": ", process.log(), " <==")));
-  }
-  for (const std::string& line : report.lines()) out.Line(line);
 }
 
 }  // namespace
@@ -96,10 +87,21 @@ ExitCode Run(Context& context, const LogsOptions& options) {
   }
   std::vector<std::string> names = {options.process};
   if (options.process.empty()) names = ProcessNames(**cluster);
+  v1::LogReport report;
   for (const std::string& name : names) {
     const auto process = FindLog(**cluster, name);
     if (!process.ok()) return process.status();
-    PrintLog(context.out, *process, options);
+    v1::LogReport::Process& log = *report.add_processes();
+    log.set_process(process->name());
+    log.set_path(process->log());
+    for (std::string& line : LastLines(process->log(), options.lines)) {
+      log.add_lines(std::move(line));
+    }
+  }
+  if (context.out.json()) {
+    context.out.Json(report);
+  } else {
+    PrintLogs(context.out, report);
   }
   return kExitOk;
 }

@@ -192,6 +192,10 @@ Errno Coordinator::CheckOnline(Operation& op) const {
                               possible_ - 1);
     return Errno::kEinval;
   }
+  if (op.control_given) {
+    const Errno error = ChooseControl(op);
+    if (error != Errno::kOk) return error;
+  }
   const CpuRecord& record = cpus_.at(op.cpu);
   if (view_.online.Has(op.cpu)) {
     op.message = CpuName(op.cpu) + " is online already";
@@ -219,6 +223,10 @@ Errno Coordinator::CheckOffline(Operation& op) const {
     op.message = absl::StrCat(CpuName(op.cpu), " is not possible; there are 0-",
                               possible_ - 1);
     return Errno::kEinval;
+  }
+  if (op.control_given) {
+    const Errno error = ChooseControl(op);
+    if (error != Errno::kOk) return error;
   }
   if (!view_.online.Has(op.cpu)) {
     op.message = CpuName(op.cpu) + (cpus_.at(op.cpu).crashed

@@ -22,6 +22,19 @@ constexpr std::chrono::microseconds kGiveWay{50};
 // Our answer must reach the client before it gives up.
 constexpr std::chrono::milliseconds kMargin{50};
 
+std::string WhyText(kernel::Errno error, std::uint32_t cpu) {
+  switch (error) {
+    case kernel::Errno::kEnxio:
+      return absl::StrCat("cpu ", cpu, " is not online");
+    case kernel::Errno::kEnobufs:
+      return absl::StrCat("the queue of cpu ", cpu, " is full");
+    case kernel::Errno::kEownerdead:
+      return absl::StrCat("the process of cpu ", cpu, " died with the answer");
+    default:
+      return std::string(kernel::ErrnoText(error));
+  }
+}
+
 }  // namespace
 
 struct Calls::Task {
@@ -170,7 +183,7 @@ void Calls::OnEnded(const kernel::CallEnded& ended) {
   }
   if (ended.error != kernel::Errno::kOk && result.result() == "0") {
     result.set_result(std::string(kernel::ErrnoName(ended.error)));
-    result.set_message(std::string(kernel::ErrnoText(ended.error)));
+    result.set_message(WhyText(ended.error, result.cpu()));
   }
   CountDown(ticket.task, ticket.target);
 }

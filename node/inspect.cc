@@ -155,6 +155,7 @@ void FillStop(const Cpu& cpu, v1::CpuSnapshot* out) {
   status->set_generation(stop->generation.value);
   status->set_state(std::string(kernel::MultiStopStateName(stop->acted)));
   status->set_acked(stop->acked && stop->acted == stop->published);
+  if (stop->active) status->set_active(absl::StrCat(cpu.id().value));
 }
 
 void FillStep(const Cpu& cpu, v1::CpuSnapshot* out) {

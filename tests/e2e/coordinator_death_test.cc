@@ -107,13 +107,20 @@ TEST(CoordinatorDeathAloneTest, CallsBetweenNodesGoOn) {
   const Cluster cluster;
   cluster.Ask<v1::LoadReport>({"load", "start", "--rate", "200"});
   const std::string metrics = cluster.Cpu(2).metrics_address();
+  // The load's calls do not wait: these are the client's, so it has connected.
+  const auto waiting = [page = cluster.Cpu(1).metrics_address()] {
+    return MetricsPage::Fetch(page).Value(
+        "belfry_calls_issued_total",
+        {{"src_cpu", "1"}, {"cpu", "2"}, {"kind", "wait"}});
+  };
+  const double before = waiting();
   const auto caller =
       cluster.Start({"call", "0-3", "nop", "--from", "1", "--count", "1000000",
                      "--timeout", "5s", "-o", "json"});
   const auto completed = [&] {
     return MetricsPage::Fetch(metrics).Value("belfry_calls_completed_total");
   };
-  ASSERT_TRUE(WaitFor([&] { return completed() > 0; }));
+  ASSERT_TRUE(WaitFor([&] { return waiting() > before; }));
   cluster.Kill("coordinator");
   const double at_death = completed();
   EXPECT_TRUE(WaitFor([&] { return completed() > at_death + 200; }));

@@ -114,6 +114,8 @@ TEST(CpuTest, WhatIsNoCpuIsRefused) {
   }
   for (const char* on : {"9", "1"}) {
     ExpectRefused(cluster, {"cpu", "offline", "1", "--on", on}, kInvalid, on);
+    // Also where there is nothing to do.
+    ExpectRefused(cluster, {"cpu", "online", "1", "--on", on}, kInvalid, on);
   }
   ExpectRefused(cluster, {"cpu", "show", "9"}, kUsage, "9");
   ExpectRefused(cluster, {"cpu", "cycle", "9"}, kInvalid, "9");
@@ -174,6 +176,7 @@ TEST(CallTest, ToAnOfflineCpuIsEnxio) {
     EXPECT_EQ(report.results(0).result(), "0");
     EXPECT_EQ(report.results(1).result(), "ENXIO");
     EXPECT_EQ(report.results(1).refused(), 1u);
+    EXPECT_EQ(report.results(1).message(), "cpu 2 is not online");
   }
   EXPECT_EQ(cluster.Metrics("cpu/0").Value(
                 "belfry_calls_refused_total",

@@ -244,10 +244,13 @@ TEST(RepairTest, NothingIsDoneWhereNothingIsDead) {
 
 TEST(LogsTest, ShowsWhereTheyAreAndWhatTheySay) {
   const Cluster cluster({.cpus = 2});
-  const auto log = cluster.Ask<v1::LogReport>({"logs", "1"});
-  EXPECT_EQ(log.process(), "cpu/1");
-  EXPECT_TRUE(std::filesystem::exists(log.path()));
-  EXPECT_GT(log.lines_size(), 0);
+  const auto one = cluster.Ask<v1::LogReport>({"logs", "1"});
+  ASSERT_EQ(one.processes_size(), 1);
+  EXPECT_EQ(one.processes(0).process(), "cpu/1");
+  EXPECT_TRUE(std::filesystem::exists(one.processes(0).path()));
+  EXPECT_GT(one.processes(0).lines_size(), 0);
+  const auto all = cluster.Ask<v1::LogReport>({"logs"});
+  EXPECT_EQ(all.processes_size(), 3) << "the coordinator and two CPUs";
   const Outcome name = cluster.Run({"logs", "coordinator", "-o", "name"});
   EXPECT_THAT(name.out, HasSubstr(cluster.state_dir()));
   const Outcome unknown = cluster.Run({"logs", "9"});

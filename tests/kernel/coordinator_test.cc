@@ -89,6 +89,10 @@ TEST(RefusalTest, AsTheKernelAnswers) {
       {"linux-3.0", down(2), Errno::kEinval},
       {"linux-3.16", down(2), Errno::kOk, true},
       {"belfry", up(3), Errno::kEinval},  // it has no process
+      // A wrong control CPU is told also where it would have nothing to do.
+      {"belfry", up(1, CpuId{9}), Errno::kEinval},
+      {"belfry", up(1, CpuId{1}), Errno::kEinval},
+      {"belfry", down(2, CpuId{2}), Errno::kEinval},
       {"belfry", up(2, CpuId{2}), Errno::kEinval},
       {"belfry", up(2, CpuId{3}), Errno::kEinval},
       {"belfry", down(1, CpuId{1}), Errno::kEinval},
