@@ -10,7 +10,8 @@
 # DEPS of a library are public: who links it gets them too. `PCH rpc` is for
 # sources that include gRPC or generated services: they share one precompiled
 # header (see belfry_use_pch). Labels decide where a test runs: `unit` and `smoke`
-# run in the sanitizer builds as well, all others in `dev` only.
+# run in the sanitizer builds as well (tests/CMakeLists.txt), all others in `dev`
+# only.
 include_guard(GLOBAL)
 include(GoogleTest)
 

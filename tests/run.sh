@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs all tests: everything in preset dev,
-# then the tests labelled unit and smoke under the sanitizers.
+# then the tests labelled unit and smoke under AddressSanitizer, and smoke under
+# ThreadSanitizer.
 #
 #   tests/run.sh           all of it
 #   tests/run.sh --quick   preset dev only
