@@ -10,6 +10,7 @@
 #include "client/cpu_text.h"
 #include "client/operations.h"
 #include "client/profile_choice.h"
+#include "trace/operation_text.h"
 
 namespace belfry::client {
 namespace {
@@ -85,7 +86,7 @@ void LookAtCpus(const v1::Cluster& cluster, v1::ClusterStatus* status) {
 std::string OperationsText(const v1::Cluster& cluster) {
   if (!cluster.has_current()) return "none";
   std::string text = absl::StrCat("operation ", cluster.current().id(), " (",
-                                  WhatText(cluster.current()), ")");
+                                  trace::WhatText(cluster.current()), ")");
   if (cluster.queued_operations() > 0) {
     absl::StrAppend(&text, ", and ", cluster.queued_operations(), " wait");
   }

@@ -13,6 +13,7 @@
 #include "client/operations.h"
 #include "client/state_dir.h"
 #include "client/stub.h"
+#include "trace/operation_text.h"
 #include "trace/report_text.h"
 
 namespace belfry::client {
@@ -56,7 +57,7 @@ absl::Status ChangeOne(Context& context, Coordinator& coordinator,
   if (!started.ok()) return started.status();
   if (options.detach) {
     progress->Done(*started, absl::StrCat("operation ", started->id(), ": ",
-                                          WhatText(*started)));
+                                          trace::WhatText(*started)));
     return absl::OkStatus();
   }
   const auto ended = AwaitOperation(
@@ -64,7 +65,7 @@ absl::Status ChangeOne(Context& context, Coordinator& coordinator,
   if (!ended.ok()) return ended.status();
   const absl::Status outcome = OutcomeOf(*ended, interrupt);
   if (outcome.ok()) {
-    progress->Done(*ended, DoneText(*ended));
+    progress->Done(*ended, trace::OutcomeText(*ended));
   } else {
     progress->Failed(*ended);
   }

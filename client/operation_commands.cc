@@ -13,6 +13,7 @@
 #include "client/interrupt.h"
 #include "client/operations.h"
 #include "google/protobuf/util/time_util.h"
+#include "trace/operation_text.h"
 
 namespace belfry::client {
 namespace {
@@ -43,7 +44,7 @@ Table OperationTable(const v1::OperationList& list) {
                {"TIME", Table::Align::kRight},
                {"MESSAGE"}});
   for (const v1::Operation& operation : list.operations()) {
-    table.Add({absl::StrCat(operation.id()), WhatText(operation),
+    table.Add({absl::StrCat(operation.id()), trace::WhatText(operation),
                absl::StrCat("cpu/", operation.control_cpu()), operation.leg(),
                operation.step(), ResultCell(operation), AgeText(operation),
                operation.message()});
@@ -70,7 +71,8 @@ ExitCode Await(Context& context, Coordinator& coordinator,
   if (!ended.ok()) return ended.status();
   const absl::Status outcome = OutcomeOf(*ended, interrupt);
   if (outcome.ok() || context.out.json()) {
-    PrintOperation(context.out, *ended, outcome.ok() ? DoneText(*ended) : "");
+    PrintOperation(context.out, *ended,
+                   outcome.ok() ? trace::OutcomeText(*ended) : "");
   }
   if (!outcome.ok()) return outcome;
   return kExitOk;
@@ -95,9 +97,9 @@ ExitCode Run(Context& context, const StopMachineOptions& options) {
   if (!response.ok()) return Refused(response.status(), "machine not stopped");
   const v1::Operation& operation = response->operation();
   if (!options.detach) return Await(context, *coordinator, operation);
-  PrintOperation(
-      context.out, operation,
-      absl::StrCat("operation ", operation.id(), ": ", WhatText(operation)));
+  PrintOperation(context.out, operation,
+                 absl::StrCat("operation ", operation.id(), ": ",
+                              trace::WhatText(operation)));
   return kExitOk;
 }
 
@@ -148,7 +150,7 @@ ExitCode Run(Context& context, const OpsCancelOptions& options) {
       context.out, operation,
       operation.done()
           ? absl::StrCat("operation ", options.id, " cancelled (",
-                         WhatText(operation), ")")
+                         trace::WhatText(operation), ")")
           : absl::StrCat(StillRunsText(operation),
                          "; it is given up as soon as that has ended"));
   return kExitOk;

@@ -5,35 +5,17 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "client/duration.h"
 #include "client/exit_code.h"
 #include "client/state_dir.h"
-#include "trace/report_text.h"
+#include "trace/operation_text.h"
 
 namespace belfry::client {
 namespace {
 
 // How long one WaitOperation waits: so fast does Ctrl-C take effect.
 constexpr absl::Duration kSlice = absl::Milliseconds(250);
-
-absl::string_view Verb(v1::Operation::Kind kind) {
-  switch (kind) {
-    case v1::Operation::KIND_ONLINE:
-      return "onlined";
-    case v1::Operation::KIND_OFFLINE:
-      return "offlined";
-    default:
-      return "stopped";
-  }
-}
-
-std::string Subject(const v1::Operation& operation) {
-  return operation.kind() == v1::Operation::KIND_STOP_MACHINE
-             ? "machine"
-             : absl::StrCat("cpu/", operation.cpus());
-}
 
 // "waits for cpu 1 in step 9 (calls:online)": the coordinator's own words where
 // it has some.
@@ -102,31 +84,9 @@ absl::StatusOr<v1::Operation> AwaitOperation(Coordinator& coordinator,
   return operation;
 }
 
-std::string DoneText(const v1::Operation& operation) {
-  std::vector<std::string> facts = {
-      DurationText(FromProto(operation.duration()))};
-  if (operation.unchanged()) facts = {"already was"};
-  if (operation.calls_flushed() > 0) {
-    facts.push_back(trace::CountText(operation.calls_flushed(), "call") +
-                    " flushed");
-  }
-  return absl::StrCat(Subject(operation), " ", Verb(operation.kind()), " (",
-                      absl::StrJoin(facts, ", "), ")");
-}
-
-std::string WhatText(const v1::Operation& operation) {
-  switch (operation.kind()) {
-    case v1::Operation::KIND_ONLINE:
-      return absl::StrCat("online cpu ", operation.cpus());
-    case v1::Operation::KIND_OFFLINE:
-      return absl::StrCat("offline cpu ", operation.cpus());
-    default:
-      return absl::StrCat("stop machine for cpu ", operation.cpus());
-  }
-}
-
 std::string StillRunsText(const v1::Operation& operation) {
-  return absl::StrCat("operation ", operation.id(), " (", WhatText(operation),
+  return absl::StrCat("operation ", operation.id(), " (",
+                      trace::WhatText(operation),
                       ") still runs: ", WhereText(operation));
 }
 
@@ -134,10 +94,7 @@ absl::Status OutcomeOf(const v1::Operation& operation,
                        const Interrupt& interrupt) {
   if (operation.done() && operation.result() == "0") return absl::OkStatus();
   if (operation.done()) {
-    return absl::AbortedError(absl::StrCat(
-        Subject(operation), " not ", Verb(operation.kind()), ": ",
-        operation.result(), operation.message().empty() ? "" : ": ",
-        operation.message()));
+    return absl::AbortedError(trace::OutcomeText(operation));
   }
   const std::string text =
       absl::StrCat(StillRunsText(operation), "; run: belfry ops list");

@@ -29,10 +29,6 @@ absl::StatusOr<v1::Operation> AwaitOperation(Coordinator& coordinator,
                                              absl::Time deadline,
                                              const Interrupt& interrupt);
 
-// "cpu/3 offlined (12 ms, 4 calls flushed)".
-std::string DoneText(const v1::Operation& operation);
-// "online cpu 3".
-std::string WhatText(const v1::Operation& operation);
 // "operation 7 (online cpu 3) still runs: waits for cpu 1 in step 9 (...)".
 std::string StillRunsText(const v1::Operation& operation);
 

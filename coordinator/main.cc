@@ -34,9 +34,17 @@ void AddFlags(CLI::App* app, Flags* flags) {
       ->envname("BELFRY_LISTEN")
       ->capture_default_str();
   app->add_option("--metrics-listen", options.metrics_listen,
-                  "where to serve /metrics: host:port")
+                  "where to serve HTTP (the live page, /metrics, /targets): "
+                  "host:port")
       ->envname("BELFRY_METRICS_LISTEN")
       ->capture_default_str();
+  app->add_option("--advertise-metrics", options.advertise_metrics,
+                  "where /targets tells Prometheus to scrape the coordinator: "
+                  "host[:port]; default: --metrics-listen")
+      ->envname("BELFRY_ADVERTISE_METRICS");
+  app->add_flag("--auto-online", options.auto_online,
+                "bring the CPU of every new process online")
+      ->envname("BELFRY_AUTO_ONLINE");
   app->add_option("--state-dir", options.state_dir,
                   "an existing folder for the journal")
       ->envname("BELFRY_STATE_DIR")

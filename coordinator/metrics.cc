@@ -34,6 +34,10 @@ std::string StateLabel(v1::CpuState state) {
       absl::StripPrefix(v1::CpuState_Name(state), "CPU_STATE_"));
 }
 
+double SecondsOf(const google::protobuf::Timestamp& t) {
+  return static_cast<double>(t.seconds()) + t.nanos() * 1e-9;
+}
+
 const char* Direction(v1::Operation::Kind kind) {
   return kind == v1::Operation::KIND_ONLINE ? "up" : "down";
 }
@@ -56,7 +60,14 @@ Metrics::Metrics(prometheus::Registry* registry,
       .Register(*registry)
       .Add({})
       .Set(static_cast<double>(epoch));
+  BuildGauge()
+      .Name("belfry_leader")
+      .Help("1 on the coordinator that leads.")
+      .Register(*registry)
+      .Add({})
+      .Set(1);
   AddCpus(registry, machine.possible());
+  AddCanary(registry);
   AddHotplug(registry, machine.possible());
   AddStop(registry, machine.profile().barrier);
 }
@@ -80,6 +91,15 @@ void Metrics::AddCpus(prometheus::Registry* registry, std::uint32_t possible) {
   auto& carried =
       gauge("belfry_calls_carried",
             "Calls still queued when the CPU came online, as last reported.");
+  auto& latched = gauge("belfry_doorbell_latched",
+                        "1 while the CPU's doorbell is pending, as last "
+                        "reported.");
+  auto& stuck = gauge("belfry_waiters_stuck",
+                      "Waiting calls of the CPU older than the timeout, as "
+                      "last reported.");
+  auto& waiter = gauge("belfry_waiter_oldest_timestamp_seconds",
+                       "When the oldest waiting call of the CPU was made, as "
+                       "last reported; 0: none.");
   auto& progress =
       gauge("belfry_hotplug_in_progress_start_timestamp_seconds",
             "When the operation on the CPU that runs now began; 0: none.");
@@ -94,6 +114,9 @@ void Metrics::AddCpus(prometheus::Registry* registry, std::uint32_t possible) {
             .depth = &depth.Add(label),
             .head_time = &head.Add(label),
             .carried = &carried.Add(label),
+            .latched = &latched.Add(label),
+            .waiters_stuck = &stuck.Add(label),
+            .waiter_oldest = &waiter.Add(label),
             .in_progress = &progress.Add(label),
             .crashes = &crashes.Add(label)};
     for (v1::CpuState s : kStates) {
@@ -102,6 +125,35 @@ void Metrics::AddCpus(prometheus::Registry* registry, std::uint32_t possible) {
     }
     cpus_.push_back(std::move(cpu));
   }
+  // As a CPU that is online and that nobody rings: the rules need not know it.
+  const prometheus::Labels canary = {{"cpu", "canary"}};
+  online.Add(canary).Set(1);
+  latched.Add(canary).Set(0);
+  canary_depth_ = &depth.Add(canary);
+  canary_head_time_ = &head.Add(canary);
+}
+
+void Metrics::AddCanary(prometheus::Registry* registry) {
+  const auto counter = [registry](const char* name, const char* help) {
+    return &BuildCounter().Name(name).Help(help).Register(*registry).Add({});
+  };
+  canary_injected_ = counter("belfry_canary_injected_total",
+                             "Leaks that were made on purpose.");
+  canary_detected_ = counter("belfry_canary_detected_total",
+                             "Of these, those whose alert came back.");
+}
+
+void Metrics::SetCanary(const Canary& canary) {
+  const auto raise = [](prometheus::Counter* counter, std::uint64_t to) {
+    counter->Increment(static_cast<double>(to) - counter->Value());
+  };
+  raise(canary_injected_, canary.injected());
+  raise(canary_detected_, canary.detected());
+}
+
+void Metrics::RefreshCanary(const google::protobuf::Timestamp* since) {
+  canary_depth_->Set(since != nullptr ? 1 : 0);
+  canary_head_time_->Set(since != nullptr ? SecondsOf(*since) : 0);
 }
 
 void Metrics::AddHotplug(prometheus::Registry* registry,
@@ -203,9 +255,6 @@ void Metrics::OnOpEnded(const v1::Operation& op) {
 
 void Metrics::Refresh(const v1::CpuInfo& info) {
   const Cpu& cpu = cpus_[info.cpu()];
-  const auto seconds = [](const google::protobuf::Timestamp& t) {
-    return static_cast<double>(t.seconds()) + t.nanos() * 1e-9;
-  };
   // A CPU on its way up is in the view before its last step, and one on its way
   // down until the commit.
   cpu.online->Set(info.online() ? 1 : 0);
@@ -215,8 +264,13 @@ void Metrics::Refresh(const v1::CpuInfo& info) {
   cpu.incarnation->Set(static_cast<double>(info.incarnation()));
   cpu.depth->Set(info.report().depth());
   cpu.head_time->Set(
-      info.report().has_head_time() ? seconds(info.report().head_time()) : 0);
+      info.report().has_head_time() ? SecondsOf(info.report().head_time()) : 0);
   cpu.carried->Set(static_cast<double>(info.calls_carried()));
+  cpu.latched->Set(info.report().latched() ? 1 : 0);
+  cpu.waiters_stuck->Set(info.report().waiters_stuck());
+  cpu.waiter_oldest->Set(info.report().has_oldest_waiter_time()
+                             ? SecondsOf(info.report().oldest_waiter_time())
+                             : 0);
 }
 
 void Metrics::SetInProgress(const v1::Operation* op) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "belfry/v1/coordinator.pb.h"
+#include "coordinator/canary.h"
 #include "kernel/coordinator.h"
 
 namespace belfry::coordinator {
@@ -32,6 +33,9 @@ class Metrics {
   void OnOpEnded(const v1::Operation& op);
   // What is known of one CPU.
   void Refresh(const v1::CpuInfo& info);
+  void SetCanary(const Canary& canary);
+  // Since when a node reports one; null: none does.
+  void RefreshCanary(const google::protobuf::Timestamp* since);
   // The operation under way; null for none.
   void SetInProgress(const v1::Operation* op);
 
@@ -43,16 +47,25 @@ class Metrics {
     prometheus::Gauge* depth;
     prometheus::Gauge* head_time;
     prometheus::Gauge* carried;
+    prometheus::Gauge* latched;
+    prometheus::Gauge* waiters_stuck;
+    prometheus::Gauge* waiter_oldest;
     prometheus::Gauge* in_progress;
     prometheus::Counter* crashes;
   };
 
   void AddCpus(prometheus::Registry* registry, std::uint32_t possible);
   void AddHotplug(prometheus::Registry* registry, std::uint32_t possible);
+  void AddCanary(prometheus::Registry* registry);
   void AddStop(prometheus::Registry* registry, kernel::Barrier barrier);
   prometheus::Histogram& Phase(const std::string& phase);
 
   std::vector<Cpu> cpus_;
+  // The CPU that is none.
+  prometheus::Gauge* canary_depth_;
+  prometheus::Gauge* canary_head_time_;
+  prometheus::Counter* canary_injected_;
+  prometheus::Counter* canary_detected_;
   prometheus::Family<prometheus::Counter>* operations_;
   prometheus::Histogram* up_;
   prometheus::Histogram* down_;

@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "rpc/codec.h"
-#include "rpc/log.h"
 #include "rpc/status.h"
 #include "rpc/stream.h"
 
@@ -122,7 +121,8 @@ void Nodes::Serve(v1::CoordinatorService::AsyncService* service,
 absl::StatusOr<CpuId> Nodes::Claim(const v1::NodeHello& hello) const {
   if (!hello.has_cpu()) {
     for (std::uint32_t i = 0; i < possible_; ++i) {
-      if (!links_.contains(CpuId{i})) return CpuId{i};
+      const CpuId cpu{i};
+      if (!links_.contains(cpu) && callbacks_.is_free(cpu)) return cpu;
     }
     return absl::ResourceExhaustedError(
         absl::StrCat("all CPU numbers, 0-", possible_ - 1, ", are taken"));
@@ -167,9 +167,9 @@ void Nodes::Attach(NodeLink* link, const v1::NodeHello& hello) {
   links_[*cpu] = link;
   link->Accept(*cpu, hello.incarnation());
   infos_[*cpu].hello = hello;
-  rpc::Log(rpc::Level::kInfo, "coordinator",
-           absl::StrCat("cpu/", cpu->value, " attached: process ", hello.pid(),
-                        " at ", hello.address()));
+  callbacks_.say(rpc::Level::kInfo,
+                 absl::StrCat("cpu/", cpu->value, " attached: process ",
+                              hello.pid(), " at ", hello.address()));
   callbacks_.on_claimed(*cpu, Incarnation{hello.incarnation()});
   v1::CoordinatorMessage welcome;
   *welcome.mutable_welcome() = callbacks_.welcome(*cpu);
@@ -192,9 +192,9 @@ void Nodes::DeclareLost(CpuId cpu, std::uint64_t incarnation) {
   if (stopped_ || links_.contains(cpu)) return;
   std::uint64_t& fenced = fenced_[cpu];
   fenced = std::max(fenced, incarnation);
-  rpc::Log(rpc::Level::kWarning, "coordinator",
-           absl::StrCat("cpu/", cpu.value, ": its process ",
-                        infos_[cpu].hello.pid(), " is gone"));
+  callbacks_.say(rpc::Level::kWarning,
+                 absl::StrCat("cpu/", cpu.value, ": its process ",
+                              infos_[cpu].hello.pid(), " is gone"));
   callbacks_.feed(kernel::ProcessLost{cpu, Incarnation{incarnation}});
 }
 
@@ -209,6 +209,14 @@ void Nodes::Send(CpuId cpu, const kernel::ToCpu& message) {
     p->set_address(infos_[peer->cpu].hello.address());
   }
   link->second->Send(std::move(out));
+}
+
+void Nodes::SetCanary(CpuId cpu, std::chrono::nanoseconds lifetime) {
+  const auto link = links_.find(cpu);
+  if (link == links_.end()) return;
+  v1::CoordinatorMessage message;
+  *message.mutable_set_canary()->mutable_lifetime() = rpc::ToDuration(lifetime);
+  link->second->Send(std::move(message));
 }
 
 const NodeInfo* Nodes::Find(CpuId cpu) const {

@@ -15,6 +15,7 @@
 #include "belfry/v1/coordinator.grpc.pb.h"
 #include "kernel/coordinator.h"
 #include "rpc/clock.h"
+#include "rpc/log.h"
 #include "rpc/loop.h"
 #include "rpc/server.h"
 
@@ -36,8 +37,11 @@ class Nodes {
     std::function<void(kernel::CoordinatorEvent)> feed;
     // The welcome of a CPU.
     std::function<v1::Welcome(kernel::CpuId)> welcome;
+    // Whether a process that names no number may have this one.
+    std::function<bool(kernel::CpuId)> is_free;
     // A process has claimed the number: to be remembered before it is welcome.
     std::function<void(kernel::CpuId, kernel::Incarnation)> on_claimed;
+    std::function<void(rpc::Level, const std::string&)> say;
   };
 
   Nodes(rpc::Loop* loop, rpc::LamportClock* clock, std::uint32_t possible,
@@ -49,6 +53,9 @@ class Nodes {
 
   // Dropped when the CPU's link is down: the machine repeats what matters.
   void Send(kernel::CpuId cpu, const kernel::ToCpu& message);
+
+  // Of an attached CPU: report a leak that is none for so long; 0 ends it.
+  void SetCanary(kernel::CpuId cpu, std::chrono::nanoseconds lifetime);
 
   // Null when no process ever had the number.
   const NodeInfo* Find(kernel::CpuId cpu) const;

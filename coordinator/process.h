@@ -17,7 +17,11 @@ namespace belfry::coordinator {
 struct Options {
   // "host:port" (port 0: any) or "unix:PATH".
   std::string listen = "127.0.0.1:0";
+  // HTTP: /metrics, the live page, Prometheus' list of targets.
   std::string metrics_listen = "127.0.0.1:0";
+  // Where Prometheus is told to scrape it; empty: metrics_listen. See
+  // rpc/address.h.
+  std::string advertise_metrics;
   // Holds the journal and its lock.
   std::string state_dir;
   // Written, whole, when it serves: address=, metrics=, pid= lines.
@@ -30,6 +34,8 @@ struct Options {
   // Calls that a CPU's queue holds.
   std::uint64_t queue_capacity = 65536;
   bool gates = false;
+  // Bring every new process's CPU online as soon as it comes.
+  bool auto_online = false;
 };
 
 class Process {

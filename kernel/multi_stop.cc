@@ -5,7 +5,7 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 7> kNames = {"NONE",
+constexpr std::array<absl::string_view, 7> kStateNames = {"NONE",
                                                      "PREPARE",
                                                      "DISABLE_IRQ",
                                                      "DISABLE_IRQ_INACTIVE",
@@ -16,12 +16,12 @@ constexpr std::array<absl::string_view, 7> kNames = {"NONE",
 }  // namespace
 
 absl::string_view MultiStopStateName(MultiStopState state) {
-  return kNames[static_cast<std::size_t>(state)];
+  return kStateNames[static_cast<std::size_t>(state)];
 }
 
 std::optional<MultiStopState> ParseMultiStopState(absl::string_view name) {
-  for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<MultiStopState>(i);
+  for (std::size_t i = 0; i < kStateNames.size(); ++i) {
+    if (kStateNames[i] == name) return static_cast<MultiStopState>(i);
   }
   return std::nullopt;
 }

@@ -5,7 +5,7 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, kTraceKinds> kNames = {
+constexpr std::array<absl::string_view, kTraceKinds> kKindNames = {
     "csd_queue_cpu",
     "csd_refused",
     "csd_lost",
@@ -47,7 +47,7 @@ constexpr std::array<absl::string_view, kTraceKinds> kNames = {
 }  // namespace
 
 absl::string_view TraceName(TraceKind kind) {
-  return kNames[static_cast<std::size_t>(kind)];
+  return kKindNames[static_cast<std::size_t>(kind)];
 }
 
 }  // namespace belfry::kernel

@@ -28,8 +28,12 @@ void AddFlags(CLI::App* app, Options* options) {
       ->envname("BELFRY_METRICS_LISTEN")
       ->capture_default_str();
   app->add_option("--advertise", options->advertise,
-                  "the address that other CPUs are told; default: --listen")
+                  "what other CPUs are told to call: host[:port]; of a name's "
+                  "addresses the one that is this host's; default: --listen")
       ->envname("BELFRY_ADVERTISE");
+  app->add_option("--advertise-metrics", options->advertise_metrics,
+                  "the same for /metrics; default: --metrics-listen")
+      ->envname("BELFRY_ADVERTISE_METRICS");
   app->add_option("--address-file", options->address_file,
                   "write address=, metrics= and pid= here when ready");
   app->add_flag("--gates", options->gates,

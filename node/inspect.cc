@@ -243,6 +243,19 @@ v1::CpuSnapshot Snapshot(const CpuDriver& driver,
   return out;
 }
 
+v1::CallTotals Totals(const CpuDriver& driver) {
+  v1::CallTotals totals;
+  for (const auto& [dst, row] : driver.ledger().rows()) {
+    totals.set_issued(totals.issued() + row.issued);
+    totals.set_completed(totals.completed() + row.completed);
+    totals.set_refused(totals.refused() + row.refused_total());
+    totals.set_lost(totals.lost() + row.lost);
+    totals.set_outstanding(totals.outstanding() +
+                           CallsUnderWay(driver.cpu(), dst));
+  }
+  return totals;
+}
+
 v1::NodeReport Report(const CpuDriver& driver) {
   const Cpu& cpu = driver.cpu();
   v1::NodeReport report;
@@ -253,6 +266,7 @@ v1::NodeReport Report(const CpuDriver& driver) {
   }
   report.set_latched(cpu.latched());
   report.set_calls_carried(driver.ledger().carried());
+  *report.mutable_ledger() = Totals(driver);
   TimePoint oldest = TimePoint::max();
   for (const auto& [dst, peer] : cpu.peers()) {
     peer.out.ForEach([&, dst_id = dst](Seq seq, const kernel::Outgoing& call) {

@@ -1,6 +1,7 @@
 #include "node/metrics.h"
 
 #include <chrono>
+#include <optional>
 
 #include "kernel/errno.h"
 #include "node/inspect.h"
@@ -76,6 +77,15 @@ void Metrics::AddTargets(prometheus::Registry* registry,
           .Name("belfry_doorbells_suppressed_total")
           .Help("Calls for which no doorbell was due: the queue was not empty.")
           .Register(*registry);
+  auto& outstanding =
+      BuildGauge()
+          .Name("belfry_calls_outstanding")
+          .Help("Calls of this CPU that are neither answered nor given up.")
+          .Register(*registry);
+  auto& oldest = BuildGauge()
+                     .Name("belfry_outstanding_oldest_timestamp_seconds")
+                     .Help("When the oldest of them was made; 0: none.")
+                     .Register(*registry);
   for (std::uint32_t i = 0; i < possible; ++i) {
     const prometheus::Labels pair = {{"src_cpu", cpu_},
                                      {"cpu", std::to_string(i)}};
@@ -85,7 +95,8 @@ void Metrics::AddTargets(prometheus::Registry* registry,
     nowait["kind"] = "nowait";
     targets_.push_back({&issued.Add(wait), &issued.Add(nowait),
                         &completed.Add(pair), &sent.Add(pair),
-                        &suppressed.Add(pair)});
+                        &suppressed.Add(pair), &outstanding.Add(pair),
+                        &oldest.Add(pair)});
     for (kernel::Errno e : {kernel::Errno::kEnxio, kernel::Errno::kEnobufs}) {
       prometheus::Labels labels = pair;
       labels["errno"] = std::string(kernel::ErrnoName(e));
@@ -286,6 +297,22 @@ void Metrics::Refresh(const CpuDriver& driver) {
                           ? Seconds(report.oldest_waiter_time())
                           : 0);
   online_->Set(driver.cpu().life() == kernel::Life::kOnline ? 1 : 0);
+  for (const auto& [dst, peer] : driver.cpu().peers()) {
+    if (dst.value < targets_.size()) RefreshTarget(dst, peer, driver);
+  }
+}
+
+void Metrics::RefreshTarget(kernel::CpuId dst, const kernel::Peer& peer,
+                            const CpuDriver& driver) {
+  // Numbers rise with time.
+  std::optional<kernel::Seq> oldest;
+  peer.out.ForEach([&oldest](kernel::Seq seq, const kernel::Outgoing&) {
+    if (!oldest) oldest = seq;
+  });
+  const Target& target = targets_[dst.value];
+  target.outstanding->Set(static_cast<double>(peer.out.size()));
+  target.outstanding_oldest->Set(
+      oldest ? Seconds(rpc::ToTimestamp(driver.issue_time(dst, *oldest))) : 0);
 }
 
 }  // namespace belfry::node

@@ -40,6 +40,8 @@ class Metrics {
     prometheus::Counter* completed;
     prometheus::Counter* rings_sent;
     prometheus::Counter* rings_suppressed;
+    prometheus::Gauge* outstanding;
+    prometheus::Gauge* outstanding_oldest;
   };
 
   void AddTargets(prometheus::Registry* registry, std::uint32_t possible);
@@ -47,6 +49,8 @@ class Metrics {
                 kernel::Steps steps);
   void ApplyAtSource(const kernel::TraceEvent& event, const CpuDriver& driver);
   void ApplyAtTarget(const kernel::TraceEvent& event, const CpuDriver& driver);
+  void RefreshTarget(kernel::CpuId dst, const kernel::Peer& peer,
+                     const CpuDriver& driver);
   prometheus::Gauge& Pending(const std::string& function);
   prometheus::Histogram& Step(const std::string& step);
 

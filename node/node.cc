@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,11 +18,12 @@
 #include "node/links.h"
 #include "node/load.h"
 #include "node/metrics.h"
+#include "rpc/address.h"
 #include "rpc/async_call.h"
 #include "rpc/codec.h"
 #include "rpc/files.h"
+#include "rpc/http_server.h"
 #include "rpc/log.h"
-#include "rpc/metrics_server.h"
 #include "rpc/server.h"
 #include "rpc/unary.h"
 
@@ -86,6 +88,7 @@ class Node::Process : public Outlet {
   absl::Status Activate(const v1::Welcome& welcome);
   void Serve();
   void ServeLoad();
+  void SetCanary(const v1::SetCanary& canary);
   void Report();
   void Watch();
   void Tidy();
@@ -101,7 +104,7 @@ class Node::Process : public Outlet {
   Service service_;
   std::shared_ptr<prometheus::Registry> registry_ =
       std::make_shared<prometheus::Registry>();
-  std::unique_ptr<rpc::MetricsServer> metrics_server_;
+  std::unique_ptr<rpc::HttpServer> http_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<ControlLink> control_;
   // There from the coordinator's first welcome on.
@@ -110,6 +113,10 @@ class Node::Process : public Outlet {
   std::unique_ptr<Calls> calls_;
   std::unique_ptr<Load> load_;
   std::unique_ptr<CpuDriver> driver_;
+
+  // From a canary's injection to its end.
+  std::optional<std::chrono::system_clock::time_point> canary_;
+  std::chrono::steady_clock::time_point canary_end_;
 
   std::string last_report_;
   int beats_without_report_ = 0;
@@ -121,9 +128,10 @@ class Node::Process : public Outlet {
 };
 
 absl::Status Node::Process::Listen() {
-  auto metrics = rpc::MetricsServer::Start(options_.metrics_listen, registry_);
-  if (!metrics.ok()) return metrics.status();
-  metrics_server_ = *std::move(metrics);
+  auto http = rpc::HttpServer::Start(options_.metrics_listen,
+                                     {rpc::MetricsRoute(registry_)});
+  if (!http.ok()) return http.status();
+  http_ = *std::move(http);
   auto server = rpc::Server::Start(options_.listen, {&service_});
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
@@ -158,9 +166,10 @@ v1::NodeHello Node::Process::Hello() const {
     hello.set_cpu(*options_.cpu);
   }
   hello.set_incarnation(incarnation_.value);
-  hello.set_address(options_.advertise.empty() ? server_->address()
-                                               : options_.advertise);
-  hello.set_metrics_address(metrics_server_->address());
+  hello.set_address(
+      rpc::ReachableAddress(options_.advertise, server_->address()));
+  hello.set_metrics_address(
+      rpc::ReachableAddress(options_.advertise_metrics, http_->address()));
   hello.set_pid(::getpid());
   for (const std::string& name : functions_.names()) hello.add_functions(name);
   return hello;
@@ -179,6 +188,7 @@ void Node::Process::OnMessage(v1::CoordinatorMessage& message) {
   }
   if (!driver_) return;
   if (message.has_peers()) return links_->SetPeers(message.peers());
+  if (message.has_set_canary()) return SetCanary(message.set_canary());
   auto order = rpc::FromProto(message);
   if (!order.ok()) {
     rpc::Log(rpc::Level::kError, "node", order.status().message());
@@ -218,7 +228,7 @@ absl::Status Node::Process::Activate(const v1::Welcome& welcome) {
                         server_->address()));
   if (options_.address_file.empty()) return absl::OkStatus();
   return rpc::WriteAddressFile(options_.address_file, server_->address(),
-                               metrics_server_->address());
+                               http_->address());
 }
 
 void Node::Process::Serve() {
@@ -303,11 +313,24 @@ void Node::Process::OnTrace(const kernel::TraceEvent& event) {
 
 // ---- Timers.
 
+void Node::Process::SetCanary(const v1::SetCanary& canary) {
+  const auto lifetime = rpc::FromDuration(canary.lifetime());
+  canary_.reset();
+  if (lifetime.count() <= 0) return;
+  canary_ = std::chrono::system_clock::now();
+  canary_end_ = std::chrono::steady_clock::now() + lifetime;
+}
+
 // What is new at once (within a beat), what is not now and then: a report also
 // says that the CPU is there.
 void Node::Process::Report() {
   v1::NodeMessage message;
   *message.mutable_report() = node::Report(*driver_);
+  if (std::chrono::steady_clock::now() >= canary_end_) canary_.reset();
+  if (canary_) {
+    *message.mutable_report()->mutable_canary_time() =
+        rpc::ToTimestamp(*canary_);
+  }
   std::string report = message.report().SerializeAsString();
   if (report != last_report_ || ++beats_without_report_ >= kBeatsMax) {
     last_report_ = std::move(report);

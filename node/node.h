@@ -28,8 +28,10 @@ struct Options {
   // Where to listen; port 0 is any free one.
   std::string listen = "127.0.0.1:0";
   std::string metrics_listen = "127.0.0.1:0";
-  // What others are told to connect to; empty: the address listened on.
+  // What others are told to connect to, for calls and for /metrics; empty: the
+  // address listened on. See rpc/address.h.
   std::string advertise;
+  std::string advertise_metrics;
   // Written, whole, when the CPU is there: address=, metrics=, pid= lines.
   std::string address_file;
   bool gates = false;

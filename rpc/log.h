@@ -10,6 +10,9 @@ namespace belfry::rpc {
 
 enum class Level { kInfo, kWarning, kError };
 
+// "info", "warning", "error".
+absl::string_view LevelName(Level level);
+
 // `who` is "coordinator" or "cpu/3". Thread-safe: a line is written whole.
 void Log(Level level, absl::string_view who, absl::string_view line);
 

@@ -19,7 +19,7 @@ namespace {
 using Events = std::vector<v1::TraceEvent>;
 
 // What became of one call's doorbell, gathered from events of both sides.
-struct Call {
+struct PictureCall {
   std::optional<std::size_t> enqueued;
   std::optional<std::size_t> latched;
   // The interrupt that followed on its doorbell with nothing in between.
@@ -137,7 +137,7 @@ class RowMaker {
       }
       const auto found = latest.find(key);
       if (found == latest.end()) continue;
-      Call& call = calls_[found->second];
+      PictureCall& call = calls_[found->second];
       if (event.name() == "csd_enqueued") call.enqueued = i;
       if (event.name() == "ipi_send_cpu") call.rang = true;
       if (event.name() == "ipi_latched" || event.name() == "ipi_coalesced") {
@@ -248,7 +248,7 @@ class RowMaker {
 
   void DrawCall(std::size_t i) {
     const v1::TraceEvent& event = events_[i];
-    const Call& call = calls_.at(i);
+    const PictureCall& call = calls_.at(i);
     const bool waits = event.detail() == "wait";
     std::string text = absl::StrCat(Actor(event), " queues ", event.function(),
                                     " for ", Target(event));
@@ -277,7 +277,7 @@ class RowMaker {
   }
 
   // How the call's doorbell fared, as far as this row goes.
-  std::string RingText(const Call& call) const {
+  std::string RingText(const PictureCall& call) const {
     if (!call.rang) {
       return call.enqueued ? ": does not ring, the queue was not empty" : "";
     }
@@ -298,7 +298,7 @@ class RowMaker {
   }
 
   void DrawArrival(std::size_t i) {
-    const Call& call = calls_.at(arrivals_.at(i));
+    const PictureCall& call = calls_.at(arrivals_.at(i));
     if (call.prompt) return;
     const v1::TraceEvent& event = events_[i];
     const bool parked = Knows(event.cpu()) && lanes_[event.cpu()].parked;
@@ -446,7 +446,7 @@ class RowMaker {
   // The hotplug step that a CPU walks.
   std::map<std::uint32_t, std::string> step_;
   // By the place of csd_queue_cpu.
-  std::map<std::size_t, Call> calls_;
+  std::map<std::size_t, PictureCall> calls_;
   // From the place of a doorbell's arrival to its call's.
   std::map<std::size_t, std::size_t> arrivals_;
   // Interrupts that are told in the row of the call that rang for them.

@@ -1,0 +1,117 @@
+// The inside of Process, for its three parts: the machine and its effects
+// (process.cc), what clients see (describe.cc), what clients ask (serve.cc).
+#ifndef BELFRY_COORDINATOR_PROCESS_IMPL_H_
+#define BELFRY_COORDINATOR_PROCESS_IMPL_H_
+
+#include <prometheus/registry.h>
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "belfry/v1/coordinator.grpc.pb.h"
+#include "belfry/v1/report.pb.h"
+#include "coordinator/canary.h"
+#include "coordinator/events.h"
+#include "coordinator/journal.h"
+#include "coordinator/metrics.h"
+#include "coordinator/nodes.h"
+#include "coordinator/operations.h"
+#include "coordinator/process.h"
+#include "rpc/clock.h"
+#include "rpc/http_server.h"
+#include "rpc/server.h"
+#include "rpc/trace_ring.h"
+#include "rpc/unary.h"
+
+namespace belfry::coordinator {
+
+// Everything on the loop's thread once it runs.
+class Process::Impl {
+ public:
+  explicit Impl(Options options);
+
+  absl::Status Open();
+  absl::Status Run();
+  void End(absl::Status status);
+  rpc::Loop& loop() { return server_->loop(); }
+
+ private:
+  using Service = v1::CoordinatorService::AsyncService;
+
+  // The machine and its effects.
+  void Feed(kernel::CoordinatorEvent event);
+  void Deliver(kernel::CoordinatorEvent event);
+  void CarryOut(kernel::CoordinatorEffect& effect);
+  void On(kernel::JournalLeg& e);
+  void On(kernel::JournalView& e);
+  void On(kernel::TellCpu& e);
+  void On(kernel::AdvanceStop& e);
+  void On(kernel::StartHandoff& e);
+  void On(kernel::OpEnded& e);
+  void On(kernel::CoordinatorTrace& e);
+  void OnClaimed(kernel::CpuId cpu, kernel::Incarnation incarnation);
+  // Nobody has this number, nor may come back to it.
+  bool IsFree(kernel::CpuId cpu) const;
+  // Asks for an online operation on behalf of a CPU that has just come.
+  void BringOnline(kernel::CpuId cpu);
+  v1::Welcome Welcome(kernel::CpuId cpu) const;
+  void RefreshMetrics();
+
+  // What clients see: describe.cc.
+  v1::LiveState DescribeAll() const;
+  v1::Cluster DescribeCluster() const;
+  v1::CpuInfo DescribeCpu(kernel::CpuId cpu) const;
+  v1::Canary DescribeCanary() const;
+  std::string DescribeOp(const kernel::Operation& op) const;
+
+  // What clients ask: serve.cc.
+  void Serve();
+  void ServeOperations();
+  void ServeWait();
+  void ServeCanary();
+  void ServeDebug();
+  template <typename Response, typename Reply>
+  void StartOp(kernel::Request request, const std::string& request_id,
+               Reply reply);
+  void SetFail(const v1::SetCpuFailRequest& request,
+               std::shared_ptr<rpc::Reply<v1::SetCpuFailResponse>> reply);
+  void InjectCanary(
+      const v1::InjectCanaryRequest& request,
+      std::shared_ptr<rpc::Reply<v1::InjectCanaryResponse>> reply);
+  void OnCanaryDetected();
+
+  Options options_;
+  rpc::Gates gates_;
+  rpc::TraceRing trace_;
+  rpc::LamportClock clock_;
+  std::chrono::system_clock::time_point start_time_ =
+      std::chrono::system_clock::now();
+  Service service_;
+  std::shared_ptr<prometheus::Registry> registry_ =
+      std::make_shared<prometheus::Registry>();
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<kernel::Coordinator> machine_;
+  std::unique_ptr<Operations> operations_;
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<Nodes> nodes_;
+  Events events_;
+  Canary canary_;
+
+  std::deque<kernel::CoordinatorEvent> mailbox_;
+  bool stepping_ = false;
+  // The operation whose request is answered now, if it is refused at once.
+  std::optional<kernel::Operation> refused_;
+  bool ended_ = false;
+  absl::Status result_;
+
+  // The last: its threads ask all of the above.
+  std::unique_ptr<rpc::HttpServer> http_;
+};
+
+}  // namespace belfry::coordinator
+
+#endif  // BELFRY_COORDINATOR_PROCESS_IMPL_H_

@@ -1,0 +1,264 @@
+// What clients ask of the coordinator.
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/process_impl.h"
+#include "kernel/functions.h"
+#include "kernel/gate.h"
+#include "rpc/codec.h"
+#include "rpc/status.h"
+
+namespace belfry::coordinator {
+namespace {
+
+using kernel::CpuId;
+using kernel::Errno;
+using kernel::OpId;
+
+// Our answer must reach the client before it gives up.
+constexpr std::chrono::milliseconds kMargin{50};
+
+}  // namespace
+
+void Process::Impl::Serve() {
+  nodes_->Serve(&service_, server_->cq());
+  rpc::ServeUnary<Service>(&service_, &Service::RequestGetCluster,
+                           server_->cq(),
+                           [this](const v1::GetClusterRequest&, auto reply) {
+                             v1::GetClusterResponse response;
+                             *response.mutable_cluster() = DescribeCluster();
+                             reply->Finish(response);
+                           });
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestSetCpuFail, server_->cq(),
+      [this](const v1::SetCpuFailRequest& request, auto reply) {
+        SetFail(request, std::move(reply));
+      });
+  ServeOperations();
+  ServeWait();
+  ServeCanary();
+  ServeDebug();
+}
+
+// Starts an operation, or finds the one that the same request has started. One
+// that is refused at once is the answer to the request itself.
+template <typename Response, typename Reply>
+void Process::Impl::StartOp(kernel::Request request,
+                            const std::string& request_id, Reply reply) {
+  Response response;
+  if (const auto known = operations_->FindRequest(request_id)) {
+    if (auto op = operations_->Get(*known)) {
+      *response.mutable_operation() = *std::move(op);
+    }
+    return reply->Finish(response);
+  }
+  request.id = operations_->Begin(request_id);
+  const OpId id = request.id;
+  const std::string cpu = absl::StrCat(request.cpu.value);
+  refused_.reset();
+  Feed(std::move(request));
+  const auto refused = std::exchange(refused_, std::nullopt);
+  if (refused && refused->id == id && refused->error != Errno::kOk) {
+    return reply->Fail(
+        rpc::ErrorStatus(refused->error, refused->message, {{"cpu", cpu}}));
+  }
+  if (auto op = operations_->Get(id)) {
+    *response.mutable_operation() = *std::move(op);
+  }
+  reply->Finish(response);
+}
+
+void Process::Impl::ServeOperations() {
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestOnlineCpu, server_->cq(),
+      [this](const v1::OnlineCpuRequest& r, auto reply) {
+        kernel::Request request{.kind = kernel::OpKind::kOnline,
+                                .cpu = CpuId{r.cpu()}};
+        if (r.has_control_cpu()) request.control = CpuId{r.control_cpu()};
+        StartOp<v1::OnlineCpuResponse>(std::move(request), r.request_id(),
+                                       std::move(reply));
+      });
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestOfflineCpu, server_->cq(),
+      [this](const v1::OfflineCpuRequest& r, auto reply) {
+        kernel::Request request{.kind = kernel::OpKind::kOffline,
+                                .cpu = CpuId{r.cpu()}};
+        if (r.has_control_cpu()) request.control = CpuId{r.control_cpu()};
+        StartOp<v1::OfflineCpuResponse>(std::move(request), r.request_id(),
+                                        std::move(reply));
+      });
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestStopMachine, server_->cq(),
+      [this](const v1::StopMachineRequest& r, auto reply) {
+        auto active = kernel::ParseCpuList(r.cpus());
+        if (!active.ok()) {
+          return reply->Fail(rpc::ErrorStatus(
+              Errno::kEinval, std::string(active.status().message())));
+        }
+        StartOp<v1::StopMachineResponse>({.kind = kernel::OpKind::kStop,
+                                          .active = *std::move(active),
+                                          .func = r.function(),
+                                          .payload = r.payload()},
+                                         r.request_id(), std::move(reply));
+      });
+}
+
+void Process::Impl::ServeWait() {
+  const auto unknown = [](std::uint32_t id) {
+    return rpc::ErrorStatus(
+        Errno::kEnoent,
+        absl::StrCat("no operation ", id,
+                     "; it is older than the last 100, or the coordinator was "
+                     "restarted"));
+  };
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestListOperations, server_->cq(),
+      [this](const v1::ListOperationsRequest& request, auto reply) {
+        v1::ListOperationsResponse response;
+        for (v1::Operation& op : operations_->List(request.include_done())) {
+          *response.add_operations() = std::move(op);
+        }
+        reply->Finish(response);
+      });
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestWaitOperation, server_->cq(),
+      [this, unknown](const v1::WaitOperationRequest& request, auto reply) {
+        const OpId id{request.id()};
+        auto op = operations_->Get(id);
+        if (!op) return reply->Fail(unknown(request.id()));
+        if (op->done()) {
+          v1::WaitOperationResponse response;
+          *response.mutable_operation() = *std::move(op);
+          return reply->Finish(response);
+        }
+        std::chrono::nanoseconds wait = reply->time_left() - kMargin;
+        if (request.has_timeout()) {
+          wait = std::min(wait, rpc::FromDuration(request.timeout()));
+        }
+        operations_->AddWaiter(id, reply);
+        loop().After(
+            std::max(wait, std::chrono::nanoseconds(0)),
+            [this, id, reply] { operations_->RemoveWaiter(id, reply); });
+      });
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestCancelOperation, server_->cq(),
+      [this, unknown](const v1::CancelOperationRequest& request, auto reply) {
+        const OpId id{request.id()};
+        if (!operations_->Get(id)) return reply->Fail(unknown(request.id()));
+        Feed(kernel::CancelOp{id});
+        v1::CancelOperationResponse response;
+        if (auto op = operations_->Get(id)) {
+          *response.mutable_operation() = *std::move(op);
+        }
+        reply->Finish(response);
+      });
+}
+
+void Process::Impl::ServeDebug() {
+  server_->ServeDebug({.gates = &gates_,
+                       .parse_gate =
+                           [](const std::string& name) {
+                             return kernel::ParseCoordinatorGate(name);
+                           },
+                       .read_trace =
+                           [this](std::uint64_t after) {
+                             return trace_.Read(
+                                 after, [](kernel::FuncId) { return ""; });
+                           }});
+}
+
+void Process::Impl::SetFail(
+    const v1::SetCpuFailRequest& request,
+    std::shared_ptr<rpc::Reply<v1::SetCpuFailResponse>> reply) {
+  const kernel::CpuhpTable& table = machine_->table();
+  kernel::CpuhpState state = request.step();
+  if (!request.step_name().empty()) {
+    const kernel::CpuhpStep* named = table.FindByName(request.step_name());
+    if (named == nullptr) {
+      return reply->Fail(rpc::ErrorStatus(
+          Errno::kEinval,
+          absl::StrCat("no hotplug step is named '", request.step_name(),
+                       "'; run: belfry cpu show ", request.cpu())));
+    }
+    state = named->state;
+  }
+  const Errno error = machine_->SetFail(CpuId{request.cpu()}, state);
+  if (error != Errno::kOk) {
+    const std::string what =
+        request.cpu() >= options_.cpus
+            ? absl::StrCat("cpu ", request.cpu(), " is not possible")
+            : absl::StrCat("step ", state,
+                           " cannot be made to fail now: it does not exist, "
+                           "has no callback, or must not fail");
+    return reply->Fail(rpc::ErrorStatus(
+        error, what,
+        {{"cpu", absl::StrCat(request.cpu())}, {"step", absl::StrCat(state)}}));
+  }
+  v1::SetCpuFailResponse response;
+  response.set_cpu(request.cpu());
+  response.set_step(state);
+  if (const auto* step = table.Find(state)) {
+    response.set_step_name(std::string(step->name));
+  }
+  reply->Finish(response);
+}
+
+// ---- The canary.
+
+void Process::Impl::ServeCanary() {
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestInjectCanary, server_->cq(),
+      [this](const v1::InjectCanaryRequest& request, auto reply) {
+        InjectCanary(request, std::move(reply));
+      });
+  rpc::ServeUnary<Service>(&service_, &Service::RequestGetCanary, server_->cq(),
+                           [this](const v1::GetCanaryRequest&, auto reply) {
+                             v1::GetCanaryResponse response;
+                             *response.mutable_canary() = DescribeCanary();
+                             reply->Finish(response);
+                           });
+}
+
+void Process::Impl::InjectCanary(
+    const v1::InjectCanaryRequest& request,
+    std::shared_ptr<rpc::Reply<v1::InjectCanaryResponse>> reply) {
+  const auto lifetime = request.has_lifetime()
+                            ? rpc::FromDuration(request.lifetime())
+                            : Canary::kLifetimeDefault;
+  if (lifetime < Canary::kLifetimeMin || lifetime > Canary::kLifetimeMax) {
+    return reply->Fail(
+        rpc::ErrorStatus(Errno::kEinval, "a canary lives from 1 s to 3600 s"));
+  }
+  std::optional<CpuId> cpu = machine_->view().online.first();
+  if (request.has_cpu()) cpu = CpuId{request.cpu()};
+  if (!cpu || !nodes_->attached(*cpu)) {
+    return reply->Fail(rpc::ErrorStatus(
+        Errno::kEnxio,
+        cpu ? absl::StrCat("cpu ", cpu->value, " has no process to report it")
+            : "no CPU is online that could report it"));
+  }
+  nodes_->SetCanary(*cpu, lifetime);
+  canary_.Injected(*cpu);
+  metrics_->SetCanary(canary_);
+  events_.Add(rpc::Level::kInfo,
+              absl::StrCat("canary injected on cpu/", cpu->value));
+  v1::InjectCanaryResponse response;
+  *response.mutable_canary() = DescribeCanary();
+  response.mutable_canary()->set_cpu(cpu->value);
+  reply->Finish(response);
+}
+
+void Process::Impl::OnCanaryDetected() {
+  const std::optional<CpuId> cpu = canary_.Detected();
+  if (!cpu) return;
+  nodes_->SetCanary(*cpu, std::chrono::seconds(0));
+  metrics_->SetCanary(canary_);
+  events_.Add(rpc::Level::kInfo,
+              absl::StrCat("canary on cpu/", cpu->value,
+                           " detected: its alert has come back"));
+}
+
+}  // namespace belfry::coordinator

@@ -1,0 +1,104 @@
+#include "rpc/address.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace belfry::rpc {
+namespace {
+
+// "[::1]:7000" is {"::1", "7000"}.
+std::pair<std::string, std::string> Split(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  const std::size_t bracket = address.rfind(']');
+  const bool has_port = colon != std::string::npos &&
+                        (bracket == std::string::npos || bracket < colon);
+  absl::string_view host =
+      has_port ? absl::string_view(address).substr(0, colon) : address;
+  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+  return {std::string(host), has_port ? address.substr(colon + 1) : ""};
+}
+
+std::string Join(const std::string& host, const std::string& port) {
+  return absl::StrContains(host, ':') ? absl::StrCat("[", host, "]:", port)
+                                      : absl::StrCat(host, ":", port);
+}
+
+// "10.1.2.3"; empty for what is no IP address.
+std::string IpText(const sockaddr* address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* ip = nullptr;
+  if (address != nullptr && address->sa_family == AF_INET) {
+    ip = &reinterpret_cast<const sockaddr_in*>(address)->sin_addr;
+  } else if (address != nullptr && address->sa_family == AF_INET6) {
+    ip = &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr;
+  }
+  if (ip == nullptr) return "";
+  return ::inet_ntop(address->sa_family, ip, text.data(), text.size());
+}
+
+std::set<std::string> OwnIps() {
+  std::set<std::string> ips;
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return ips;
+  for (const ifaddrs* i = list; i != nullptr; i = i->ifa_next) {
+    ips.insert(IpText(i->ifa_addr));
+  }
+  ::freeifaddrs(list);
+  ips.erase("");
+  return ips;
+}
+
+// The own address among those of the name; the name where there is none.
+std::string OwnIpOf(const std::string& name) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  if (::getaddrinfo(name.c_str(), nullptr, &hints, &list) != 0) return name;
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list,
+                                                             ::freeaddrinfo);
+  const std::set<std::string> own = OwnIps();
+  for (const addrinfo* i = list; i != nullptr; i = i->ai_next) {
+    const std::string ip = IpText(i->ai_addr);
+    if (own.contains(ip)) return ip;
+  }
+  return name;
+}
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data()
+                                                          : "localhost";
+}
+
+}  // namespace
+
+std::string ReachableAddress(const std::string& advertise,
+                             const std::string& listening) {
+  for (const std::string& address : {advertise, listening}) {
+    if (absl::StartsWith(address, "unix:")) return address;
+    if (!address.empty()) break;
+  }
+  const auto [listen_host, listen_port] = Split(listening);
+  if (advertise.empty()) {
+    const bool wildcard = listen_host == "0.0.0.0" || listen_host == "::";
+    return wildcard ? Join(OwnIpOf(HostName()), listen_port) : listening;
+  }
+  const auto [host, port] = Split(advertise);
+  return Join(OwnIpOf(host), port.empty() || port == "0" ? listen_port : port);
+}
+
+}  // namespace belfry::rpc

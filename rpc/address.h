@@ -1,0 +1,22 @@
+// How a process says where it is reached.
+#ifndef BELFRY_RPC_ADDRESS_H_
+#define BELFRY_RPC_ADDRESS_H_
+
+#include <string>
+
+namespace belfry::rpc {
+
+// The address that others are told, "host:port" or "unix:PATH".
+//
+// `advertise` is what the user wants told; empty: `listening`, which is where a
+// server of ours listens, with this host's name in place of a wildcard address.
+// A port 0, or none, in `advertise` is the one of `listening`. Where the host
+// is a name with several addresses, of which one is this host's own, that one
+// is told: so all replicas of a container can share one network alias as
+// `advertise`. A name that cannot be resolved here is told as it is.
+std::string ReachableAddress(const std::string& advertise,
+                             const std::string& listening);
+
+}  // namespace belfry::rpc
+
+#endif  // BELFRY_RPC_ADDRESS_H_

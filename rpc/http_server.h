@@ -1,0 +1,65 @@
+// HTTP for what is not gRPC: Prometheus' scrapes, and people's browsers.
+#ifndef BELFRY_RPC_HTTP_SERVER_H_
+#define BELFRY_RPC_HTTP_SERVER_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+struct mg_context;
+
+namespace prometheus {
+class Registry;
+}  // namespace prometheus
+
+namespace belfry::rpc {
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+struct HttpRoute {
+  // "GET" or "POST".
+  std::string method;
+  // The whole path: "/metrics".
+  std::string path;
+  // Gets the request's body. Called on the server's threads, so at the same
+  // time as everything else.
+  std::function<HttpResponse(const std::string& body)> handle;
+};
+
+// GET /metrics, in Prometheus' text format.
+HttpRoute MetricsRoute(std::shared_ptr<prometheus::Registry> registry);
+
+class HttpServer {
+ public:
+  // Listens on "host:port" (port 0: any). Unavailable when the address is
+  // taken. Bodies over 1 MiB are refused.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(
+      const std::string& listen, std::vector<HttpRoute> routes);
+  // Returns when no handler runs any more.
+  ~HttpServer();
+
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Where it listens, with the port that was found.
+  const std::string& address() const { return address_; }
+
+ private:
+  explicit HttpServer(std::vector<HttpRoute> routes);
+
+  std::vector<HttpRoute> routes_;
+  mg_context* context_ = nullptr;
+  int port_ = 0;
+  std::string address_;
+};
+
+}  // namespace belfry::rpc
+
+#endif  // BELFRY_RPC_HTTP_SERVER_H_
