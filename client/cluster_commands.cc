@@ -102,8 +102,13 @@ void PrintUp(Context& context, const StateDir& dir,
   context.out.Line(absl::StrCat(cluster.cpus(), " CPUs online, profile ",
                                 ProfileText(cluster.profile())));
   context.out.Line(absl::StrCat("  coordinator  ", coordinator->address()));
-  context.out.Line(
-      absl::StrCat("  metrics      ", coordinator->metrics_address()));
+  context.out.Line(absl::StrCat("  page         http://",
+                                coordinator->metrics_address(),
+                                "/  (and /metrics)"));
+  if (const auto* prometheus = FindProcess(cluster, kPrometheusName)) {
+    context.out.Line(
+        absl::StrCat("  prometheus   http://", prometheus->address(), "/"));
+  }
   context.out.Line(absl::StrCat("  state        ", dir.path()));
   context.out.Line(absl::StrCat("  logs         ", dir.log_dir()));
 }

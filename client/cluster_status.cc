@@ -50,6 +50,12 @@ bool LookAtProcesses(const StateDir& dir, v1::ClusterStatus* status) {
     status->set_coordinator(coordinator->address());
     status->set_coordinator_pid(coordinator->pid());
   }
+  if (const auto* prometheus = FindProcess(**cluster, kPrometheusName)) {
+    status->set_prometheus(prometheus->address());
+  }
+  if (const auto* alertmanager = FindProcess(**cluster, kAlertmanagerName)) {
+    status->set_alertmanager(alertmanager->address());
+  }
   status->set_log_dir(dir.log_dir());
   const std::vector<std::string> dead = DeadProcesses(**cluster);
   const Condition condition = ConditionOf(**cluster, dead);
@@ -94,14 +100,14 @@ std::string OperationsText(const v1::Cluster& cluster) {
 }
 
 std::string ClusterText(const v1::Cluster& cluster) {
-  return absl::StrCat("  profile      ", ProfileText(cluster.profile()), "\n",
-                      "  CPUs         online ", cluster.view().online(), " of ",
-                      cluster.possible(), " (view ", cluster.view().number(),
-                      ")\n", "  doorbell     ",
-                      cluster.split_doorbell() ? "split" : "fused",
-                      cluster.gates() ? ", with gates" : "", "\n",
-                      "  operations   ", OperationsText(cluster), "\n",
-                      "  metrics      ", cluster.metrics_address(), "\n");
+  return absl::StrCat(
+      "  profile      ", ProfileText(cluster.profile()), "\n",
+      "  CPUs         online ", cluster.view().online(), " of ",
+      cluster.possible(), " (view ", cluster.view().number(), ")\n",
+      "  doorbell     ", cluster.split_doorbell() ? "split" : "fused",
+      cluster.gates() ? ", with gates" : "", "\n", "  operations   ",
+      OperationsText(cluster), "\n", "  page         http://",
+      cluster.metrics_address(), "/  (and /metrics)\n");
 }
 
 }  // namespace
@@ -143,6 +149,10 @@ std::string StatusText(const v1::ClusterStatus& status, const Output& out) {
   add("logs         ", status.log_dir());
   add("coordinator  ", status.coordinator());
   if (status.has_cluster()) text += ClusterText(status.cluster());
+  if (!status.prometheus().empty()) {
+    add("prometheus   ", absl::StrCat("http://", status.prometheus(), "/"));
+    add("alertmanager ", absl::StrCat("http://", status.alertmanager(), "/"));
+  }
   for (const std::string& problem : status.problems()) {
     absl::StrAppend(&text, out.Painted(Style::kBad, "! "), problem, "\n");
   }

@@ -30,6 +30,7 @@ constexpr char kExitCodes[] =
   3        inconclusive: the time was over
   11       hang: somebody waits for ever
   12       violated: lost, run twice or stranded
+  13       not in time: the alert of a canary did not come back
   64+N     an RPC failed with gRPC code N: 67 (EINVAL), 69 (no such thing),
            73 (ENXIO, EBUSY), 78 (nobody answers)
   124      --timeout is over
@@ -351,6 +352,7 @@ void Parser::AddClusterVerbs() {
       &app_, "up", "Start a cluster on this host, every CPU online",
       {"belfry up                        # until Ctrl-C",
        "belfry up --cpus 8 --detach",
+       "belfry up --monitoring --detach  # with Prometheus and Alertmanager",
        "belfry up --profile linux-3.0 --set ring_rule=always --detach",
        "belfry up --repair               # start again what has died"});
   UpOptions* options = up_options;
@@ -360,6 +362,8 @@ void Parser::AddClusterVerbs() {
                  "The rules to play by (default belfry)")
       ->type_name("PROFILE");
   AddSet(up, &options->set);
+  up->add_flag("--monitoring", options->monitoring,
+               "Prometheus and Alertmanager with Belfry's rules, too");
   up->add_flag("--detach", options->detach, "Leave it running");
   up->add_flag("--repair", options->repair,
                "Start the processes of a cluster that are missing");
@@ -478,6 +482,17 @@ void Parser::AddCallVerbs() {
   auto [kick, kick_options] = Verb<KickOptions>(
       &app_, "kick", "Ring CPUs whatever their queues hold", {"belfry kick 3"});
   kick->add_option("LIST", kick_options->cpus, "CPUs, as in 0-2,5")->required();
+
+  auto [canary, canary_options] = Verb<CanaryOptions>(
+      &app_, "canary", "A leak on purpose: does its alert come back?",
+      {"belfry canary                    # waits up to 2m for the alert",
+       "belfry canary --cpu 3 --timeout 1m", "belfry canary --detach"});
+  canary
+      ->add_option("--cpu", canary_options->cpu,
+                   "The CPU that reports it (default: the lowest online one)")
+      ->type_name("CPU");
+  canary->add_flag("--detach", canary_options->detach,
+                   "Do not wait for the alert");
 }
 
 void Parser::AddLoadVerbs() {

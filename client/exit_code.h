@@ -13,6 +13,8 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitInconclusive = 3;
 inline constexpr int kExitHang = 11;
 inline constexpr int kExitViolated = 12;
+// What was to happen did not happen in time.
+inline constexpr int kExitNotInTime = 13;
 // Plus the number of the gRPC code.
 inline constexpr int kExitRpc = 64;
 inline constexpr int kExitTimeout = 124;

@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "client/exit_code.h"
 #include "client/files.h"
+#include "client/monitoring.h"
 #include "client/process.h"
 #include "client/profile_choice.h"
 #include "kernel/ids.h"
@@ -173,6 +174,27 @@ absl::Status StartCoordinator(const StateDir& dir, v1::LocalCluster* cluster,
   return AwaitAddress(dir, name, cluster, patience);
 }
 
+absl::Status StartMonitoring(const StateDir& dir, const std::string& name,
+                             v1::LocalCluster* cluster, Lifetime lifetime,
+                             const Patience& patience) {
+  const absl::StatusOr<MonitoringService> service =
+      PrepareMonitoring(dir, *cluster, name);
+  if (!service.ok()) return service.status();
+  const absl::Status started =
+      StartProcess(dir, name, service->argv, lifetime, cluster);
+  if (!started.ok()) return started;
+  v1::LocalCluster::Process* process = MutableProcess(cluster, name);
+  process->set_address(service->address);
+  while (!Answers(service->address)) {
+    if (!IsAlive(IdOf(*process))) return DiedAtStart(*process);
+    const absl::Status status = patience.Check(
+        absl::StrCat(name, " is not ready; its log: ", process->log()));
+    if (!status.ok()) return status;
+    absl::SleepFor(kPollInterval);
+  }
+  return absl::OkStatus();
+}
+
 // All at once: a process takes longer to start than to be started.
 absl::Status StartNodes(const StateDir& dir,
                         const std::vector<std::string>& names,
@@ -213,6 +235,7 @@ absl::StatusOr<v1::LocalCluster> MachineFromOptions(const UpOptions& options) {
   *machine.mutable_set() = ParseKnobs(options.set);
   machine.set_split_doorbell(options.split_doorbell);
   machine.set_gates(options.gates);
+  machine.set_monitoring(options.monitoring);
   machine.set_csd_lock_timeout_ms(static_cast<std::uint32_t>(
       absl::ToInt64Milliseconds(options.csd_lock_timeout)));
   machine.set_queue_capacity(options.queue_capacity);
@@ -245,6 +268,15 @@ absl::StatusOr<std::vector<std::string>> StartMissing(
         StartCoordinator(dir, cluster, lifetime, patience);
     if (!status.ok()) return status;
     missing.erase(coordinator);
+  }
+  for (const absl::string_view name : {kAlertmanagerName, kPrometheusName}) {
+    const auto service = std::find(missing.begin(), missing.end(), name);
+    if (service == missing.end()) continue;
+    progress(absl::StrCat("starting ", std::string(name)));
+    const absl::Status status =
+        StartMonitoring(dir, *service, cluster, lifetime, patience);
+    if (!status.ok()) return status;
+    missing.erase(service);
   }
   const absl::Status status =
       StartNodes(dir, missing, cluster, lifetime, patience, progress);

@@ -40,6 +40,8 @@ struct UpOptions {
   absl::Duration csd_lock_timeout = absl::Seconds(5);
   // 0: the coordinator's own default.
   std::uint32_t queue_capacity = 0;
+  // Prometheus and Alertmanager, too.
+  bool monitoring = false;
   bool detach = false;
   bool repair = false;
 };
@@ -104,6 +106,12 @@ struct StopMachineOptions {
 };
 struct KickOptions {
   std::string cpus;
+};
+struct CanaryOptions {
+  // The node that reports it.
+  std::optional<std::uint32_t> cpu;
+  // Do not wait for its alert.
+  bool detach = false;
 };
 
 struct LoadStartOptions {
@@ -182,11 +190,11 @@ using Command = std::variant<
     UpOptions, DownOptions, StatusOptions, HealthOptions, VersionOptions,
     CompletionOptions, CpuListOptions, CpuShowOptions, CpuChangeOptions,
     CpuCycleOptions, CpuFailOptions, CallOptions, StopMachineOptions,
-    KickOptions, LoadStartOptions, LoadStopOptions, LoadShowOptions,
-    ProfileListOptions, ProfileShowOptions, ProfileDiffOptions, OpsListOptions,
-    OpsWaitOptions, OpsCancelOptions, LogsOptions, PendingOptions, DumpOptions,
-    ExplainOptions, AuditOptions, TraceShowOptions, ScenarioListOptions,
-    ScenarioShowOptions, ScenarioRunOptions>;
+    KickOptions, CanaryOptions, LoadStartOptions, LoadStopOptions,
+    LoadShowOptions, ProfileListOptions, ProfileShowOptions, ProfileDiffOptions,
+    OpsListOptions, OpsWaitOptions, OpsCancelOptions, LogsOptions,
+    PendingOptions, DumpOptions, ExplainOptions, AuditOptions, TraceShowOptions,
+    ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions>;
 
 }  // namespace belfry::client
 

@@ -114,6 +114,10 @@ std::vector<std::string> ProcessNames(const v1::LocalCluster& cluster) {
   for (std::uint32_t cpu = 0; cpu < cluster.cpus(); ++cpu) {
     names.push_back(CpuName(cpu));
   }
+  if (cluster.monitoring()) {
+    names.emplace_back(kAlertmanagerName);
+    names.emplace_back(kPrometheusName);
+  }
   return names;
 }
 
@@ -146,6 +150,7 @@ void RemoveState(const StateDir& dir) {
   std::error_code ignored;
   std::filesystem::remove(dir.cluster_file(), ignored);
   std::filesystem::remove_all(dir.run_dir(), ignored);
+  std::filesystem::remove_all(dir.monitoring_dir(), ignored);
 }
 
 void RemoveJournal(const StateDir& dir) {

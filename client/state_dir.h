@@ -16,6 +16,8 @@
 namespace belfry::client {
 
 inline constexpr absl::string_view kCoordinatorName = "coordinator";
+inline constexpr absl::string_view kAlertmanagerName = "alertmanager";
+inline constexpr absl::string_view kPrometheusName = "prometheus";
 // "cpu/3".
 std::string CpuName(std::uint32_t cpu);
 
@@ -28,6 +30,8 @@ class StateDir {
   std::string cluster_file() const { return path_ + "/cluster.textproto"; }
   std::string log_dir() const { return path_ + "/logs"; }
   std::string run_dir() const { return path_ + "/run"; }
+  // Prometheus' and Alertmanager's configuration and data.
+  std::string monitoring_dir() const { return path_ + "/monitoring"; }
   std::string lock_file() const { return path_ + "/lock"; }
   // Of the process with this name.
   std::string log_file(absl::string_view process) const;
@@ -51,7 +55,7 @@ const v1::LocalCluster::Process* FindProcess(const v1::LocalCluster& cluster,
 
 ProcessId IdOf(const v1::LocalCluster::Process& process);
 
-// The coordinator and every CPU of the machine.
+// The coordinator, every CPU of the machine, and what monitors them.
 std::vector<std::string> ProcessNames(const v1::LocalCluster& cluster);
 
 using AliveFunction = std::function<bool(const ProcessId&)>;

@@ -5,13 +5,14 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 7> kStateNames = {"NONE",
-                                                     "PREPARE",
-                                                     "DISABLE_IRQ",
-                                                     "DISABLE_IRQ_INACTIVE",
-                                                     "DISABLE_IRQ_ACTIVE",
-                                                     "RUN",
-                                                     "EXIT"};
+constexpr std::array<absl::string_view, 7> kStateNames = {
+    "NONE",
+    "PREPARE",
+    "DISABLE_IRQ",
+    "DISABLE_IRQ_INACTIVE",
+    "DISABLE_IRQ_ACTIVE",
+    "RUN",
+    "EXIT"};
 
 }  // namespace
 
