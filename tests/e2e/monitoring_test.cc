@@ -7,7 +7,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "tests/e2e/support/cluster.h"
 
 namespace belfry::e2e {
@@ -17,7 +16,6 @@ using google::protobuf::Struct;
 using google::protobuf::Value;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::Not;
 
 // What is promised of a leak: from its birth to Alertmanager.
 constexpr std::chrono::seconds kAMinute{60};
@@ -112,7 +110,7 @@ TEST_F(MonitoringTest, TheCanaryComesBackAndAlarmsNobodyElse) {
 }
 
 // As long as the leak of the other test may take to be told.
-TEST_F(MonitoringTest, UnderLoadAndHotplugAHealthyClusterIsQuietAndVisible) {
+TEST_F(MonitoringTest, UnderLoadAndHotplugAHealthyClusterIsQuiet) {
   const Cluster cluster(WithMonitoring("belfry"));
   ASSERT_TRUE(AwaitAllTargets(cluster, 5));
   cluster.Ask<v1::LoadReport>({"load", "start", "--rate", "200"});
@@ -123,27 +121,6 @@ TEST_F(MonitoringTest, UnderLoadAndHotplugAHealthyClusterIsQuietAndVisible) {
     EXPECT_THAT(Delivered(cluster), IsEmpty());
     EXPECT_EQ(CountSeries(cluster, "ALERTS{alertstate=\"firing\"}"), 0);
   }
-  // Every panel of every board has something to show.
-  Program lister({"python3",
-                  BELFRY_SOURCE_DIR "/tests/deploy/dashboards_test.py",
-                  "--print-queries"});
-  const Outcome queries = lister.Wait();
-  ASSERT_EQ(queries.exit_code, 0) << queries;
-  int asked = 0;
-  for (const absl::string_view line :
-       absl::StrSplit(queries.out, '\n', absl::SkipEmpty())) {
-    Value query;
-    ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(
-                    std::string(line), query.mutable_struct_value())
-                    .ok())
-        << line;
-    const int count =
-        CountSeries(cluster, Member(query, "expr").string_value());
-    EXPECT_GE(count, Member(query, "must_have_data").bool_value() ? 1 : 0)
-        << line;
-    ++asked;
-  }
-  EXPECT_GT(asked, 20);
   cluster.Ask<v1::LoadReport>({"load", "stop"});
   cluster.ExpectCleanAudit();
 }
@@ -152,7 +129,7 @@ TEST_F(MonitoringTest, WhatDiedIsStartedAgainWhereItWas) {
   const Cluster cluster(WithMonitoring("belfry"));
   const std::string before = cluster.Status().prometheus();
   cluster.Kill("prometheus");
-  EXPECT_EQ(cluster.Status().state(), "degraded");
+  EXPECT_EQ(cluster.Ask<v1::ClusterStatus>({"status"}, 1).state(), "degraded");
   cluster.Repair();
   EXPECT_EQ(cluster.Status().prometheus(), before);
   EXPECT_TRUE(AwaitAllTargets(cluster, 5));

@@ -1,5 +1,7 @@
 #include "tests/e2e/support/cluster.h"
 
+#include <google/protobuf/text_format.h>
+
 #include <filesystem>
 #include <iostream>
 #include <utility>
@@ -104,6 +106,14 @@ v1::CpuInfo Cluster::Cpu(std::uint32_t cpu) const {
 }
 
 pid_t Cluster::Pid(absl::string_view process) const {
+  if (process == "prometheus" || process == "alertmanager") {
+    v1::LocalCluster cluster;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
+        ReadFile(state_dir() + "/cluster.textproto"), &cluster));
+    for (const v1::LocalCluster::Process& p : cluster.processes()) {
+      if (p.name() == process) return static_cast<pid_t>(p.pid());
+    }
+  }
   const std::int64_t pid = process == "coordinator" ? Status().coordinator_pid()
                                                     : Cpu(CpuOf(process)).pid();
   EXPECT_GT(pid, 0) << process;

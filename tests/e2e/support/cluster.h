@@ -87,7 +87,7 @@ class Cluster : public Belfry {
   v1::ClusterStatus Status() const;
   v1::Cluster State() const;
   v1::CpuInfo Cpu(std::uint32_t cpu) const;
-  // Of "coordinator", "cpu/3".
+  // Of "coordinator", "cpu/3", "prometheus".
   pid_t Pid(absl::string_view process) const;
   std::string Address(absl::string_view process) const;
   MetricsPage Metrics(absl::string_view process) const;
