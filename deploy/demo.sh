@@ -12,7 +12,7 @@ show_lost_doorbell() {
   "$belfry" scenario run lost-ipi --profile belfry --expect holds
 }
 
-install_packages
+install_packages Build
 # The tests' preset, so that whoever runs both builds once.
 build dev belfry belfry-node belfry-coordinator
 show_lost_doorbell

@@ -14,9 +14,12 @@ die() {
   exit "$code"
 }
 
-# The names in packages.txt, without comments.
+# listed_packages [SECTION]: the names in packages.txt, of one section or of all.
 listed_packages() {
-  sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$BELFRY_ROOT/deploy/packages.txt"
+  awk -v section="${1:-}" '
+    /^# / { inside = $2 == section }
+    /^[^#]/ && (inside || section == "") { print $1 }
+  ' "$BELFRY_ROOT/deploy/packages.txt"
 }
 
 # Those of them that are not installed.
@@ -25,10 +28,10 @@ missing_packages() {
   while read -r package; do
     state="$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)"
     [[ $state == installed ]] || printf '%s\n' "$package"
-  done < <(listed_packages)
+  done < <(listed_packages "$@")
 }
 
-# Installs what is missing, and nothing else.
+# install_packages [SECTION]: installs what is missing, and nothing else.
 install_packages() {
   local missing log
   local -a as_root=()
@@ -40,9 +43,9 @@ install_packages() {
       return
     fi
     die 1 "no apt-get here; please install the equivalents of:" \
-      "$(listed_packages | tr '\n' ' ')"
+      "$(listed_packages "$@" | tr '\n' ' ')"
   fi
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "$@")
   ((${#missing[@]})) || return 0
   if ((EUID != 0)); then
     command -v sudo >/dev/null ||
