@@ -15,8 +15,9 @@ namespace belfry::trace {
 v1::CallTotals SumOfCalls(const v1::Cluster& cluster);
 
 // One line each, the CPUs in order: "cpu/3: 109 calls stranded: online, no
-// doorbell latched, the oldest 12.0 s". Empty: nothing is wrong. What may be the
-// ordinary course of things becomes a finding after 5 s (an operation: 10 s).
+// doorbell latched, the oldest 12.0 s". Empty: nothing is wrong. What may be
+// the ordinary course of things becomes a finding after 5 s, an operation after
+// 10 s.
 std::vector<std::string> FindingsOf(const v1::Cluster& cluster,
                                     const google::protobuf::Timestamp& now);
 
