@@ -126,7 +126,10 @@ absl::StatusOr<trace::MachineView> CollectView(Coordinator& coordinator,
 std::vector<std::string> ProblemsOf(const trace::MachineView& view) {
   std::vector<std::string> problems;
   for (const trace::CpuView& cpu : view.cpus) {
-    if (cpu.problem.empty()) continue;
+    // A number that nobody has taken is no trouble.
+    if (cpu.problem.empty() || cpu.info.state() == v1::CPU_STATE_ABSENT) {
+      continue;
+    }
     problems.push_back(
         absl::StrCat(CpuName(cpu.info.cpu()), ": ", cpu.problem));
   }

@@ -20,7 +20,7 @@ make_base() {
   if [[ ! -s $archive ]]; then
     command -v mmdebstrap >/dev/null || die 1 "no mmdebstrap here; run: apt-get install mmdebstrap"
     # shellcheck disable=SC2016  # apt-get fills them in
-    sources="$(apt-get indextargets --format 'deb [trusted=yes] $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+    sources="$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
       'Created-By: Packages' 'Origin: Debian' | sort -u)"
     packages="$(listed_packages Build | paste -sd,)"
     mkdir -p "$store"
@@ -47,8 +47,8 @@ service_image() {
   for library in $(ldd "$root/bin/$name" | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
     cp --parents --dereference "$library" "$root"
   done
-  # Prometheus looks for its pages there.
-  [[ ! -d /usr/share/$name ]] || cp -r "/usr/share/$name" "$root/usr/share/"
+  # Debian's programs look for their pages and templates there.
+  cp -r /usr/share/prometheus "$root/usr/share/"
   chmod 1777 "$root/tmp"
   chown 65534:65534 "$root$data"
   tar -C "$root" -c . | docker import --change "ENTRYPOINT [\"/bin/$name\"]" \
