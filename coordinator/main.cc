@@ -72,7 +72,8 @@ void AddFlags(CLI::App* app, Flags* flags) {
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
   app->add_flag("--gates", options.gates,
-                "let clients hold the protocol at named points");
+                "let clients hold the protocol at named points")
+      ->envname("BELFRY_GATES");
   app->set_version_flag("--version", rpc::Version());
 }
 

@@ -59,6 +59,10 @@ class NodeLink
   void OnMessage(v1::NodeMessage& m) override {
     if (nodes_ == nullptr) return;
     nodes_->clock_->Witness(m.lamport());
+    if (m.has_leaving()) {
+      nodes_->Leave(this);
+      return stream_->Close(grpc::Status::OK);
+    }
     if (m.has_hello()) {
       if (!cpu_) nodes_->Attach(this, m.hello());
       return;
@@ -177,24 +181,38 @@ void Nodes::Attach(NodeLink* link, const v1::NodeHello& hello) {
   callbacks_.feed(kernel::Attached{*cpu, StatusOf(hello)});
 }
 
-void Nodes::Detach(NodeLink* link) {
-  if (!link->cpu()) return;
-  const CpuId cpu = *link->cpu();
-  const auto current = links_.find(cpu);
-  if (current == links_.end() || current->second != link) return;
+bool Nodes::Remove(const NodeLink* link) {
+  if (!link->cpu()) return false;
+  const auto current = links_.find(*link->cpu());
+  if (current == links_.end() || current->second != link) return false;
   links_.erase(current);
+  return true;
+}
+
+void Nodes::Detach(const NodeLink* link) {
+  if (!Remove(link)) return;
+  const CpuId cpu = *link->cpu();
   loop_->After(kGrace, [this, cpu, incarnation = link->incarnation()] {
+    if (stopped_ || links_.contains(cpu)) return;
+    callbacks_.say(rpc::Level::kWarning,
+                   absl::StrCat("cpu/", cpu.value, ": its process ",
+                                infos_[cpu].hello.pid(), " is gone"));
     DeclareLost(cpu, incarnation);
   });
 }
 
+void Nodes::Leave(const NodeLink* link) {
+  if (!Remove(link)) return;
+  const CpuId cpu = *link->cpu();
+  callbacks_.say(rpc::Level::kInfo,
+                 absl::StrCat("cpu/", cpu.value, ": its process ",
+                              infos_[cpu].hello.pid(), " has left"));
+  DeclareLost(cpu, link->incarnation());
+}
+
 void Nodes::DeclareLost(CpuId cpu, std::uint64_t incarnation) {
-  if (stopped_ || links_.contains(cpu)) return;
   std::uint64_t& fenced = fenced_[cpu];
   fenced = std::max(fenced, incarnation);
-  callbacks_.say(rpc::Level::kWarning,
-                 absl::StrCat("cpu/", cpu.value, ": its process ",
-                              infos_[cpu].hello.pid(), " is gone"));
   callbacks_.feed(kernel::ProcessLost{cpu, Incarnation{incarnation}});
 }
 

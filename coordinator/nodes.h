@@ -68,7 +68,12 @@ class Nodes {
 
   absl::StatusOr<kernel::CpuId> Claim(const v1::NodeHello& hello) const;
   void Attach(NodeLink* link, const v1::NodeHello& hello);
-  void Detach(NodeLink* link);
+  // False when the CPU has another link by now, or never had this one.
+  bool Remove(const NodeLink* link);
+  // The link broke: its process may come back.
+  void Detach(const NodeLink* link);
+  // Its process says that it ends.
+  void Leave(const NodeLink* link);
   void DeclareLost(kernel::CpuId cpu, std::uint64_t incarnation);
 
   rpc::Loop* loop_;

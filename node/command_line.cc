@@ -37,7 +37,8 @@ void AddFlags(CLI::App* app, Options* options) {
   app->add_option("--address-file", options->address_file,
                   "write address=, metrics= and pid= here when ready");
   app->add_flag("--gates", options->gates,
-                "let clients hold the protocol at named points");
+                "let clients hold the protocol at named points")
+      ->envname("BELFRY_GATES");
   app->add_option("--trace-events", options->trace_events,
                   "protocol events that the ring keeps")
       ->check(CLI::Range(16, 10'000'000))

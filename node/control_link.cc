@@ -25,7 +25,7 @@ ControlLink::ControlLink(rpc::Loop* loop, rpc::LamportClock* clock,
 ControlLink::~ControlLink() { Stop(); }
 
 void ControlLink::Connect() {
-  if (stopped_) return;
+  if (stopped_ || leaving_) return;
   stream_ = std::make_shared<Stream>(this);
   stream_->Start([this](grpc::ClientContext* context) {
     return stub_->PrepareAsyncAttach(context, loop_->cq());
@@ -36,6 +36,14 @@ void ControlLink::Send(v1::NodeMessage message) {
   if (!open_) return;
   pending_.push_back(std::move(message));
   stream_->Wake();
+}
+
+void ControlLink::Leave() {
+  leaving_ = true;
+  if (!open_) return callbacks_.on_left();
+  v1::NodeMessage message;
+  message.mutable_leaving();
+  Send(std::move(message));
 }
 
 void ControlLink::Stop() {
@@ -70,6 +78,10 @@ bool ControlLink::NextMessage(v1::NodeMessage* message) {
 void ControlLink::OnClosed(const grpc::Status& status) {
   const bool was_open = std::exchange(open_, false);
   if (stopped_) return;
+  if (leaving_) {
+    if (was_open) callbacks_.on_left();
+    return;
+  }
   if (!std::exchange(complained_, true)) {
     rpc::Log(rpc::Level::kWarning, "node",
              absl::StrCat(was_open ? "lost the coordinator at "

@@ -28,6 +28,8 @@ class ControlLink
     std::function<void(v1::CoordinatorMessage&)> on_message;
     // Once each time the link breaks.
     std::function<void()> on_lost;
+    // Answers Leave().
+    std::function<void()> on_left;
   };
 
   ControlLink(rpc::Loop* loop, rpc::LamportClock* clock,
@@ -37,7 +39,10 @@ class ControlLink
   void Connect();
   // While the link is down what is sent is dropped: the coordinator asks again.
   void Send(v1::NodeMessage message);
-  // No reconnecting from now on.
+  // Tells the coordinator that this process ends. `on_left` follows: when the
+  // coordinator has closed the link, or at once when there is none.
+  void Leave();
+  // No reconnecting from now on, and no more callbacks.
   void Stop();
 
   void OnOpen() override;
@@ -55,6 +60,7 @@ class ControlLink
   std::unique_ptr<v1::CoordinatorService::Stub> stub_;
   std::shared_ptr<Stream> stream_;
   bool open_ = false;
+  bool leaving_ = false;
   bool stopped_ = false;
   bool complained_ = false;
   std::deque<v1::NodeMessage> pending_;

@@ -40,6 +40,8 @@ constexpr std::chrono::seconds kTidyEvery{10};
 constexpr std::chrono::seconds kOfflineGrace{5};
 // An end that comes sooner waits no longer than this for the answer.
 constexpr std::chrono::milliseconds kOfflineSlice{250};
+// What a coordinator has time to let a process go.
+constexpr std::chrono::milliseconds kLeaveGrace{500};
 constexpr std::chrono::milliseconds kServerGrace{200};
 constexpr std::uint32_t kInspectEntriesMax = 10'000;
 
@@ -95,6 +97,7 @@ class Node::Process : public Outlet {
   void AskForOffline();
   void AwaitOffline(std::uint32_t operation);
   void End(absl::Status status);
+  void ShutDown();
 
   Options options_;
   Functions functions_;
@@ -124,6 +127,7 @@ class Node::Process : public Outlet {
   std::unique_ptr<v1::CoordinatorService::Stub> offline_stub_;
   bool stopping_ = false;
   bool ended_ = false;
+  bool shut_down_ = false;
   absl::Status result_;
 };
 
@@ -143,7 +147,8 @@ absl::Status Node::Process::Listen() {
           .on_lost =
               [this] {
                 if (driver_) driver_->Feed(kernel::CoordinatorLost{});
-              }});
+              },
+          .on_left = [this] { ShutDown(); }});
   return absl::OkStatus();
 }
 
@@ -401,10 +406,18 @@ void Node::Process::AwaitOffline(std::uint32_t operation) {
       });
 }
 
+// The coordinator hears of the end first, so that whoever sees this process gone
+// finds its CPU number free.
 void Node::Process::End(absl::Status status) {
   if (std::exchange(ended_, true)) return;
   result_ = std::move(status);
   server_->SetServing(false);
+  loop().After(kLeaveGrace, [this] { ShutDown(); });
+  control_->Leave();
+}
+
+void Node::Process::ShutDown() {
+  if (std::exchange(shut_down_, true)) return;
   if (driver_) {
     std::uint64_t left = driver_->cpu().queue().size();
     if (left > 0) {
