@@ -9,7 +9,7 @@
 #   deploy/engine.sh stop DIR              ends it; images and volumes stay in DIR
 #
 # Its containers reach each other, but nothing outside: images are made with
-# deploy/base-image.sh.
+# deploy/local-images.sh.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

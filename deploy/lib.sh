@@ -14,11 +14,11 @@ die() {
   exit "$code"
 }
 
-# listed_packages [SECTION]: the names in packages.txt, of one section or of all.
+# listed_packages SECTION...: the names in packages.txt.
 listed_packages() {
-  awk -v section="${1:-}" '
-    /^# / { inside = $2 == section }
-    /^[^#]/ && (inside || section == "") { print $1 }
+  awk -v sections=" $* " '
+    /^# [A-Za-z]+$/ { inside = index(sections, " " $2 " ") }
+    /^[^#]/ && inside { print $1 }
   ' "$BELFRY_ROOT/deploy/packages.txt"
 }
 
@@ -31,7 +31,7 @@ missing_packages() {
   done < <(listed_packages "$@")
 }
 
-# install_packages [SECTION]: installs what is missing, and nothing else.
+# install_packages SECTION...: installs what is missing, and nothing else.
 install_packages() {
   local missing log
   local -a as_root=()

@@ -1,39 +1,39 @@
 #!/usr/bin/env bash
 # For hosts that reach no image registry: makes the images that deploy/Dockerfile and
 # deploy/compose.yaml name from Debian's packages, where the engine does not have
-# them. Needs root, mmdebstrap, and the packages prometheus and prometheus-alertmanager.
+# them. (Grafana is in none of them.)
 #
-#   deploy/base-image.sh [DIR]   keeps the base image's files in DIR for the next time
+#   deploy/local-images.sh base       debian:bookworm-slim, with the build packages;
+#                                     needs root and mmdebstrap
+#   deploy/local-images.sh services   prom/prometheus and prom/alertmanager, of the
+#                                     programs that are installed here
+#   deploy/local-images.sh            both
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
-store="${1:-$scratch}"
 
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
 # Debian with what the build stage needs, so that its RUN needs no network. The
 # sources are the host's; none of them is left in the image.
-make_base() {
-  local sources packages archive="$store/bookworm-build.tar"
-  if [[ ! -s $archive ]]; then
-    command -v mmdebstrap >/dev/null || die 1 "no mmdebstrap here; run: apt-get install mmdebstrap"
-    # shellcheck disable=SC2016  # apt-get fills them in
-    sources="$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
-      'Created-By: Packages' 'Origin: Debian' | sort -u)"
-    packages="$(listed_packages Build | paste -sd,)"
-    mkdir -p "$store"
-    say "Making debian:bookworm-slim with the build packages"
-    quietly "$store/mmdebstrap.log" mmdebstrap --variant=apt --include="$packages" \
-      --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' \
-      --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-      --aptopt='Acquire::Languages "none"' \
-      --customize-hook="rm -f \"\$1\"/etc/apt/sources.list \"\$1\"/etc/apt/sources.list.d/*" \
-      bookworm "$archive.part" - <<<"$sources"
-    mv "$archive.part" "$archive"
-  fi
-  docker import "$archive" debian:bookworm-slim >/dev/null
+base_image() {
+  local sources packages
+  has_image debian:bookworm-slim && return
+  command -v mmdebstrap >/dev/null || die 1 "no mmdebstrap here; run: apt-get install mmdebstrap"
+  # shellcheck disable=SC2016  # apt-get fills them in
+  sources="$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+    'Created-By: Packages' 'Origin: Debian' | sort -u)"
+  packages="$(listed_packages Build | paste -sd,)"
+  say "Making debian:bookworm-slim with the build packages"
+  quietly "$scratch/mmdebstrap.log" mmdebstrap --variant=apt --include="$packages" \
+    --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --aptopt='Acquire::Languages "none"' \
+    --customize-hook="rm -f \"\$1\"/etc/apt/sources.list \"\$1\"/etc/apt/sources.list.d/*" \
+    bookworm "$scratch/base.tar" - <<<"$sources"
+  docker import "$scratch/base.tar" debian:bookworm-slim >/dev/null
 }
 
 # service_image IMAGE NAME PROGRAM DATA COMMAND: one program of this host with the
@@ -56,8 +56,16 @@ service_image() {
     --change "VOLUME $data" - "$image" >/dev/null
 }
 
-has_image debian:bookworm-slim || make_base
-service_image prom/prometheus:v2.42.0 prometheus prometheus /prometheus \
-  '["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]'
-service_image prom/alertmanager:v0.25.0 alertmanager prometheus-alertmanager /alertmanager \
-  '["--config.file=/etc/alertmanager/alertmanager.yml", "--storage.path=/alertmanager"]'
+service_images() {
+  service_image prom/prometheus:v2.42.0 prometheus prometheus /prometheus \
+    '["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]'
+  service_image prom/alertmanager:v0.25.0 alertmanager prometheus-alertmanager /alertmanager \
+    '["--config.file=/etc/alertmanager/alertmanager.yml", "--storage.path=/alertmanager"]'
+}
+
+case "${1:-}" in
+  base) base_image ;;
+  services) service_images ;;
+  "") base_image && service_images ;;
+  *) die 2 "usage: deploy/local-images.sh [base|services]" ;;
+esac

@@ -406,8 +406,8 @@ void Node::Process::AwaitOffline(std::uint32_t operation) {
       });
 }
 
-// The coordinator hears of the end first, so that whoever sees this process gone
-// finds its CPU number free.
+// The coordinator hears of the end first, so that whoever sees this process
+// gone finds its CPU number free.
 void Node::Process::End(absl::Status status) {
   if (std::exchange(ended_, true)) return;
   result_ = std::move(status);

@@ -1,0 +1,74 @@
+// deploy/compose.yaml, up on a real engine.
+#ifndef BELFRY_TESTS_CONTAINERS_DEPLOYMENT_H_
+#define BELFRY_TESTS_CONTAINERS_DEPLOYMENT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/support/cluster.h"
+
+namespace belfry::e2e {
+
+// Where compose.yaml publishes them.
+inline constexpr char kCoordinator[] = "127.0.0.1:7000";
+inline constexpr char kWeb[] = "127.0.0.1:9100";
+inline constexpr char kPrometheus[] = "127.0.0.1:9090";
+inline constexpr char kAlertmanager[] = "127.0.0.1:9093";
+
+// Up, and watched by Prometheus, as long as the object lives. The test fails
+// when it does not come up, and then shows what the containers said.
+class Deployment {
+ public:
+  // "NAME=value" for each of compose.yaml's variables that is not to have its
+  // default.
+  explicit Deployment(std::vector<std::string> variables = {});
+  ~Deployment();
+  Deployment(const Deployment&) = delete;
+  Deployment& operator=(const Deployment&) = delete;
+
+  // docker-compose, on this deployment.
+  Outcome Compose(Arguments arguments) const;
+  // The same machine with another number of nodes.
+  void Scale(int cpus);
+
+  // The command line on the host.
+  Outcome Run(Arguments arguments) const;
+  template <typename Message>
+  Message Ask(Arguments arguments, int exit_code = 0) const {
+    arguments.insert(arguments.end(), {"-o", "json"});
+    const Outcome outcome = Run(std::move(arguments));
+    EXPECT_EQ(outcome.exit_code, exit_code) << outcome;
+    return FromJson<Message>(outcome);
+  }
+  // The command line in a container of its own.
+  template <typename Message>
+  Message AskInContainer(Arguments arguments) const {
+    arguments.insert(arguments.begin(), {"run", "--rm", "-T", "cli"});
+    arguments.insert(arguments.end(), {"-o", "json"});
+    const Outcome outcome = Compose(std::move(arguments));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome;
+    return FromJson<Message>(outcome);
+  }
+
+  v1::Cluster State() const;
+  bool AwaitOnline(const std::string& cpus) const;
+  // Nothing is lost, stranded, run twice or under way.
+  v1::AuditReport ExpectCleanAudit() const;
+
+  // The containers of a service.
+  std::vector<std::string> Containers(const std::string& service) const;
+  // The container that is this CPU, and the other way round.
+  std::string ContainerOf(std::uint32_t cpu) const;
+
+ private:
+  std::vector<std::string> variables_;
+  Belfry host_;
+};
+
+// docker; fails the test when it does not succeed.
+std::string Docker(Arguments arguments);
+
+}  // namespace belfry::e2e
+
+#endif  // BELFRY_TESTS_CONTAINERS_DEPLOYMENT_H_
