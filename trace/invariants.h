@@ -1,5 +1,4 @@
-// The names of the invariants, as reports and scenarios write them; kernel/ has
-// the list. What they
+// The names of the invariants, as reports and scenarios write them. What they
 // mean, and how a run is judged, is in kernel/invariants.h.
 #ifndef BELFRY_TRACE_INVARIANTS_H_
 #define BELFRY_TRACE_INVARIANTS_H_
