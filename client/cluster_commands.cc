@@ -206,6 +206,12 @@ ExitCode Run(Context& context, const UpOptions& options) {
     if (ConditionOf(**before, dead) != Condition::kStale) {
       return AlreadyUp(dir, **before, dead);
     }
+    if (CoordinatorRuns(dir)) {
+      return absl::AlreadyExistsError(absl::StrCat(
+          "a cluster is up in ", dir.path(),
+          " whose processes cannot be seen from here: it was started in "
+          "another container; take it down there, or choose --state-dir"));
+    }
     context.out.Note(
         absl::StrCat("belfry: removed what a cluster whose processes are dead "
                      "left in ",

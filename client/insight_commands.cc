@@ -97,7 +97,8 @@ ExitCode Run(Context& context, const AuditOptions&) {
     PrintAudit(context.out, report);
   }
   TellProblems(context.out, *view);
-  return report.clean() ? kExitOk : kExitViolated;
+  if (report.clean()) return kExitOk;
+  return IsViolated(report) ? kExitViolated : kExitInconclusive;
 }
 
 ExitCode Run(Context& context, const TraceShowOptions&) {

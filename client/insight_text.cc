@@ -1,5 +1,6 @@
 #include "client/insight_text.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -129,10 +130,21 @@ void PrintAudit(Output& out, const v1::AuditReport& report) {
         out.Painted(Style::kBad, "! "), finding.message(), " [", finding.kind(),
         finding.invariant().empty() ? "" : ": ", finding.invariant(), "]"));
   }
-  out.Line(report.clean() ? out.Painted(Style::kGood,
-                                        "ok: every call is "
-                                        "accounted for")
-                          : out.Painted(Style::kBad, "! not clean"));
+  for (const std::string& unknown : report.unknown()) {
+    out.Line(absl::StrCat(out.Painted(Style::kBad, "? "), unknown));
+  }
+  out.Line(report.clean()
+               ? out.Painted(Style::kGood, "ok: every call is accounted for")
+           : IsViolated(report)
+               ? out.Painted(Style::kBad, "! not clean")
+               : out.Painted(Style::kBad,
+                             "? not known: not all who were there can tell"));
+}
+
+bool IsViolated(const v1::AuditReport& report) {
+  return std::any_of(
+      report.findings().begin(), report.findings().end(),
+      [](const auto& finding) { return finding.kind() != "carried"; });
 }
 
 std::string ExplanationText(const v1::ExplainReport& report,

@@ -11,6 +11,8 @@ namespace belfry::client {
 
 void PrintPending(Output& out, const v1::PendingReport& report);
 void PrintAudit(Output& out, const v1::AuditReport& report);
+// Something is wrong; else what is not clean is only not known.
+bool IsViolated(const v1::AuditReport& report);
 std::string ExplanationText(const v1::ExplainReport& report, const Output& out);
 
 }  // namespace belfry::client

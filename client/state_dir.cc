@@ -162,6 +162,15 @@ void RemoveJournal(const StateDir& dir) {
 
 bool HasJournal(const StateDir& dir) { return !JournalFiles(dir).empty(); }
 
+bool CoordinatorRuns(const StateDir& dir) {
+  const int fd =
+      open(dir.coordinator_lock_file().c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(fd);
+  return locked;
+}
+
 void RemoveLogs(const StateDir& dir) {
   std::error_code ignored;
   std::filesystem::remove_all(dir.log_dir(), ignored);

@@ -33,6 +33,10 @@ class StateDir {
   // Prometheus' and Alertmanager's configuration and data.
   std::string monitoring_dir() const { return path_ + "/monitoring"; }
   std::string lock_file() const { return path_ + "/lock"; }
+  // Locked by the coordinator for as long as it runs.
+  std::string coordinator_lock_file() const {
+    return path_ + "/coordinator.lock";
+  }
   // Of the process with this name.
   std::string log_file(absl::string_view process) const;
   std::string address_file(absl::string_view process) const;
@@ -85,6 +89,8 @@ void RemoveLogs(const StateDir& dir);
 
 // The coordinator has been here.
 bool HasJournal(const StateDir& dir);
+// It is here now, be its process on this host or in another container of it.
+bool CoordinatorRuns(const StateDir& dir);
 
 // Keeps a second `belfry up` or `down` out while one works on the directory.
 class StateLock {

@@ -11,6 +11,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "rpc/codec.h"
 
@@ -19,6 +20,7 @@ namespace {
 
 // Of the database's layout, in its user_version.
 constexpr int kVersion = 1;
+constexpr char kKept[] = "; it is kept; move it away to start afresh";
 
 v1::OperationRecord ToRecord(const kernel::Operation& op) {
   v1::OperationRecord r;
@@ -164,18 +166,19 @@ absl::Status Journal::CheckVersion(const std::string& path) {
   if (!ask("PRAGMA quick_check(1)", &check) || check.text != "ok" ||
       !ask("PRAGMA user_version", &version) ||
       !ask("SELECT count(*) FROM sqlite_master", &tables)) {
+    const std::string why =
+        check.text.empty() ? sqlite3_errmsg(db_) : check.text;
     return absl::DataLossError(
         absl::StrCat("the journal ", path, " is corrupt (",
-                     check.text.empty() ? sqlite3_errmsg(db_) : check.text,
-                     "); it is kept; move it away to start afresh"));
+                     absl::StrReplaceAll(why, {{"\n", " "}}), ")", kKept));
   }
   if (tables.text == "0" && version.text == "0") {
     return Execute(absl::StrCat("PRAGMA user_version=", kVersion).c_str());
   }
   if (version.text == absl::StrCat(kVersion)) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "the journal ", path, " has version ", version.text, ", this program ",
-      kVersion, "; it is kept; move it away to start afresh"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("the journal ", path, " has version ", version.text,
+                   ", this program ", kVersion, kKept));
 }
 
 absl::Status Journal::Load(const kernel::Profile& profile,
@@ -204,7 +207,7 @@ absl::Status Journal::Load(const kernel::Profile& profile,
   if (!view.ParseFromString(records["view"]) ||
       !op.ParseFromString(records["op"])) {
     return absl::DataLossError(absl::StrCat(
-        "the journal ", path_, " holds a record that cannot be read"));
+        "the journal ", path_, " holds a record that cannot be read", kKept));
   }
   auto decoded = rpc::FromProto(view.view());
   if (!decoded.ok()) return decoded.status();
@@ -237,8 +240,8 @@ absl::Status Journal::LoadMachine(const std::string& value,
                                   std::uint32_t possible) {
   v1::MachineRecord machine;
   if (!machine.ParseFromString(value)) {
-    return absl::DataLossError(
-        absl::StrCat("the journal ", path_, " does not say of which machine"));
+    return absl::DataLossError(absl::StrCat(
+        "the journal ", path_, " does not say of which machine", kKept));
   }
   const v1::Profile wanted = rpc::ToProto(profile);
   const bool fresh = machine.epoch() == 0;

@@ -123,6 +123,14 @@ void Nodes::Serve(v1::CoordinatorService::AsyncService* service,
 
 // The number that a process gets, or why it gets none.
 absl::StatusOr<CpuId> Nodes::Claim(const v1::NodeHello& hello) const {
+  // Views are journaled before anybody hears of them: it is of another machine,
+  // or the journal of its machine is gone.
+  if (hello.view_number() > callbacks_.view_number()) {
+    return absl::AbortedError(
+        absl::StrCat("this process knows view ", hello.view_number(),
+                     ", and the coordinator's journal only reaches to view ",
+                     callbacks_.view_number(), "; start a new one"));
+  }
   if (!hello.has_cpu()) {
     for (std::uint32_t i = 0; i < possible_; ++i) {
       const CpuId cpu{i};

@@ -37,6 +37,8 @@ class Nodes {
     std::function<void(kernel::CoordinatorEvent)> feed;
     // The welcome of a CPU.
     std::function<v1::Welcome(kernel::CpuId)> welcome;
+    // The view's number now.
+    std::function<std::uint64_t()> view_number;
     // Whether a process that names no number may have this one.
     std::function<bool(kernel::CpuId)> is_free;
     // A process has claimed the number: to be remembered before it is welcome.

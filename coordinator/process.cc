@@ -66,6 +66,7 @@ absl::Status Process::Impl::Open() {
       Nodes::Callbacks{
           .feed = [this](kernel::CoordinatorEvent e) { Feed(std::move(e)); },
           .welcome = [this](CpuId cpu) { return Welcome(cpu); },
+          .view_number = [this] { return machine_->view().number; },
           .is_free = [this](CpuId cpu) { return IsFree(cpu); },
           .on_claimed =
               [this](CpuId cpu, kernel::Incarnation incarnation) {

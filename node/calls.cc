@@ -22,9 +22,12 @@ constexpr std::chrono::microseconds kGiveWay{50};
 // Our answer must reach the client before it gives up.
 constexpr std::chrono::milliseconds kMargin{50};
 
-std::string WhyText(kernel::Errno error, std::uint32_t cpu) {
+// Of a call from `self` to `cpu`.
+std::string WhyText(kernel::Errno error, const kernel::Cpu& self,
+                    std::uint32_t cpu) {
   switch (error) {
     case kernel::Errno::kEnxio:
+      if (self.life() != kernel::Life::kOnline) cpu = self.id().value;
       return absl::StrCat("cpu ", cpu, " is not online");
     case kernel::Errno::kEnobufs:
       return absl::StrCat("the queue of cpu ", cpu, " is full");
@@ -183,7 +186,7 @@ void Calls::OnEnded(const kernel::CallEnded& ended) {
   }
   if (ended.error != kernel::Errno::kOk && result.result() == "0") {
     result.set_result(std::string(kernel::ErrnoName(ended.error)));
-    result.set_message(WhyText(ended.error, result.cpu()));
+    result.set_message(WhyText(ended.error, driver_->cpu(), result.cpu()));
   }
   CountDown(ticket.task, ticket.target);
 }

@@ -206,7 +206,7 @@ void FillLedger(const CpuDriver& driver, v1::CpuSnapshot* out) {
     r->set_run(row.run);
     r->set_queued(row.queued());
     r->set_dropped(row.dropped);
-    r->set_closed(peer == cpu.peers().end() ||
+    r->set_closed(peer == cpu.peers().end() || peer->second.gone ||
                   peer->second.incarnation != source.second);
   }
 }

@@ -94,6 +94,7 @@ class Node::Process : public Outlet {
   void Report();
   void Watch();
   void Tidy();
+  void LogStop(const std::string& what) const;
   void AskForOffline();
   void AwaitOffline(std::uint32_t operation);
   void End(absl::Status status);
@@ -361,12 +362,18 @@ void Node::Process::Tidy() {
 void Node::Process::BeginStop() {
   const bool online = driver_ && driver_->cpu().life() == kernel::Life::kOnline;
   if (std::exchange(stopping_, true) || !online) return End(absl::OkStatus());
+  LogStop("asked to end: going offline first");
   AskForOffline();
   loop().After(kOfflineGrace, [this] { End(absl::OkStatus()); });
 }
 
 // A CPU that goes by SIGTERM goes by hotplug, so that nothing is lost. Where
 // that is refused (the last CPU) or nobody answers, it ends all the same.
+void Node::Process::LogStop(const std::string& what) const {
+  rpc::Log(rpc::Level::kInfo, absl::StrCat("cpu/", driver_->cpu().id().value),
+           what);
+}
+
 void Node::Process::AskForOffline() {
   offline_stub_ =
       v1::CoordinatorService::NewStub(rpc::OpenChannel(options_.coordinator));
@@ -378,7 +385,11 @@ void Node::Process::AskForOffline() {
       },
       kOfflineGrace,
       [this](const grpc::Status& status, const v1::OfflineCpuResponse& reply) {
-        if (!status.ok()) return End(absl::OkStatus());
+        if (!status.ok()) {
+          LogStop(absl::StrCat("not taken offline (", status.error_message(),
+                               "): ends all the same"));
+          return End(absl::OkStatus());
+        }
         AwaitOffline(reply.operation().id());
       });
 }

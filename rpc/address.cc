@@ -8,12 +8,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
@@ -85,6 +87,21 @@ std::string HostName() {
 }
 
 }  // namespace
+
+absl::Status CheckListenAddress(const std::string& listen) {
+  if (absl::StartsWith(listen, "unix:") && listen.size() > 5) {
+    return absl::OkStatus();
+  }
+  const auto [host, port] = Split(listen);
+  std::uint32_t number = 0;
+  if (!host.empty() && absl::SimpleAtoi(port, &number) && number <= 65535) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("cannot listen on '", listen,
+                   "': host:port with a port of 0 (any) to 65535, or "
+                   "unix:PATH, is right"));
+}
 
 std::string ReachableAddress(const std::string& advertise,
                              const std::string& listening) {

@@ -4,7 +4,13 @@
 
 #include <string>
 
+#include "absl/status/status.h"
+
 namespace belfry::rpc {
+
+// What a server of ours can be told to listen on: "host:port", the port from 0
+// (any) to 65535, or "unix:PATH". InvalidArgument says what is wrong with it.
+absl::Status CheckListenAddress(const std::string& listen);
 
 // The address that others are told, "host:port" or "unix:PATH".
 //

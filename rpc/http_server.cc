@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "rpc/address.h"
 
 namespace belfry::rpc {
 namespace {
@@ -106,6 +107,8 @@ HttpServer::HttpServer(std::vector<HttpRoute> routes)
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
     const std::string& listen, std::vector<HttpRoute> routes) {
+  const absl::Status valid = CheckListenAddress(listen);
+  if (!valid.ok()) return valid;
   std::unique_ptr<HttpServer> server(new HttpServer(std::move(routes)));
   // A browser and a scraper at a time; a slow one holds a thread for so long.
   const std::array<const char*, 7> options = {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "rpc/address.h"
 #include "rpc/unary.h"
 
 namespace belfry::rpc {
@@ -49,6 +50,8 @@ grpc::Status GateError(const absl::Status& status) {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const std::string& listen, const std::vector<grpc::Service*>& services) {
+  const absl::Status valid = CheckListenAddress(listen);
+  if (!valid.ok()) return valid;
   static const bool plugins = [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();

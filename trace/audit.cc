@@ -1,5 +1,6 @@
 #include "trace/audit.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -68,18 +69,26 @@ v1::LedgerRow ClosedRow(const v1::InboundRow& inbound, std::uint32_t cpu) {
   return row;
 }
 
+bool IsGone(const CpuView& cpu) {
+  return cpu.info.state() == v1::CPU_STATE_ABSENT ||
+         cpu.info.state() == v1::CPU_STATE_CRASHED;
+}
+
+// That process lives, and gives the account itself: it was only held for dead.
+bool Answers(const MachineView& view, const v1::InboundRow& inbound) {
+  const CpuView* source = FindCpu(view, inbound.src_cpu());
+  return source != nullptr && source->snapshot &&
+         source->snapshot->incarnation() == inbound.src_incarnation();
+}
+
 Rows CollectRows(const MachineView& view, v1::AuditReport* report) {
   Rows rows;
   for (const CpuView& cpu : view.cpus) {
     if (!cpu.snapshot) {
-      const v1::CpuState state = cpu.info.state();
-      const bool gone =
-          state == v1::CPU_STATE_ABSENT || state == v1::CPU_STATE_CRASHED;
       // A dead process has no say; its targets close its rows below. A live one
       // that keeps silent leaves the question open.
-      if (!gone) report->set_clean(false);
-      if (!gone || !cpu.problem.empty()) {
-        report->add_problems(
+      if (!IsGone(cpu)) {
+        report->add_unknown(
             absl::StrCat("cpu/", cpu.info.cpu(), ": ",
                          cpu.problem.empty() ? "did not answer" : cpu.problem));
       }
@@ -87,10 +96,36 @@ Rows CollectRows(const MachineView& view, v1::AuditReport* report) {
     }
     for (const v1::LedgerRow& row : cpu.snapshot->ledger()) Add(row, &rows);
     for (const v1::InboundRow& inbound : cpu.snapshot->inbound()) {
-      if (inbound.closed()) Add(ClosedRow(inbound, cpu.info.cpu()), &rows);
+      if (inbound.closed() && !Answers(view, inbound)) {
+        Add(ClosedRow(inbound, cpu.info.cpu()), &rows);
+      }
     }
   }
   return rows;
+}
+
+// What a dead CPU had reported last, and nobody who lives can account for: it
+// had called CPUs that died as well. What it called and its target never had
+// died with it, and is nobody's.
+void FindUnknown(const MachineView& view, const Rows& rows,
+                 v1::AuditReport* report) {
+  const auto dead = [](const CpuView& cpu) {
+    return IsGone(cpu) && cpu.info.report().ledger().issued() > 0;
+  };
+  if (std::count_if(view.cpus.begin(), view.cpus.end(), IsGone) < 2) return;
+  for (const CpuView& cpu : view.cpus) {
+    if (!dead(cpu)) continue;
+    const v1::CallTotals& last = cpu.info.report().ledger();
+    std::uint64_t known = last.refused();
+    for (const auto& [pair, row] : rows) {
+      if (pair.first == cpu.info.cpu()) known += row.issued();
+    }
+    if (last.issued() <= known) continue;
+    report->add_unknown(absl::StrCat("cpu/", cpu.info.cpu(),
+                                     ": its process is gone, and ",
+                                     CountText(last.issued() - known, "call"),
+                                     " of its to CPUs that are gone, too"));
+  }
 }
 
 void CheckSums(const Rows& rows, v1::AuditReport* report) {
@@ -240,10 +275,12 @@ v1::AuditReport MakeAuditReport(const MachineView& view) {
     report.set_lost(report.lost() + row.lost());
     report.set_pending(report.pending() + row.pending());
   }
+  FindUnknown(view, rows, &report);
   CheckSums(rows, &report);
   CheckTargets(view, &report);
   CheckTrace(view, &report);
   CheckQueues(view, &report);
+  if (!report.unknown().empty()) report.set_clean(false);
   return report;
 }
 

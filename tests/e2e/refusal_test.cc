@@ -448,5 +448,21 @@ TEST_F(JournalTest, OneOfAnotherMachineIsRefused) {
                        "another machine");
 }
 
+// A coordinator that has forgotten its machine does not get it back: its CPUs
+// know views that it has yet to make.
+TEST(LostJournalTest, NoProcessOfTheMachineIsTakenOver) {
+  const Cluster cluster({.cpus = 2});
+  const pid_t node = cluster.Pid("cpu/1");
+  cluster.Kill("coordinator");
+  for (const char* file : {"journal.sqlite-wal", "journal.sqlite-shm"}) {
+    std::filesystem::remove(cluster.state_dir() + "/" + file);
+  }
+  WriteFile(cluster.state_dir() + "/journal.sqlite", "");
+  cluster.Run({"up", "--repair"});
+  EXPECT_TRUE(WaitFor([&] { return !IsAlive(node); }));
+  EXPECT_THAT(cluster.Run({"logs", "1"}).out,
+              testing::HasSubstr("the coordinator's journal only reaches to"));
+}
+
 }  // namespace
 }  // namespace belfry::e2e

@@ -34,6 +34,18 @@ TEST(ReachableAddressTest, WhatIsAdvertisedIsTold) {
   EXPECT_EQ(ReachableAddress("[fd00::1]", "[::]:7000"), "[fd00::1]:7000");
 }
 
+TEST(CheckListenAddressTest, WhatAServerCanBeToldToListenOn) {
+  for (const char* good :
+       {"127.0.0.1:0", "localhost:65535", "[::1]:7000", "unix:/run/belfry"}) {
+    EXPECT_TRUE(CheckListenAddress(good).ok()) << good;
+  }
+  for (const char* bad : {"", "foo", "127.0.0.1", "127.0.0.1:", ":7000",
+                          "127.0.0.1:99999", "127.0.0.1:-1", "unix:"}) {
+    EXPECT_THAT(std::string(CheckListenAddress(bad).message()),
+                testing::HasSubstr(std::string("'") + bad + "'"));
+  }
+}
+
 TEST(ReachableAddressTest, OfANameTheAddressThatIsOurs) {
   EXPECT_THAT(ReachableAddress("localhost:80", "0.0.0.0:7000"),
               testing::AnyOf("127.0.0.1:80", "[::1]:80"));

@@ -186,7 +186,31 @@ TEST(Audit, TheTargetClosesTheRowOfADeadSource) {
   EXPECT_EQ(report.rows(0).lost(), 1);
   EXPECT_THAT(Findings(report), ElementsAre("lost/"));
   EXPECT_FALSE(report.clean());
-  EXPECT_THAT(report.problems(), IsEmpty());
+  EXPECT_THAT(report.unknown(), IsEmpty());
+}
+
+TEST(Audit, ASourceThatWasOnlyHeldForDeadIsCountedOnce) {
+  MachineView view = BusyMachine();
+  Inbound(&view).set_closed(true);
+  Inbound(&view).set_src_incarnation(view.cpus[1].snapshot->incarnation());
+  EXPECT_EQ(MakeAuditReport(view).issued(), 10);
+}
+
+TEST(Audit, WhatAllWhoKnewAreGoneForIsNotKnown) {
+  MachineView view = BusyMachine();
+  for (const int cpu : {1, 3}) {
+    view.cpus[cpu].snapshot.reset();
+    view.cpus[cpu].info.set_state(v1::CPU_STATE_CRASHED);
+  }
+  v1::CallTotals& last = *view.cpus[1].info.mutable_report()->mutable_ledger();
+  last.set_issued(10);
+  last.set_refused(1);
+  const v1::AuditReport report = MakeAuditReport(view);
+  EXPECT_FALSE(report.clean());
+  EXPECT_THAT(report.findings(), IsEmpty());
+  EXPECT_THAT(report.unknown(),
+              ElementsAre("cpu/1: its process is gone, and 9 calls of its to "
+                          "CPUs that are gone, too"));
 }
 
 TEST(Audit, ARestartedSourceAddsToItsOldRow) {
@@ -207,7 +231,7 @@ TEST(Audit, ALiveProcessThatKeepsSilentIsNotClean) {
   view.cpus[2].snapshot.reset();
   const v1::AuditReport report = MakeAuditReport(view);
   EXPECT_FALSE(report.clean());
-  EXPECT_THAT(report.problems(), ElementsAre("cpu/2: did not answer"));
+  EXPECT_THAT(report.unknown(), ElementsAre("cpu/2: did not answer"));
 }
 
 TEST(Audit, Seed) {
