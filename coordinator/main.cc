@@ -113,6 +113,7 @@ int Serve(Options options) {
     (*process)->Stop();
   });
   const absl::Status status = (*process)->Run();
+  signals.Stop();
   if (status.ok()) return 0;
   rpc::Log(rpc::Level::kError, "coordinator", status.message());
   return 1;

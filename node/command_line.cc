@@ -1,4 +1,6 @@
 // The node's flags. Apart, because CLI11 is slow to compile.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <utility>
@@ -41,7 +43,7 @@ void AddFlags(CLI::App* app, Options* options) {
       ->envname("BELFRY_GATES");
   app->add_option("--trace-events", options->trace_events,
                   "protocol events that the ring keeps")
-      ->check(CLI::Range(16, 10'000'000))
+      ->check(CLI::Range(16, 100'000))
       ->capture_default_str();
   app->set_version_flag("--version", rpc::Version());
 }
@@ -53,11 +55,20 @@ int Serve(Options options, Functions functions) {
     rpc::Log(rpc::Level::kError, "node", node.status().message());
     return 1;
   }
-  signals.Watch([&node](int) { (*node)->Stop(); });
+  // The third signal ends a process that two could not.
+  signals.Watch([&node, count = 0](int) mutable {
+    if (++count > 2) ::_exit(1);
+    (*node)->Stop();
+  });
   const absl::Status status = (*node)->Run();
-  if (status.ok()) return 0;
-  rpc::Log(rpc::Level::kError, "node", status.message());
-  return 1;
+  signals.Stop();
+  if (!status.ok()) rpc::Log(rpc::Level::kError, "node", status.message());
+  const int exit_code = status.ok() ? 0 : 1;
+  if ((*node)->runs_function()) {
+    rpc::Log(rpc::Level::kWarning, "node", "ends in the middle of a function");
+    ::_exit(exit_code);
+  }
+  return exit_code;
 }
 
 }  // namespace

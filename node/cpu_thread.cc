@@ -22,15 +22,22 @@ void CpuThread::Run(std::function<void()> job) {
   wake_.notify_one();
 }
 
+bool CpuThread::runs() const {
+  const std::lock_guard lock(mutex_);
+  return running_ || job_;
+}
+
 void CpuThread::Body() {
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return job_ || stop_; });
     if (!job_) return;
     const std::function<void()> job = std::exchange(job_, nullptr);
+    running_ = true;
     lock.unlock();
     job();
     lock.lock();
+    running_ = false;
   }
 }
 

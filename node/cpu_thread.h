@@ -18,13 +18,16 @@ class CpuThread {
 
   // Requires that no other job is under way.
   void Run(std::function<void()> job);
+  // From any thread: whether one is.
+  bool runs() const;
 
  private:
   void Body();
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::function<void()> job_;
+  bool running_ = false;
   bool stop_ = false;
   std::thread thread_;
 };

@@ -67,6 +67,7 @@ class Node::Process : public Outlet {
   absl::Status Listen();
   absl::Status Run();
   void BeginStop();
+  bool runs_function() const { return driver_ && driver_->runs_function(); }
   rpc::Loop& loop() { return server_->loop(); }
 
   // Outlet.
@@ -360,8 +361,9 @@ void Node::Process::Tidy() {
 // ---- The end.
 
 void Node::Process::BeginStop() {
-  const bool online = driver_ && driver_->cpu().life() == kernel::Life::kOnline;
-  if (std::exchange(stopping_, true) || !online) return End(absl::OkStatus());
+  // On its way up or down it goes when it has arrived.
+  const bool parked = !driver_ || driver_->cpu().life() == kernel::Life::kDead;
+  if (std::exchange(stopping_, true) || parked) return End(absl::OkStatus());
   LogStop("asked to end: going offline first");
   AskForOffline();
   loop().After(kOfflineGrace, [this] { End(absl::OkStatus()); });
@@ -378,13 +380,16 @@ void Node::Process::AskForOffline() {
   offline_stub_ =
       v1::CoordinatorService::NewStub(rpc::OpenChannel(options_.coordinator));
   rpc::AsyncCall<v1::OfflineCpuResponse>::Run(
+      &loop(),
       [this](grpc::ClientContext* context) {
         v1::OfflineCpuRequest request;
         request.set_cpu(driver_->cpu().id().value);
-        return offline_stub_->AsyncOfflineCpu(context, request, loop().cq());
+        return offline_stub_->PrepareAsyncOfflineCpu(context, request,
+                                                     loop().cq());
       },
       kOfflineGrace,
       [this](const grpc::Status& status, const v1::OfflineCpuResponse& reply) {
+        if (ended_) return;
         if (!status.ok()) {
           LogStop(absl::StrCat("not taken offline (", status.error_message(),
                                "): ends all the same"));
@@ -399,11 +404,13 @@ void Node::Process::AskForOffline() {
 // then it goes.
 void Node::Process::AwaitOffline(std::uint32_t operation) {
   rpc::AsyncCall<v1::WaitOperationResponse>::Run(
+      &loop(),
       [this, operation](grpc::ClientContext* context) {
         v1::WaitOperationRequest request;
         request.set_id(operation);
         *request.mutable_timeout() = rpc::ToDuration(kOfflineSlice);
-        return offline_stub_->AsyncWaitOperation(context, request, loop().cq());
+        return offline_stub_->PrepareAsyncWaitOperation(context, request,
+                                                        loop().cq());
       },
       kOfflineGrace,
       [this, operation](const grpc::Status& status,
@@ -457,6 +464,8 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(Options options,
 }
 
 absl::Status Node::Run() { return process_->Run(); }
+
+bool Node::runs_function() const { return process_->runs_function(); }
 
 void Node::Stop() {
   process_->loop().Post([process = process_.get()] { process->BeginStop(); });

@@ -51,8 +51,11 @@ class Node {
   absl::Status Run();
 
   // From any thread. The first call lets the CPU be taken offline by hotplug
-  // first, for up to `grace` seconds; the second ends at once.
+  // first, for up to 5 s; the second ends at once.
   void Stop();
+
+  // After Run(): a function still runs, and the destructor waits for its end.
+  bool runs_function() const;
 
  private:
   class Process;

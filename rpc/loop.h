@@ -20,6 +20,8 @@ class Tag {
  public:
   virtual ~Tag() = default;
   virtual void Proceed(bool ok) = 0;
+  // The loop has ended: lets go of what it keeps alive, and starts nothing.
+  virtual void Drop() = 0;
 };
 
 // A tag that is part of its owner and keeps it alive while gRPC holds it.
@@ -40,13 +42,33 @@ class MemberTag : public Tag {
     const std::shared_ptr<Owner> owner = std::move(owner_);
     (owner.get()->*method_)(ok);
   }
+  void Drop() override {
+    const std::shared_ptr<Owner> owner = std::move(owner_);
+  }
 
  private:
   Method method_;
   std::shared_ptr<Owner> owner_;
 };
 
-class Alarm;
+class Loop;
+
+// A tag that owns itself and that may take its time: it is cancelled when the
+// loop is shut down, or that would wait for it.
+class Pending : public Tag {
+ public:
+  explicit Pending(Loop* loop) : loop_(loop) {}
+  // From any thread; the tag comes back soon, whatever it waited for.
+  virtual void Cancel() = 0;
+  void Drop() override;
+
+ protected:
+  // Call first in Proceed().
+  void Forget();
+
+ private:
+  Loop* loop_;
+};
 
 class Loop {
  public:
@@ -66,19 +88,22 @@ class Loop {
   // The same, after `delay`.
   void After(std::chrono::nanoseconds delay, std::function<void()> f);
 
-  // From any thread: what waits for its time is dropped, nothing new is taken,
-  // and Run() returns when gRPC has returned the rest.
+  // `pending` was handed to gRPC, or is about to be.
+  void Await(Pending* pending);
+
+  // From any thread: what waits for its time is dropped, no handler runs any
+  // more, and Run() returns when gRPC has returned all tags.
   void Shutdown();
 
  private:
-  friend class Alarm;
-  void Forget(Alarm* alarm);
+  friend class Pending;
+  void SetAlarm(std::chrono::nanoseconds delay, std::function<void()> f);
 
   std::unique_ptr<grpc::CompletionQueue> cq_;
+  // Guards what is below.
   std::mutex mutex_;
   bool shut_down_ = false;
-  // Alarms that gRPC holds; a shut-down queue would wait for each to ring.
-  std::set<Alarm*> alarms_;
+  std::set<Pending*> pending_;
 };
 
 }  // namespace belfry::rpc

@@ -17,7 +17,9 @@ Signals::Signals() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
-Signals::~Signals() {
+Signals::~Signals() { Stop(); }
+
+void Signals::Stop() {
   if (!thread_.joinable()) return;
   pthread_kill(thread_.native_handle(), SIGUSR1);
   thread_.join();

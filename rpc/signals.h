@@ -10,13 +10,15 @@ namespace belfry::rpc {
 
 // Blocks both signals for the process; construct it before any other thread is
 // started. Calls `on_signal` for each that comes, on a thread of its own, until
-// it is destroyed. SIGPIPE is ignored.
+// Stop(). SIGPIPE is ignored.
 class Signals {
  public:
   Signals();
   ~Signals();
 
   void Watch(std::function<void(int signal)> on_signal);
+  // No more calls once it returns.
+  void Stop();
 
  private:
   sigset_t set_;

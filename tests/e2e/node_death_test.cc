@@ -7,6 +7,7 @@
 #include <chrono>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/e2e/support/cluster.h"
 #include "tests/e2e/support/gates.h"
@@ -320,6 +321,27 @@ TEST(NodeEndTest, ASecondSigtermDoesNotWait) {
   Gates(cluster.Address("coordinator")).Await("journal:ap");
   EXPECT_TRUE(IsAlive(pid)) << "the first one waits for hotplug";
   EXPECT_TRUE(SignalAndAwaitDeath(pid, SIGTERM, std::chrono::seconds(4)));
+}
+
+// Nobody can make the function return; the process ends all the same.
+TEST(NodeEndTest, TwoEndAProcessWhoseFunctionRuns) {
+  const Cluster cluster({.cpus = 2});
+  const auto call = cluster.Start(
+      {"call", "1", "spin", "--payload", "10000000", "-o", "json"});
+  ASSERT_TRUE(WaitFor([&] {
+    const auto pending = cluster.Ask<v1::PendingReport>({"pending"});
+    return pending.calls_size() == 1 && pending.calls(0).state() == "running";
+  }));
+  const pid_t pid = cluster.Pid("cpu/1");
+  kill(pid, SIGTERM);
+  // Two that are pending are one.
+  ASSERT_TRUE(WaitFor([&] {
+    return absl::StrContains(cluster.Run({"logs", "1"}).out, "asked to end");
+  }));
+  EXPECT_TRUE(SignalAndAwaitDeath(pid, SIGTERM, std::chrono::seconds(4)));
+  const auto report = FromJson<v1::CallReport>(call->Wait());
+  ASSERT_EQ(report.results_size(), 1);
+  EXPECT_EQ(report.results(0).result(), "EOWNERDEAD");
 }
 
 }  // namespace
