@@ -214,7 +214,7 @@ void Coordinator::FinishRecovery(CoordinatorEffects& out) {
                  (target_lost_ || !IsPresent(op_->cpu) || (was_up && dead));
   const bool target_gone = target_lost_;
   if (!target_gone) StateOf(op_->cpu) = op_->state;
-  victim_dead_ = target_gone || dead;
+  victim_dead_ = victim_dead_ || target_gone || dead;
   const bool in_stop = op_->leg == Leg::kTakedown || op_->leg == Leg::kStop ||
                        op_->leg == Leg::kCommit;
   if (in_stop && !(target_gone && op_->leg == Leg::kTakedown)) {

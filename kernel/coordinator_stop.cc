@@ -11,6 +11,10 @@ namespace belfry::kernel {
 // only broken is.
 void Coordinator::BeginStop(CoordinatorEffects& out) {
   const bool takedown = op_->leg == Leg::kTakedown;
+  if (op_->cancel && !op_->rollback) {
+    Fail(Errno::kEcanceled, kCpuhpInvalid, "cancelled", out);
+    return;
+  }
   if (takedown && TakeInjectedFailure(table_.teardown())) {
     Fail(Errno::kEagain, table_.teardown(),
          absl::StrCat("step ", table_.teardown(), " (cpu:teardown) failed"),
@@ -153,6 +157,13 @@ void Coordinator::ResumeStop(CoordinatorEffects& out) {
   if (takedown && IsPresent(op_->cpu)) participants.Add(op_->cpu);
   stop_.emplace(op_->generation, profile_.barrier, participants, active);
   while (stop_->state() != MultiStopState::kRun) stop_->Advance();
+  for (CpuId cpu : active.cpus()) {
+    // It ran, and died before it could answer.
+    const bool answer_lost = op_->leg == Leg::kStop && !IsPresent(cpu);
+    if (!answer_lost || op_->error != Errno::kOk) continue;
+    op_->error = Errno::kEownerdead;
+    op_->message = absl::StrCat("the process of cpu ", cpu.value, " died");
+  }
   if (op_->leg == Leg::kCommit) {
     out.push_back(AdvanceStop{op_->generation, MultiStopState::kExit});
   } else {

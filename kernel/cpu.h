@@ -80,15 +80,15 @@ struct HeldCall {
   CpuId dst;
   FuncId func{};
   bool wait = false;
-  // It was issued before and found the queue full.
-  bool counted = false;
+  // The number that it had when it found the queue full; 0: not issued yet.
+  Seq issued_as = 0;
   std::string payload;
 
   friend bool operator==(const HeldCall&, const HeldCall&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const HeldCall& c) {
     return H::combine(std::move(h), c.token, c.origin, c.dst, c.func, c.wait,
-                      c.counted, c.payload);
+                      c.issued_as, c.payload);
   }
 };
 

@@ -7,6 +7,10 @@
 namespace belfry::kernel {
 namespace {
 
+// Numbers from the oldest call under way to one CPU to the next that is given:
+// refused calls and those that are tried again use them up.
+constexpr Seq kSpanMax = 131072;
+
 // Whether the sender's own online check refuses a call to an offline CPU. An
 // interrupt brings its own csd (__smp_call_function_single()), which Linux 3.0
 // did not check.
@@ -91,8 +95,10 @@ void Cpu::Issue(HeldCall call, CpuEffects& out) {
     Refuse(call, Errno::kEnxio, out);
     return;
   }
-  if (peer.out.size() >= config_.queue_capacity) {
-    // As many as its queue could hold are under way already.
+  const Seq span = peer.out.next() - peer.out.lowest();
+  if (peer.out.size() >= config_.queue_capacity || span >= kSpanMax) {
+    // As many as its queue could hold are under way already; or one of them for
+    // so long that the numbers since would be too many to keep.
     if (call.wait) {
       backed_off_.push_back(std::move(call));
     } else {
@@ -109,7 +115,7 @@ void Cpu::Issue(HeldCall call, CpuEffects& out) {
   event.about = call.dst;
   event.func = call.func;
   event.detail = call.wait ? "wait" : "async";
-  event.value = call.counted ? 1 : 0;
+  event.value = static_cast<std::int64_t>(call.issued_as);
   const Seq seq = peer.out.Append({.token = call.token,
                                    .origin = call.origin,
                                    .func = call.func,
@@ -135,7 +141,11 @@ void Cpu::Refuse(const HeldCall& call, Errno error, CpuEffects& out) {
   event.about = call.dst;
   event.func = call.func;
   event.value = static_cast<std::int64_t>(error);
-  event.value2 = call.counted ? 1 : 0;
+  event.detail = call.wait ? "wait" : "async";
+  if (call.issued_as != 0) {
+    event.value2 = 1;
+    event.csd = CsdKey{config_.id, config_.incarnation, call.issued_as};
+  }
   out.push_back(Trace{std::move(event)});
   TellCaller(call.origin, call.token, Outcome::kRefused, error, {}, out);
 }
@@ -152,7 +162,7 @@ void Cpu::On(Enqueued& e, CpuEffects& out) {
                            .dst = e.from,
                            .func = call->func,
                            .wait = true,
-                           .counted = true,
+                           .issued_as = e.seq,
                            .payload = std::move(call->payload)});
     ReleaseGuard(*call);
     peer->second.out.Erase(e.seq);
@@ -210,7 +220,9 @@ void Cpu::EndCall(CpuId dst, Seq seq, Outcome outcome, Errno error,
   event.csd = CsdKey{config_.id, config_.incarnation, seq};
   event.value = static_cast<std::int64_t>(error);
   event.value2 = 1;
-  if (outcome == Outcome::kLost) event.detail = "target_died";
+  event.detail = outcome == Outcome::kLost ? "target_died"
+                 : call->wait              ? "wait"
+                                           : "async";
   if (call->stuck) {
     TraceEvent unstuck = event;
     unstuck.kind = TraceKind::kCsdLockUnstuck;

@@ -58,6 +58,7 @@ struct Enqueue {
 // for it may go.
 struct Confirmed {
   CpuId from;
+  Incarnation incarnation;
   Seq through = 0;
 };
 

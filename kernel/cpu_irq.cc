@@ -54,7 +54,7 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
 
 void Cpu::On(Confirmed& e, CpuEffects&) {
   const auto peer = peers_.find(e.from);
-  if (peer == peers_.end()) return;
+  if (peer == peers_.end() || peer->second.incarnation != e.incarnation) return;
   peer->second.answers.DropThrough(e.through);
   peer->second.refused.DropThrough(e.through);
 }

@@ -29,9 +29,10 @@ std::uint64_t PendingOf(const Cpu& cpu, CpuId dst) {
   const auto peer = cpu.peers().find(dst);
   std::uint64_t n = peer == cpu.peers().end() ? 0 : peer->second.out.size();
   for (const auto* held : {&cpu.held_tasks(), &cpu.backed_off()}) {
-    n += static_cast<std::uint64_t>(std::count_if(
-        held->begin(), held->end(),
-        [&](const HeldCall& call) { return call.counted && call.dst == dst; }));
+    n += static_cast<std::uint64_t>(
+        std::count_if(held->begin(), held->end(), [&](const HeldCall& call) {
+          return call.issued_as != 0 && call.dst == dst;
+        }));
   }
   return n;
 }

@@ -11,7 +11,7 @@ std::uint64_t LedgerRow::refused_total() const {
 void Ledger::Apply(const TraceEvent& event) {
   switch (event.kind) {
     case TraceKind::kCsdQueueCpu:
-      // value 1: issued again after it had found the queue full.
+      // Else issued again after it had found the queue full.
       if (event.value == 0) ++rows_[*event.about].issued;
       return;
     case TraceKind::kCsdDone:

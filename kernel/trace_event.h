@@ -16,10 +16,12 @@ namespace belfry::kernel {
 
 enum class TraceKind : std::uint8_t {
   // A call, at its source. `about` is the target.
-  kCsdQueueCpu,     // issued and sent; detail "wait" or "async"
-  kCsdRefused,      // value: errno
+  // issued and sent; detail "wait" or "async"; value: its number before, if it
+  // was issued already and found the queue full
+  kCsdQueueCpu,
+  kCsdRefused,      // value: errno; value2: 1 if it was issued; detail as above
   kCsdLost,         // detail: why
-  kCsdDone,         // value: the function's errno
+  kCsdDone,         // value: the function's errno; detail as above
   kIpiSendCpu,      // the ring is on the wire
   kIpiSuppressed,   // no ring: the queue was not empty
   kCsdLockStuck,    // the watchdog found the waiter overdue

@@ -204,12 +204,14 @@ void Calls::CountDown(const std::shared_ptr<Task>& task, std::size_t target) {
   if (--task->targets_left == 0) Finish(*task);
 }
 
-void Calls::FinishAtDeadline(const std::shared_ptr<Task>& task) {
-  const auto left = task->reply->time_left();
+void Calls::FinishAtDeadline(const std::shared_ptr<Task>& started) {
+  const auto left = started->reply->time_left();
   const auto wait =
       std::max<std::chrono::nanoseconds>(left - kMargin, left / 2);
-  loop_->After(wait, [this, task] {
-    if (!task->reply) return;
+  // A task that has ended is gone; one that has not is held by its calls.
+  loop_->After(wait, [this, weak = std::weak_ptr(started)] {
+    const std::shared_ptr<Task> task = weak.lock();
+    if (!task || !task->reply) return;
     for (Task::Target& t : task->targets) {
       t.result.set_unanswered(std::uint64_t{t.left} + t.under_way);
       if (t.result.unanswered() == 0) continue;

@@ -47,7 +47,7 @@ class Calls {
   void Schedule(const std::shared_ptr<Task>& task, std::size_t target,
                 std::chrono::microseconds delay);
   void CountDown(const std::shared_ptr<Task>& task, std::size_t target);
-  void FinishAtDeadline(const std::shared_ptr<Task>& task);
+  void FinishAtDeadline(const std::shared_ptr<Task>& started);
   static void Finish(Task& task);
 
   rpc::Loop* loop_;

@@ -11,6 +11,15 @@ namespace belfry::node {
 
 using kernel::TraceKind;
 
+namespace {
+
+// As for payloads: what a frame can carry.
+constexpr std::size_t kResultMax = 1 << 20;
+
+kernel::FunctionReturned TooLong() { return {kernel::Errno::kEnobufs, {}}; }
+
+}  // namespace
+
 CpuDriver::CpuDriver(kernel::CpuConfig config, std::size_t trace_events,
                      std::chrono::nanoseconds csd_lock_timeout,
                      Surroundings around)
@@ -96,6 +105,7 @@ void CpuDriver::Run(kernel::RunFunction effect) {
   const auto call = [functions = around_.functions, id, src = effect.src,
                      cpu = cpu_.id(), payload = std::move(effect.payload)] {
     FunctionResult result = functions->Run(id, {cpu, src, payload});
+    if (result.payload.size() > kResultMax) return TooLong();
     return kernel::FunctionReturned{result.error, std::move(result.payload)};
   };
   if (!around_.functions->IsLong(id)) return Deliver(call());
@@ -109,6 +119,7 @@ void CpuDriver::On(kernel::Trace& effect) {
   ledger_.Apply(effect.event);
   Remember(effect.event);
   around_.outlet->OnTrace(effect.event);
+  Forget(effect.event);
   trace_.Add(around_.clock->Tick(), std::move(effect.event));
 }
 
@@ -117,33 +128,32 @@ void CpuDriver::Remember(const kernel::TraceEvent& event) {
     case TraceKind::kCsdEnqueued:
       queue_times_.push_back(std::chrono::system_clock::now());
       return;
-    case TraceKind::kCsdQueueCpu:
-      issues_[*event.about].push_back(
-          {event.csd->seq, std::chrono::system_clock::now()});
+    case TraceKind::kCsdQueueCpu: {
+      kernel::SeqWindow<TimePoint>& issues = issues_[*event.about];
+      // The calls to a new incarnation are numbered from 1 again.
+      if (event.csd->seq < issues.next()) issues = {};
+      const auto before = static_cast<kernel::Seq>(event.value);
+      const TimePoint* first = issues.Find(before);
+      issues.Put(event.csd->seq,
+                 first != nullptr ? *first : std::chrono::system_clock::now());
+      issues.Erase(before);
       return;
-    case TraceKind::kCsdDone:
-      ForgetEnded(*event.about);
-      return;
+    }
     case TraceKind::kIpiLatched:
     case TraceKind::kIpiCleared:
     case TraceKind::kCallFunctionSingleEntry:
       doorbell_time_ = std::chrono::system_clock::now();
-      return;
-    case TraceKind::kCsdLost:
-      // The next incarnation's calls are numbered from 1 again.
-      issues_.erase(*event.about);
       return;
     default:
       return;
   }
 }
 
-void CpuDriver::ForgetEnded(kernel::CpuId dst) {
-  std::deque<Issue>& issues = issues_[dst];
-  const auto peer = cpu_.peers().find(dst);
-  const kernel::Seq lowest =
-      peer == cpu_.peers().end() ? 0 : peer->second.out.lowest();
-  while (!issues.empty() && issues.front().seq < lowest) issues.pop_front();
+void CpuDriver::Forget(const kernel::TraceEvent& event) {
+  const bool ended = event.kind == TraceKind::kCsdDone ||
+                     event.kind == TraceKind::kCsdRefused ||
+                     event.kind == TraceKind::kCsdLost;
+  if (ended && event.csd) issues_[*event.about].Erase(event.csd->seq);
 }
 
 void CpuDriver::AfterStep() {
@@ -151,28 +161,37 @@ void CpuDriver::AfterStep() {
   while (queue_times_.size() > cpu_.queue().size()) queue_times_.pop_front();
 }
 
+bool CpuDriver::IsOverdue(TimePoint issued) const {
+  return std::chrono::system_clock::now() - issued > csd_lock_timeout_;
+}
+
+// A waiter that is overdue is told so once. Beside that one call that is
+// overdue stands for all to the same target, once in a timeout: one bit covers
+// its whole queue.
 void CpuDriver::Watch() {
   Feed(kernel::Retry{});
-  const TimePoint limit =
-      std::chrono::system_clock::now() -
-      std::chrono::duration_cast<TimePoint::duration>(csd_lock_timeout_);
   std::vector<kernel::Overdue> overdue;
   for (const auto& [dst, issues] : issues_) {
-    for (const Issue& issue : issues) {
-      if (issue.time > limit) break;
-      overdue.push_back({dst, issue.seq});
-    }
+    const auto peer = cpu_.peers().find(dst);
+    if (peer == cpu_.peers().end()) continue;
+    TimePoint& rung = rung_[dst];
+    issues.ForEach([&, to = dst](kernel::Seq seq, TimePoint time) {
+      const kernel::Outgoing* call = peer->second.out.Find(seq);
+      if (call == nullptr || !IsOverdue(time)) return;
+      const bool ring = IsOverdue(rung);
+      if (!ring && (!call->wait || call->stuck)) return;
+      if (ring) rung = std::chrono::system_clock::now();
+      overdue.push_back({to, seq});
+    });
   }
   for (const kernel::Overdue& event : overdue) Feed(event);
 }
 
 TimePoint CpuDriver::issue_time(kernel::CpuId dst, kernel::Seq seq) const {
   const auto issues = issues_.find(dst);
-  if (issues == issues_.end()) return {};
-  const auto issue =
-      std::lower_bound(issues->second.begin(), issues->second.end(), seq,
-                       [](const Issue& i, kernel::Seq s) { return i.seq < s; });
-  return issue == issues->second.end() ? TimePoint{} : issue->time;
+  const TimePoint* time =
+      issues == issues_.end() ? nullptr : issues->second.Find(seq);
+  return time == nullptr ? TimePoint{} : *time;
 }
 
 std::uint32_t CpuDriver::doorbells_in_flight() const {

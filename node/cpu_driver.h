@@ -72,15 +72,14 @@ class CpuDriver {
   // When a call under way was issued.
   TimePoint issue_time(kernel::CpuId dst, kernel::Seq seq) const;
   TimePoint doorbell_time() const { return doorbell_time_; }
+  // Older than the csd-lock timeout.
+  bool IsOverdue(TimePoint issued) const;
+  // A function has the CPU's own thread.
+  bool runs_function() const { return thread_.runs(); }
   // Doorbells that a gate holds.
   std::uint32_t doorbells_in_flight() const;
 
  private:
-  struct Issue {
-    kernel::Seq seq;
-    TimePoint time;
-  };
-
   void Deliver(kernel::CpuEvent event);
   void CarryOut(kernel::CpuEffect& effect);
   void On(kernel::RaiseIrq& effect);
@@ -90,7 +89,7 @@ class CpuDriver {
   void On(kernel::Trace& effect);
   void Run(kernel::RunFunction effect);
   void Remember(const kernel::TraceEvent& event);
-  void ForgetEnded(kernel::CpuId dst);
+  void Forget(const kernel::TraceEvent& event);
   void AfterStep();
 
   Surroundings around_;
@@ -105,8 +104,10 @@ class CpuDriver {
 
   // One for each call in the queue, in its order.
   std::deque<TimePoint> queue_times_;
-  // Calls under way by target, oldest first; those that have ended leave late.
-  std::map<kernel::CpuId, std::deque<Issue>> issues_;
+  // By target: when each call under way, or that backs off, was first issued.
+  std::map<kernel::CpuId, kernel::SeqWindow<TimePoint>> issues_;
+  // When a target was last rung for calls that are overdue.
+  std::map<kernel::CpuId, TimePoint> rung_;
   TimePoint doorbell_time_;
   CpuThread thread_;
 };

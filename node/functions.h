@@ -25,7 +25,8 @@ struct FunctionCall {
 
 struct FunctionResult {
   kernel::Errno error = kernel::Errno::kOk;
-  // At most 1 MiB; only a waiting caller gets it.
+  // At most 1 MiB: with more the call ends with ENOBUFS. Only a waiting caller
+  // gets it.
   std::string payload;
 };
 

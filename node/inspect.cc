@@ -169,17 +169,6 @@ void FillStep(const Cpu& cpu, v1::CpuSnapshot* out) {
   out->set_step_cpu(walk->request.about.value);
 }
 
-// Pending is counted from the calls themselves, not from the ledger: so the sum
-// of a row can be wrong, and is worth auditing.
-std::uint64_t CallsUnderWay(const Cpu& cpu, CpuId dst) {
-  const auto peer = cpu.peers().find(dst);
-  std::uint64_t count = peer == cpu.peers().end() ? 0 : peer->second.out.size();
-  for (const kernel::HeldCall& held : cpu.backed_off()) {
-    if (held.dst == dst && held.counted) ++count;
-  }
-  return count;
-}
-
 void FillLedger(const CpuDriver& driver, v1::CpuSnapshot* out) {
   const Cpu& cpu = driver.cpu();
   for (const auto& [dst, row] : driver.ledger().rows()) {
@@ -212,6 +201,19 @@ void FillLedger(const CpuDriver& driver, v1::CpuSnapshot* out) {
 }
 
 }  // namespace
+
+// Pending is counted from the calls themselves, not from the ledger: so the sum
+// of a row can be wrong, and is worth auditing.
+std::uint64_t CallsUnderWay(const Cpu& cpu, CpuId dst) {
+  const auto peer = cpu.peers().find(dst);
+  std::uint64_t count = peer == cpu.peers().end() ? 0 : peer->second.out.size();
+  for (const auto* calls : {&cpu.backed_off(), &cpu.held_tasks()}) {
+    for (const kernel::HeldCall& held : *calls) {
+      if (held.dst == dst && held.issued_as != 0) ++count;
+    }
+  }
+  return count;
+}
 
 v1::CpuSnapshot Snapshot(const CpuDriver& driver,
                          const rpc::LamportClock& clock,
@@ -274,6 +276,14 @@ v1::NodeReport Report(const CpuDriver& driver) {
       oldest = std::min(oldest, driver.issue_time(dst_id, seq));
       if (call.stuck) report.set_waiters_stuck(report.waiters_stuck() + 1);
     });
+  }
+  for (const kernel::HeldCall& held : cpu.backed_off()) {
+    if (held.issued_as == 0) continue;
+    const TimePoint issued = driver.issue_time(held.dst, held.issued_as);
+    oldest = std::min(oldest, issued);
+    if (driver.IsOverdue(issued)) {
+      report.set_waiters_stuck(report.waiters_stuck() + 1);
+    }
   }
   if (oldest != TimePoint::max()) {
     *report.mutable_oldest_waiter_time() = rpc::ToTimestamp(oldest);

@@ -159,6 +159,10 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
   }
 
   v1::LinkResponse* pending() { return &pending_; }
+  void Send(const kernel::SendDone& m) {
+    done_.push_back(m);
+    Wake();
+  }
   void Wake() {
     dirty_ = true;
     stream_->Wake();
@@ -176,7 +180,8 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
                            "the first message of a link must be a hello"));
     }
     for (v1::Csd& csd : *m.mutable_enqueue()) Enqueue(csd, m);
-    links_->driver_->Feed(kernel::Confirmed{src_, m.done_through()});
+    links_->driver_->Feed(kernel::Confirmed{
+        src_, kernel::Incarnation{incarnation_}, m.done_through()});
     for (const v1::Ring& ring : m.ring()) {
       links_->driver_->Feed(kernel::Doorbell{Key(ring.seq()), true});
     }
@@ -186,6 +191,8 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
     if (links_ == nullptr || !std::exchange(dirty_, false)) return false;
     frame->Swap(&pending_);
     pending_.Clear();
+    PackDone(frame);
+    dirty_ = !done_.empty();
     frame->set_lamport(links_->clock_->Tick());
     return true;
   }
@@ -201,6 +208,21 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
  private:
   kernel::CsdKey Key(kernel::Seq seq) const {
     return {src_, kernel::Incarnation{incarnation_}, seq};
+  }
+
+  // Answers carry payloads; all else in a frame is small.
+  void PackDone(v1::LinkResponse* frame) {
+    std::size_t bytes = 0;
+    while (!done_.empty() && frame->done_size() < kFrameCallsMax &&
+           bytes < kFrameBytesMax) {
+      kernel::SendDone& m = done_.front();
+      auto* done = frame->add_done();
+      done->set_seq(m.seq);
+      done->set_errno_value(static_cast<std::int32_t>(m.error));
+      bytes += m.result.size();
+      done->set_result(std::move(m.result));
+      done_.pop_front();
+    }
   }
 
   bool Greet(const v1::LinkRequest::Hello& hello) {
@@ -245,6 +267,7 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
   std::uint64_t incarnation_ = 0;
   bool dirty_ = false;
   v1::LinkResponse pending_;
+  std::deque<kernel::SendDone> done_;
 };
 
 Links::Links(rpc::Loop* loop, rpc::LamportClock* clock, Functions* functions)
@@ -330,13 +353,7 @@ void Links::Send(const kernel::SendEnqueued& m) {
 }
 
 void Links::Send(const kernel::SendDone& m) {
-  InLink* link = FindInbound(m.dst);
-  if (link == nullptr) return;
-  auto* e = link->pending()->add_done();
-  e->set_seq(m.seq);
-  e->set_errno_value(static_cast<std::int32_t>(m.error));
-  e->set_result(m.result);
-  link->Wake();
+  if (InLink* link = FindInbound(m.dst)) link->Send(m);
 }
 
 void Links::Send(const kernel::SendLatched& m) {

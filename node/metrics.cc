@@ -201,7 +201,10 @@ void Metrics::ApplyAtSource(const kernel::TraceEvent& event,
       }
       return;
     case TraceKind::kCsdRefused:
-      if (event.value2 == 0) target.issued_nowait->Increment();
+      if (event.value2 == 0) {
+        (event.detail == "wait" ? target.issued_wait : target.issued_nowait)
+            ->Increment();
+      }
       refused_
           ->Add({{"src_cpu", cpu_},
                  {"cpu", dst},
@@ -218,12 +221,7 @@ void Metrics::ApplyAtSource(const kernel::TraceEvent& event,
       const std::chrono::duration<double> took =
           std::chrono::system_clock::now() -
           driver.issue_time(*event.about, event.csd->seq);
-      const auto peer = driver.cpu().peers().find(*event.about);
-      const kernel::Outgoing* call =
-          peer == driver.cpu().peers().end()
-              ? nullptr
-              : peer->second.out.Find(event.csd->seq);
-      (call != nullptr && call->wait ? duration_wait_ : duration_nowait_)
+      (event.detail == "wait" ? duration_wait_ : duration_nowait_)
           ->Observe(took.count());
       return;
     }
@@ -304,15 +302,21 @@ void Metrics::Refresh(const CpuDriver& driver) {
 
 void Metrics::RefreshTarget(kernel::CpuId dst, const kernel::Peer& peer,
                             const CpuDriver& driver) {
-  // Numbers rise with time.
-  std::optional<kernel::Seq> oldest;
-  peer.out.ForEach([&oldest](kernel::Seq seq, const kernel::Outgoing&) {
-    if (!oldest) oldest = seq;
-  });
+  std::optional<TimePoint> oldest;
+  const auto look_at = [&](kernel::Seq seq) {
+    const TimePoint time = driver.issue_time(dst, seq);
+    if (!oldest || time < *oldest) oldest = time;
+  };
+  peer.out.ForEach(
+      [&](kernel::Seq seq, const kernel::Outgoing&) { look_at(seq); });
+  for (const kernel::HeldCall& call : driver.cpu().backed_off()) {
+    if (call.dst == dst && call.issued_as != 0) look_at(call.issued_as);
+  }
   const Target& target = targets_[dst.value];
-  target.outstanding->Set(static_cast<double>(peer.out.size()));
-  target.outstanding_oldest->Set(
-      oldest ? Seconds(rpc::ToTimestamp(driver.issue_time(dst, *oldest))) : 0);
+  target.outstanding->Set(
+      static_cast<double>(CallsUnderWay(driver.cpu(), dst)));
+  target.outstanding_oldest->Set(oldest ? Seconds(rpc::ToTimestamp(*oldest))
+                                        : 0);
 }
 
 }  // namespace belfry::node

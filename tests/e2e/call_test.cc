@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/e2e/support/cluster.h"
@@ -42,6 +44,29 @@ TEST(CallTest, FromAndToEveryCpuItselfIncluded) {
     }
   }
   EXPECT_GE(cluster.ExpectCleanAudit().completed(), 16u);
+}
+
+// Behind a function that takes its time they gather, and are more than one
+// frame may carry.
+TEST(CallTest, ManyLargeAnswersAtOnce) {
+  const Cluster cluster({.cpus = 2});
+  const auto spin =
+      cluster.Start({"call", "1", "spin", "--payload", "2000000"});
+  ASSERT_TRUE(WaitFor([&] { return IsRunning(cluster, 1, "spin"); }));
+  const std::string file = cluster.state_dir() + "/payload";
+  WriteFile(file, std::string(1 << 20, 'x'));
+  std::vector<std::unique_ptr<Program>> callers;
+  for (int i = 0; i < 20; ++i) {
+    callers.push_back(cluster.Start(
+        {"call", "1", "echo", "--payload-file", file, "-o", "json"}));
+  }
+  EXPECT_EQ(spin->Wait().exit_code, 0);
+  for (const auto& caller : callers) {
+    const auto report = FromJson<v1::CallReport>(caller->Wait());
+    EXPECT_EQ(ResultOf(report, 1).payload().size(), 1u << 20);
+  }
+  EXPECT_EQ(cluster.Metrics("cpu/1").Value("belfry_calls_duplicate_total"), 0)
+      << "the link broke";
 }
 
 TEST(CallTest, EchoReturnsItsPayload) {

@@ -153,6 +153,40 @@ TEST(MetricsTest, TheyAddUpWithTheAudit) {
   EXPECT_GE(steps, 5) << "four CPUs came up, one went and came again";
 }
 
+TEST(MetricsTest, DurationsAreThoseOfTheCalls) {
+  const Cluster cluster({.cpus = 2});
+  cluster.Call({"1", "spin", "--payload", "100000", "--count", "3"});
+  cluster.Call({"1", "nop", "--count", "20", "--nowait"});
+  cluster.ExpectCleanAudit();
+  const MetricsPage page = cluster.Metrics("cpu/0");
+  const std::string name = "belfry_call_duration_seconds";
+  // The one that brought CPU 1 online waited, too.
+  EXPECT_EQ(page.Value(name + "_count", {{"kind", "wait"}}), 4);
+  EXPECT_EQ(page.Value(name + "_count", {{"kind", "nowait"}}), 20);
+  EXPECT_GE(page.Value(name + "_sum", {{"kind", "wait"}}), 0.3);
+  EXPECT_LT(page.Value(name + "_sum"), kPatience.count());
+}
+
+// One doorbell covers a queue, however many calls in it are overdue.
+TEST(MetricsTest, TheWatchdogRingsOncePerTimeout) {
+  const Cluster cluster({.cpus = 2, .flags = {"--csd-lock-timeout", "500ms"}});
+  const double before =
+      cluster.Metrics("cpu/0").Value("belfry_doorbells_sent_total");
+  const auto spin =
+      cluster.Start({"call", "1", "spin", "--payload", "3000000"});
+  ASSERT_TRUE(WaitFor([&] {
+    return cluster.Ask<v1::PendingReport>({"pending"}).calls_size() == 1;
+  }));
+  cluster.Call({"1", "nop", "--count", "500", "--nowait"});
+  EXPECT_EQ(spin->Wait().exit_code, 0);
+  cluster.ExpectCleanAudit();
+  const double rung =
+      cluster.Metrics("cpu/0").Value("belfry_doorbells_sent_total") - before;
+  // For spin, for the first nop, by spin's waiter, and one each 500 ms.
+  EXPECT_GT(rung, 2);
+  EXPECT_LT(rung, 20);
+}
+
 TEST(MetricsTest, PromtoolFindsNothingToSay) {
   if (RunProgram({"sh", "-c", "command -v promtool"}).exit_code != 0) {
     GTEST_SKIP() << "promtool is missing: install the package prometheus";

@@ -183,7 +183,9 @@ TEST(TargetTest, RetransmissionsAreAnsweredAndRunOnce) {
   // The answer may be lost with the link: it comes again, until confirmed.
   EXPECT_THAT(m.Do(LinkUp{kPeer, true}), ElementsAre("done 1#1 x"));
   EXPECT_THAT(m.Do(From(1)), ElementsAre("enqueued 1#1 rung", "done 1#1 x"));
-  m.Do(Confirmed{kPeer, 1});
+  m.Do(Confirmed{kPeer, Incarnation{9}, 1});
+  EXPECT_THAT(m.Do(LinkUp{kPeer, true}), ElementsAre("done 1#1 x"));
+  m.Do(Confirmed{kPeer, kFirst, 1});
   EXPECT_THAT(m.Do(LinkUp{kPeer, true}), IsEmpty());
 }
 

@@ -418,9 +418,9 @@ void World::Do(CpuId cpu, SendEnqueue& e) {
   if (broken_.contains({cpu.value, e.dst.value})) return;
   std::deque<Message>& link = lanes_[{Kind::kData, cpu.value, e.dst.value, 0}];
   const Incarnation to = IncarnationSeenBy(cpu, e.dst);
-  const Confirmed confirmed{cpu, cpus_.at(cpu)->done_through(e.dst)};
-  const Incarnation from = cpus_.at(cpu)->incarnation();
-  link.push_back({.event = CpuEvent(confirmed), .from = from, .to = to});
+  const Confirmed confirmed{cpu, cpus_.at(cpu)->incarnation(),
+                            cpus_.at(cpu)->done_through(e.dst)};
+  link.push_back({.event = CpuEvent(confirmed), .to = to});
   link.push_back(
       {.event = CpuEvent(Enqueue{.csd = std::move(e.csd), .fused = e.fused}),
        .to = to});
