@@ -19,7 +19,7 @@ namespace belfry::coordinator {
 namespace {
 
 // Of the database's layout, in its user_version.
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr char kKept[] = "; it is kept; move it away to start afresh";
 
 v1::OperationRecord ToRecord(const kernel::Operation& op) {
@@ -204,8 +204,10 @@ absl::Status Journal::Load(const kernel::Profile& profile,
   if (!status.ok()) return status;
   v1::ViewRecord view;
   v1::OperationRecord op;
+  v1::LastOperationRecord last_op;
   if (!view.ParseFromString(records["view"]) ||
-      !op.ParseFromString(records["op"])) {
+      !op.ParseFromString(records["op"]) ||
+      !last_op.ParseFromString(records["last_op"])) {
     return absl::DataLossError(absl::StrCat(
         "the journal ", path_, " holds a record that cannot be read", kKept));
   }
@@ -214,7 +216,7 @@ absl::Status Journal::Load(const kernel::Profile& profile,
   recovery_.view = *std::move(decoded);
   last_generation_ = kernel::Generation{view.last_generation()};
   recovery_.last_generation = last_generation_;
-  last_op_ = kernel::OpId{op.last_id()};
+  last_op_ = kernel::OpId{last_op.id()};
   if (!op.leg().empty() && op.leg() != kernel::LegName(kernel::Leg::kDone)) {
     auto unfinished = FromRecord(op);
     if (!unfinished.ok()) return unfinished.status();
@@ -224,9 +226,10 @@ absl::Status Journal::Load(const kernel::Profile& profile,
     absl::string_view rest = key;
     std::uint32_t cpu = 0;
     v1::CpuRecord r;
-    if (!absl::ConsumePrefix(&rest, "cpu/") || !absl::SimpleAtoi(rest, &cpu) ||
-        !r.ParseFromString(value)) {
-      continue;
+    if (!absl::ConsumePrefix(&rest, "cpu/")) continue;
+    if (!absl::SimpleAtoi(rest, &cpu) || !r.ParseFromString(value)) {
+      return absl::DataLossError(absl::StrCat(
+          "the journal ", path_, " holds a record that cannot be read", kKept));
     }
     recovery_.cpus[kernel::CpuId{cpu}] = {
         .incarnation = kernel::Incarnation{r.incarnation()},
@@ -266,16 +269,21 @@ std::string Journal::ViewValue(const kernel::View& view) const {
   return record.SerializeAsString();
 }
 
-absl::Status Journal::WriteLeg(const kernel::JournalLeg& leg) {
+absl::Status Journal::WriteLeg(const kernel::JournalLeg& leg,
+                               const kernel::CpuRecord* record) {
   last_generation_ = leg.last_generation;
-  last_op_ = std::max(last_op_, leg.op.id);
-  v1::OperationRecord op = ToRecord(leg.op);
-  op.set_last_id(last_op_.value);
   absl::Status status = Execute("BEGIN IMMEDIATE");
-  if (status.ok()) status = Put("op", op.SerializeAsString());
+  if (status.ok()) status = Put("op", ToRecord(leg.op).SerializeAsString());
   if (status.ok()) status = Put("view", ViewValue(leg.view));
+  if (status.ok() && record != nullptr) status = WriteCpu(leg.op.cpu, *record);
   if (!status.ok()) return status;
   return Execute("COMMIT");
+}
+
+absl::Status Journal::WriteLastOp(kernel::OpId id) {
+  v1::LastOperationRecord last;
+  last.set_id(id.value);
+  return Put("last_op", last.SerializeAsString());
 }
 
 absl::Status Journal::WriteView(const kernel::View& view) {

@@ -37,8 +37,12 @@ class Journal {
   std::uint64_t epoch() const { return epoch_; }
   kernel::OpId last_op() const { return last_op_; }
 
-  // Each is one transaction.
-  absl::Status WriteLeg(const kernel::JournalLeg& leg);
+  // Each is one transaction. `record` is the one of the leg's CPU; null for
+  // none.
+  absl::Status WriteLeg(const kernel::JournalLeg& leg,
+                        const kernel::CpuRecord* record);
+  // The highest number that an operation has.
+  absl::Status WriteLastOp(kernel::OpId id);
   absl::Status WriteView(const kernel::View& view);
   absl::Status WriteCpu(kernel::CpuId cpu, const kernel::CpuRecord& record);
 

@@ -48,6 +48,11 @@ class NodeLink
     pending_.push_back(std::move(message));
     stream_->Wake();
   }
+  // A node that cannot be told yet comes again.
+  void TryAgain(const absl::Status& status) {
+    stream_->Close(grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                                std::string(status.message())));
+  }
   // Another link took its place, or the process ends.
   void Drop() {
     nodes_ = nullptr;
@@ -132,12 +137,7 @@ absl::StatusOr<CpuId> Nodes::Claim(const v1::NodeHello& hello) const {
                      callbacks_.view_number(), "; start a new one"));
   }
   if (!hello.has_cpu()) {
-    for (std::uint32_t i = 0; i < possible_; ++i) {
-      const CpuId cpu{i};
-      if (!links_.contains(cpu) && callbacks_.is_free(cpu)) return cpu;
-    }
-    return absl::ResourceExhaustedError(
-        absl::StrCat("all CPU numbers, 0-", possible_ - 1, ", are taken"));
+    return callbacks_.number_for(Incarnation{hello.incarnation()});
   }
   const CpuId cpu{hello.cpu()};
   if (cpu.value >= possible_) {
@@ -162,6 +162,7 @@ absl::StatusOr<CpuId> Nodes::Claim(const v1::NodeHello& hello) const {
 
 void Nodes::Attach(NodeLink* link, const v1::NodeHello& hello) {
   const auto cpu = Claim(hello);
+  if (absl::IsUnavailable(cpu.status())) return link->TryAgain(cpu.status());
   if (!cpu.ok()) {
     v1::CoordinatorMessage message;
     message.mutable_rejected()->set_errno_name(
@@ -200,8 +201,10 @@ bool Nodes::Remove(const NodeLink* link) {
 void Nodes::Detach(const NodeLink* link) {
   if (!Remove(link)) return;
   const CpuId cpu = *link->cpu();
-  loop_->After(kGrace, [this, cpu, incarnation = link->incarnation()] {
-    if (stopped_ || links_.contains(cpu)) return;
+  // Each break has its own grace, however soon after another it comes.
+  const std::uint64_t number = ++breaks_[cpu];
+  loop_->After(kGrace, [this, cpu, number, incarnation = link->incarnation()] {
+    if (stopped_ || links_.contains(cpu) || breaks_[cpu] != number) return;
     callbacks_.say(rpc::Level::kWarning,
                    absl::StrCat("cpu/", cpu.value, ": its process ",
                                 infos_[cpu].hello.pid(), " is gone"));

@@ -39,8 +39,11 @@ class Nodes {
     std::function<v1::Welcome(kernel::CpuId)> welcome;
     // The view's number now.
     std::function<std::uint64_t()> view_number;
-    // Whether a process that names no number may have this one.
-    std::function<bool(kernel::CpuId)> is_free;
+    // The number for a process that names none: the one that it has already,
+    // else a free one. ResourceExhausted: there is none. Unavailable: it is not
+    // known yet which are free.
+    std::function<absl::StatusOr<kernel::CpuId>(kernel::Incarnation)>
+        number_for;
     // A process has claimed the number: to be remembered before it is welcome.
     std::function<void(kernel::CpuId, kernel::Incarnation)> on_claimed;
     std::function<void(rpc::Level, const std::string&)> say;
@@ -86,6 +89,8 @@ class Nodes {
   std::map<kernel::CpuId, NodeInfo> infos_;
   // Owned by their streams.
   std::map<kernel::CpuId, NodeLink*> links_;
+  // How often its link broke.
+  std::map<kernel::CpuId, std::uint64_t> breaks_;
   // The last incarnation that was declared dead: it may not come back.
   std::map<kernel::CpuId, std::uint64_t> fenced_;
 };

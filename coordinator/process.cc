@@ -18,6 +18,7 @@ namespace {
 
 using kernel::CpuId;
 using kernel::Errno;
+using kernel::OpId;
 
 constexpr std::size_t kTraceEvents = 16384;
 // CORE_SYNC waits 10 s for a CPU's part of the handshake.
@@ -67,7 +68,10 @@ absl::Status Process::Impl::Open() {
           .feed = [this](kernel::CoordinatorEvent e) { Feed(std::move(e)); },
           .welcome = [this](CpuId cpu) { return Welcome(cpu); },
           .view_number = [this] { return machine_->view().number; },
-          .is_free = [this](CpuId cpu) { return IsFree(cpu); },
+          .number_for =
+              [this](kernel::Incarnation incarnation) {
+                return NumberFor(incarnation);
+              },
           .on_claimed =
               [this](CpuId cpu, kernel::Incarnation incarnation) {
                 OnClaimed(cpu, incarnation);
@@ -138,13 +142,11 @@ void Process::Impl::CarryOut(kernel::CoordinatorEffect& effect) {
 // A leg that cannot be written must not begin: the process ends, and what was
 // journaled before is what its successor goes by.
 void Process::Impl::On(kernel::JournalLeg& e) {
-  absl::Status status = journal_->WriteLeg(e);
-  if (status.ok() && e.op.kind != kernel::OpKind::kStop) {
-    const auto record = machine_->cpus().find(e.op.cpu);
-    if (record != machine_->cpus().end()) {
-      status = journal_->WriteCpu(e.op.cpu, record->second);
-    }
-  }
+  const auto record = machine_->cpus().find(e.op.cpu);
+  const bool walks =
+      e.op.kind != kernel::OpKind::kStop && record != machine_->cpus().end();
+  const absl::Status status =
+      journal_->WriteLeg(e, walks ? &record->second : nullptr);
   if (!status.ok()) return End(status);
   Feed(kernel::Journaled{e.op.id, e.op.leg});
 }
@@ -183,11 +185,20 @@ void Process::Impl::On(kernel::CoordinatorTrace& e) {
   trace_.Add(clock_.Tick(), std::move(e.event));
 }
 
-// While CPUs may come back to a coordinator that was restarted, none is free.
-bool Process::Impl::IsFree(CpuId cpu) const {
-  const kernel::CpuRecord& record = machine_->cpus().at(cpu);
-  return !machine_->recovering() &&
-         (record.incarnation.value == 0 || record.crashed);
+absl::StatusOr<CpuId> Process::Impl::NumberFor(
+    kernel::Incarnation incarnation) const {
+  for (const auto& [cpu, record] : machine_->cpus()) {
+    if (record.incarnation == incarnation) return cpu;
+  }
+  if (machine_->recovering()) {
+    return absl::UnavailableError(
+        "CPUs may come back to a coordinator that was restarted");
+  }
+  for (const auto& [cpu, record] : machine_->cpus()) {
+    if (record.incarnation.value == 0 && !nodes_->attached(cpu)) return cpu;
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat("all CPU numbers, 0-", options_.cpus - 1, ", are taken"));
 }
 
 void Process::Impl::OnClaimed(CpuId cpu, kernel::Incarnation incarnation) {
@@ -201,17 +212,24 @@ void Process::Impl::OnClaimed(CpuId cpu, kernel::Incarnation incarnation) {
   if (!status.ok()) End(status);
 }
 
+// Journaled, so that no successor gives the number to another operation, while
+// somebody still waits for this one.
+OpId Process::Impl::DrawOp(const std::string& request_id) {
+  const OpId id = operations_->Begin(request_id);
+  const absl::Status status = journal_->WriteLastOp(id);
+  if (!status.ok()) End(status);
+  return id;
+}
+
 void Process::Impl::BringOnline(CpuId cpu) {
-  // The first CPU of all comes up by itself, and then the others may.
-  const bool waits = machine_->recovering() ||
-                     machine_->view().online.empty() ||
-                     machine_->queued().size() >= kAutoOnlineQueue;
+  if (!nodes_->attached(cpu) || machine_->view().online.Has(cpu)) return;
+  const bool waits =
+      machine_->recovering() || machine_->queued().size() >= kAutoOnlineQueue;
   if (waits) {
     loop().After(kAutoOnlineEvery, [this, cpu] { BringOnline(cpu); });
-  } else if (nodes_->attached(cpu) && !machine_->view().online.Has(cpu)) {
-    Feed(kernel::Request{.id = operations_->Begin(""),
-                         .kind = kernel::OpKind::kOnline,
-                         .cpu = cpu});
+  } else {
+    Feed(kernel::Request{
+        .id = DrawOp(""), .kind = kernel::OpKind::kOnline, .cpu = cpu});
   }
 }
 

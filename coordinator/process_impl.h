@@ -53,8 +53,11 @@ class Process::Impl {
   void On(kernel::OpEnded& e);
   void On(kernel::CoordinatorTrace& e);
   void OnClaimed(kernel::CpuId cpu, kernel::Incarnation incarnation);
-  // Nobody has this number, nor may come back to it.
-  bool IsFree(kernel::CpuId cpu) const;
+  // For a process that names no number; see Nodes::Callbacks.
+  absl::StatusOr<kernel::CpuId> NumberFor(
+      kernel::Incarnation incarnation) const;
+  // A number for a new operation.
+  kernel::OpId DrawOp(const std::string& request_id);
   // Asks for an online operation on behalf of a CPU that has just come.
   void BringOnline(kernel::CpuId cpu);
   v1::Welcome Welcome(kernel::CpuId cpu) const;

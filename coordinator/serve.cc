@@ -55,7 +55,7 @@ void Process::Impl::StartOp(kernel::Request request,
     }
     return reply->Finish(response);
   }
-  request.id = operations_->Begin(request_id);
+  request.id = DrawOp(request_id);
   const OpId id = request.id;
   const std::string cpu = absl::StrCat(request.cpu.value);
   refused_.reset();

@@ -458,7 +458,7 @@ TEST(LostJournalTest, NoProcessOfTheMachineIsTakenOver) {
     std::filesystem::remove(cluster.state_dir() + "/" + file);
   }
   WriteFile(cluster.state_dir() + "/journal.sqlite", "");
-  cluster.Run({"up", "--repair"});
+  cluster.Run({"up", "--repair", "--timeout", "3s"});
   EXPECT_TRUE(WaitFor([&] { return !IsAlive(node); }));
   EXPECT_THAT(cluster.Run({"logs", "1"}).out,
               testing::HasSubstr("the coordinator's journal only reaches to"));
