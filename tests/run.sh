@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs all tests: everything in preset dev,
-# then the tests labelled unit and smoke under AddressSanitizer, and smoke under
-# ThreadSanitizer.
+# then the tests labelled unit and smoke under AddressSanitizer, and those labelled
+# threads and smoke under ThreadSanitizer.
 #
 #   tests/run.sh           all of it
 #   tests/run.sh --quick   preset dev only, without the containers
