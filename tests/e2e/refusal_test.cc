@@ -64,6 +64,19 @@ TEST(CommandLineTest, MistakesEndWithTwoAndSayWhatIsMeant) {
   EXPECT_EQ(belfry.Run({}).exit_code, kUsage);
 }
 
+TEST(CommandLineTest, AnAnswerThatCannotBeWrittenIsAnError) {
+  const std::string belfry = BinaryPath("belfry");
+  for (const char* verb : {"version", "--help", "scenario list -o json"}) {
+    for (const char* where : {">/dev/full", ">&-"}) {
+      SCOPED_TRACE(absl::StrCat(verb, " ", where));
+      const Outcome outcome = RunProgram(
+          {"/bin/sh", "-c", absl::StrCat(belfry, " ", verb, " ", where)});
+      EXPECT_EQ(outcome.exit_code, 1) << outcome;
+      ExpectOneLine(outcome, "standard output");
+    }
+  }
+}
+
 TEST(CommandLineTest, UnknownProfilesAndKnobsAreNamed) {
   const Belfry belfry;
   ExpectRefused(belfry, {"up", "--profile", "linux-9"}, kUsage, "linux-9");
