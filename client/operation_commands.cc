@@ -13,6 +13,7 @@
 #include "client/interrupt.h"
 #include "client/operations.h"
 #include "google/protobuf/util/time_util.h"
+#include "kernel/errno.h"
 #include "trace/operation_text.h"
 
 namespace belfry::client {
@@ -61,6 +62,10 @@ void PrintOperation(Output& out, const v1::Operation& operation,
   } else {
     out.Line(text);
   }
+}
+
+bool IsCancelled(const v1::Operation& operation) {
+  return operation.result() == kernel::ErrnoName(kernel::Errno::kEcanceled);
 }
 
 ExitCode Await(Context& context, Coordinator& coordinator,
@@ -146,6 +151,12 @@ ExitCode Run(Context& context, const OpsCancelOptions& options) {
                    absl::StrCat("operation ", options.id, " not cancelled"));
   }
   const v1::Operation& operation = response->operation();
+  if (operation.done() && !IsCancelled(operation)) {
+    if (context.out.json()) PrintOperation(context.out, operation, "");
+    return absl::AbortedError(
+        absl::StrCat("operation ", options.id,
+                     " is done already: ", trace::OutcomeText(operation)));
+  }
   PrintOperation(
       context.out, operation,
       operation.done()

@@ -144,6 +144,9 @@ TEST(CpuTest, WhatIsNoCpuIsRefused) {
   ExpectRefused(cluster, {"stop-machine", "nop", "--on", "9"}, kInvalid, "9");
   ExpectRefused(cluster, {"ops", "wait", "4711"}, 69, "4711");
   ExpectRefused(cluster, {"ops", "cancel", "4711"}, 69, "4711");
+  // The operations that brought CPUs 1 and 2 up.
+  ExpectRefused(cluster, {"ops", "cancel", "1"}, 1,
+                "operation 1 is done already: cpu/1 onlined");
   const v1::View after = cluster.State().view();
   EXPECT_EQ(after.number(), before.number());
   EXPECT_EQ(after.online(), before.online());
