@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "kernel/cpuhp.h"
@@ -80,6 +81,10 @@ struct WalkSteps {
   CpuhpState fail = kCpuhpInvalid;
 
   friend bool operator==(const WalkSteps&, const WalkSteps&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const WalkSteps& w) {
+    return H::combine(std::move(h), w.walk, w.about, w.from, w.to, w.fail);
+  }
 };
 
 // Reset: clears the pending bit and keeps the queue.
@@ -143,6 +148,10 @@ struct StepsDone {
   CpuhpState failed_step = kCpuhpInvalid;
 
   friend bool operator==(const StepsDone&, const StepsDone&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const StepsDone& s) {
+    return H::combine(std::move(h), s.walk, s.state, s.error, s.failed_step);
+  }
 };
 
 struct Alive {
@@ -181,6 +190,11 @@ struct CpuStatus {
   bool stop_ran = false;
 
   friend bool operator==(const CpuStatus&, const CpuStatus&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const CpuStatus& s) {
+    return H::combine(std::move(h), s.incarnation, s.life, s.view_number,
+                      s.stop_generation, s.stop_ran);
+  }
 };
 
 }  // namespace belfry::kernel

@@ -56,9 +56,16 @@ struct Recovery {
   std::map<CpuId, CpuRecord> cpus;
   // The operation that had not ended.
   std::optional<Operation> op;
+
+  friend bool operator==(const Recovery&, const Recovery&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Recovery& r) {
+    return H::combine(std::move(h), r.view, r.last_generation, r.cpus, r.op);
+  }
 };
 
 // A value: copy, compare and hash it. Not thread-safe; its driver owns it.
+// Comparison and hash cover all that a later event can meet.
 class Coordinator {
  public:
   // `possible` CPUs have the numbers 0 .. possible - 1.
@@ -88,11 +95,10 @@ class Coordinator {
   friend bool operator==(const Coordinator&, const Coordinator&);
   template <typename H>
   friend H AbslHashValue(H h, const Coordinator& c) {
-    if (c.op_) h = H::combine(std::move(h), *c.op_);
-    if (c.stop_) h = H::combine(std::move(h), *c.stop_);
-    return H::combine(std::move(h), c.view_, c.cpus_, c.op_.has_value(),
-                      c.queued_, c.stop_.has_value(), c.view_missing_,
-                      c.last_generation_, c.recovering_, c.await_);
+    h = H::combine(std::move(h), c.view_, c.cpus_, c.op_, c.queued_, c.await_,
+                   c.walk_, c.walker_, c.victim_dead_, c.target_lost_);
+    return H::combine(std::move(h), c.stop_, c.view_missing_,
+                      c.last_generation_, c.recovering_, c.recovered_);
   }
 
   // Operations that may wait for the hotplug lock; one more is refused (EBUSY).

@@ -82,9 +82,11 @@ struct Operation {
   friend bool operator==(const Operation&, const Operation&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Operation& o) {
-    return H::combine(std::move(h), o.id, o.kind, o.cpu, o.control, o.leg, o.up,
-                      o.rollback, o.cancel, o.error, o.state, o.walks,
-                      o.generation);
+    h = H::combine(std::move(h), o.id, o.kind, o.cpu, o.active, o.func,
+                   o.payload, o.control, o.control_given, o.leg, o.up);
+    return H::combine(std::move(h), o.rollback, o.cancel, o.error,
+                      o.failed_step, o.state, o.walks, o.generation, o.result,
+                      o.flushed, o.unchanged, o.message);
   }
 };
 

@@ -160,9 +160,10 @@ struct StopWork {
   template <typename H>
   friend H AbslHashValue(H h, const StopWork& s) {
     h = H::combine(std::move(h), s.generation, s.published, s.acted, s.active,
-                   s.takedown, s.run, s.acked, s.dying_state, s.error,
-                   s.flushed);
-    return H::combine(std::move(h), s.view.has_value());
+                   s.alone, s.takedown, s.func, s.payload, s.view, s.run,
+                   s.acked);
+    return H::combine(std::move(h), s.dying_state, s.dying_step, s.error,
+                      s.result, s.flushed);
   }
 };
 
@@ -178,8 +179,8 @@ struct Walk {
   friend bool operator==(const Walk&, const Walk&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Walk& w) {
-    return H::combine(std::move(h), w.request.walk, w.state, w.step_due,
-                      w.waiting_step.has_value());
+    return H::combine(std::move(h), w.request, w.state, w.step_due,
+                      w.waiting_step);
   }
 };
 
@@ -198,6 +199,7 @@ struct DoorbellFate {
 };
 
 // A value: copy, compare and hash it. Not thread-safe; its driver owns it.
+// Comparison and hash cover all that a later event can meet.
 class Cpu {
  public:
   explicit Cpu(CpuConfig config);
@@ -231,10 +233,11 @@ class Cpu {
   template <typename H>
   friend H AbslHashValue(H h, const Cpu& c) {
     h = H::combine(std::move(h), c.life_, c.view_, c.masked_, c.latched_,
-                   c.irq_raised_, c.queue_, c.peers_, c.guards_);
-    h = c.HashWork(std::move(h));
-    return H::combine(std::move(h), c.held_tasks_, c.backed_off_,
-                      c.device_irqs_, c.last_doorbell_, c.closed_generation_);
+                   c.irq_raised_, c.queue_, c.drain_, c.peers_, c.guards_,
+                   c.held_tasks_, c.self_calls_);
+    return H::combine(std::move(h), c.backed_off_, c.device_irqs_, c.stop_,
+                      c.closed_generation_, c.walk_, c.last_walk_, c.kicked_op_,
+                      c.last_doorbell_);
   }
 
  private:
@@ -309,15 +312,6 @@ class Cpu {
   void EndWalk(Errno error, CpuhpState failed, CpuEffects& out);
 
   TraceEvent Event(TraceKind kind) const;
-
-  template <typename H>
-  H HashWork(H h) const {
-    if (drain_) h = H::combine(std::move(h), *drain_);
-    if (stop_) h = H::combine(std::move(h), *stop_);
-    if (walk_) h = H::combine(std::move(h), *walk_);
-    return H::combine(std::move(h), drain_.has_value(), stop_.has_value(),
-                      walk_.has_value());
-  }
 
   // Constant after construction.
   CpuConfig config_;
