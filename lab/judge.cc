@@ -1,0 +1,67 @@
+#include "lab/judge.h"
+
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace belfry::lab {
+
+using namespace kernel;  // NOLINT: this file is about little else.
+
+Violations CheckState(const World& world) {
+  Violations found;
+  const std::vector<const Cpu*> living = world.Living();
+  CheckNoStrandedQueue(living, world.DoorbellsInFlight(), found);
+  for (const Cpu* cpu : living) CheckNothingLeftBehind(*cpu, found);
+  if (world.coordinator_up()) {
+    CheckOneView(living, world.coordinator(), found);
+  }
+  return found;
+}
+
+Judge::Judge(std::uint32_t cpus) {
+  for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) Forget(cpu);
+}
+
+void Judge::Forget(std::uint32_t cpu) {
+  ledgers_.insert_or_assign(CpuId{cpu}, Ledger(CpuId{cpu}));
+}
+
+void Judge::See(const Happenings& happenings) {
+  for (const Happening& happening : happenings) {
+    const auto* event = std::get_if<TraceEvent>(&happening.what);
+    if (event == nullptr) continue;
+    if (happening.cpu) {
+      ledgers_.at(*happening.cpu).Apply(*event);
+      observer_.Observe(*happening.cpu, *event);
+    } else {
+      observer_.ObserveCoordinator(*event);
+    }
+  }
+}
+
+Violations Judge::Check(const World& world) const {
+  Violations found = observer_.violations();
+  for (const Violation& violation : CheckState(world)) {
+    found.push_back(violation);
+  }
+  for (const Cpu* cpu : world.Living()) {
+    CheckConservation(*cpu, ledgers_.at(cpu->id()), found);
+  }
+  return found;
+}
+
+void Judge::Record(const World& world, const std::string& when, bool at_rest) {
+  Violations found = Check(world);
+  if (at_rest) {
+    for (const Cpu* cpu : world.Living()) CheckEveryWaitEnds(*cpu, found);
+  }
+  for (const Violation& v : found) {
+    const std::string where =
+        v.cpu ? absl::StrCat("cpu ", v.cpu->value, ": ") : "";
+    violated_.try_emplace(v.invariant, absl::StrCat(when, ": ", where, v.what));
+  }
+}
+
+}  // namespace belfry::lab

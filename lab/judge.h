@@ -1,0 +1,52 @@
+// Judges a run of a lab::World by the invariants of kernel/: the world as it
+// stands between two moves, and what happened in them. It is no part of the
+// world's state: who only wants to know where a world can get does without.
+#ifndef BELFRY_LAB_JUDGE_H_
+#define BELFRY_LAB_JUDGE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "kernel/invariants.h"
+#include "kernel/ledger.h"
+#include "lab/world.h"
+
+namespace belfry::lab {
+
+// What a world violates as it stands, whatever its history.
+kernel::Violations CheckState(const World& world);
+
+// Not thread-safe.
+class Judge {
+ public:
+  explicit Judge(std::uint32_t cpus);
+
+  // Sees what a move did. Every move's happenings, in order.
+  void See(const Happenings& happenings);
+  // The CPU's process died; its next one keeps accounts of its own.
+  void Forget(std::uint32_t cpu);
+
+  // What the invariants say of the world as it stands and of its history.
+  kernel::Violations Check(const World& world) const;
+  // Keeps what Check() finds. `at_rest`: nothing moves any more, so every wait
+  // must have ended. `when` begins what is said.
+  void Record(const World& world, const std::string& when, bool at_rest);
+  // The names of what was ever found, with what was said first of each.
+  const std::map<kernel::Invariant, std::string>& violated() const {
+    return violated_;
+  }
+  const kernel::Ledger& ledger(std::uint32_t cpu) const {
+    return ledgers_.at({cpu});
+  }
+
+ private:
+  std::map<kernel::CpuId, kernel::Ledger> ledgers_;
+  kernel::TraceObserver observer_;
+  std::map<kernel::Invariant, std::string> violated_;
+};
+
+}  // namespace belfry::lab
+
+#endif  // BELFRY_LAB_JUDGE_H_

@@ -1,0 +1,526 @@
+#include "lab/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernel/gate.h"
+
+namespace belfry::lab {
+
+using namespace kernel;  // NOLINT: this file is about little else.
+
+World::World(WorldOptions options)
+    : options_(std::make_shared<const WorldOptions>(std::move(options))),
+      cpus_(options_->cpus),
+      coordinator_(Coordinator(options_->profile, options_->cpus)),
+      surroundings_(Surroundings{}) {
+  surroundings_.Mutable().incarnations.resize(options_->cpus);
+  for (std::uint32_t cpu = 0; cpu < options_->cpus; ++cpu) Restart(cpu);
+}
+
+// ---- Messages.
+
+void World::Post(const Lane& lane, Message message) {
+  Pending pending{lane, Shared<Message>(std::move(message))};
+  const auto [first, last] = std::equal_range(
+      pending_.begin(), pending_.end(), pending,
+      [](const Pending& a, const Pending& b) { return a.lane < b.lane; });
+  auto place = last;
+  if (lane.is_bag()) {
+    while (place != first && pending.message.fingerprint() <
+                                 std::prev(place)->message.fingerprint()) {
+      --place;
+    }
+  }
+  pending_.insert(place, std::move(pending));
+}
+
+bool World::Has(const Lane& lane) const {
+  return std::any_of(pending_.begin(), pending_.end(),
+                     [&](const Pending& p) { return p.lane == lane; });
+}
+
+// ---- What happens to the machine.
+
+Token World::Call(std::uint32_t cpu, std::uint32_t dst, bool wait) {
+  const Token token = ++surroundings_.Mutable().last_token;
+  Tell(cpu, kernel::Call{.token = token, .dst = {dst}, .wait = wait});
+  return token;
+}
+
+void World::DeviceIrq(std::uint32_t cpu, std::uint32_t submitter) {
+  Tell(cpu, kernel::DeviceIrq{{submitter}});
+}
+
+void World::Tell(std::uint32_t cpu, CpuEvent event) {
+  Post({Lane::Kind::kSelf, cpu, cpu}, {.event = std::move(event)});
+}
+
+OpId World::Ask(Request request) {
+  request.id = OpId{++surroundings_.Mutable().last_op};
+  const OpId id = request.id;
+  Post({Lane::Kind::kRequest, 0, 0},
+       {.event = CoordinatorEvent(std::move(request))});
+  return id;
+}
+
+void World::TellCoordinator(CoordinatorEvent event) {
+  Post({Lane::Kind::kDriver, 0, 0}, {.event = std::move(event)});
+}
+
+void World::PassTime() {
+  if (coordinator_ && surroundings_->recovery_timeout_due) {
+    surroundings_.Mutable().recovery_timeout_due = false;
+    // Due whether it still recovers or not: it names those that did not come.
+    TellCoordinator(RecoveryTimeout{});
+  }
+  for (const Cpu* cpu : Living()) {
+    const std::uint32_t me = cpu->id().value;
+    if (!cpu->backed_off().empty()) Tell(me, Retry{});
+    for (const auto& [dst, peer] : cpu->peers()) {
+      peer.out.ForEach([&, to = dst](Seq seq, const Outgoing& call) {
+        if (call.wait) Tell(me, Overdue{to, seq});
+      });
+    }
+  }
+}
+
+// ---- Faults.
+
+void World::EraseLanes(const std::function<bool(const Lane&)>& which) {
+  std::erase_if(pending_, [&](const Pending& p) { return which(p.lane); });
+}
+
+// Data and control links are ordered and lose a tail.
+void World::LoseTail(const Lane& lane, const Choose& choose) {
+  const auto size = static_cast<std::uint64_t>(
+      std::count_if(pending_.begin(), pending_.end(),
+                    [&](const Pending& p) { return p.lane == lane; }));
+  if (size == 0) return;
+  std::uint64_t kept = choose(size + 1);
+  std::erase_if(pending_, [&](const Pending& p) {
+    if (p.lane != lane) return false;
+    if (kept == 0) return true;
+    --kept;
+    return false;
+  });
+}
+
+bool World::Crash(std::uint32_t cpu, const Choose& choose) {
+  if (!alive(cpu)) return false;
+  const CpuId id{cpu};
+  const Incarnation incarnation = cpus_[cpu]->incarnation();
+  cpus_[cpu].reset();
+  Surroundings& around = surroundings_.Mutable();
+  std::erase_if(around.broken, [&](const auto& link) {
+    return link.first == cpu || link.second == cpu;
+  });
+  EraseLanes([&](const Lane& lane) {
+    return !lane.to_coordinator() && lane.to == cpu;
+  });
+  for (std::uint32_t other = 0; other < options_->cpus; ++other) {
+    LoseTail({Lane::Kind::kData, cpu, other}, choose);
+    LoseTail({Lane::Kind::kReply, cpu, other}, choose);
+  }
+  LoseTail({Lane::Kind::kUp, cpu, 0}, choose);
+  around.attached.erase(id);
+  if (!coordinator_) return true;
+  Post({Lane::Kind::kUp, cpu, 0},
+       {.event = CoordinatorEvent(ProcessLost{id, incarnation})});
+  return true;
+}
+
+bool World::Restart(std::uint32_t cpu) {
+  if (alive(cpu)) return false;
+  const Incarnation incarnation{++surroundings_.Mutable().incarnations[cpu]};
+  cpus_[cpu] = Shared<Cpu>(Cpu({.id = {cpu},
+                                .incarnation = incarnation,
+                                .profile = options_->profile,
+                                .split_doorbell = options_->split_doorbell,
+                                .queue_capacity = options_->queue_capacity}));
+  Post({Lane::Kind::kAttach, cpu, cpu}, {});
+  return true;
+}
+
+void World::BreakData(std::uint32_t from, std::uint32_t to,
+                      const Choose& choose) {
+  if (!alive(from) || !alive(to)) return;
+  surroundings_.Mutable().broken.insert({from, to});
+  LoseTail({Lane::Kind::kData, from, to}, choose);
+  LoseTail({Lane::Kind::kReply, to, from}, choose);
+  // Each end sends again once it has read what did arrive.
+  Post({Lane::Kind::kReply, to, from},
+       {.event = CpuEvent(LinkUp{{to}, false})});
+  Post({Lane::Kind::kData, from, to},
+       {.event = CpuEvent(LinkUp{{from}, true})});
+}
+
+void World::BreakControl(std::uint32_t cpu, const Choose& choose) {
+  if (!surroundings_.Mutable().attached.erase({cpu})) return;
+  LoseTail({Lane::Kind::kUp, cpu, 0}, choose);
+  LoseTail({Lane::Kind::kControl, 0, cpu}, choose);
+  if (choose(2) == 0) {
+    Post({Lane::Kind::kControl, 0, cpu},
+         {.event = CpuEvent(CoordinatorLost{})});
+  }
+  Post({Lane::Kind::kAttach, cpu, cpu}, {});
+}
+
+void World::CrashCoordinator(const Choose& choose, Happenings& out) {
+  if (!coordinator_) return;
+  Surroundings& around = surroundings_.Mutable();
+  if (around.unconfirmed && choose(2) == 0) around.record = *around.unconfirmed;
+  around.unconfirmed.reset();
+  for (const Operation& op : coordinator_->queued()) {
+    if (op.id.value != 0) out.push_back({{}, op});
+  }
+  EraseLanes([](const Lane& lane) { return lane.to_coordinator(); });
+  for (std::uint32_t cpu = 0; cpu < options_->cpus; ++cpu) {
+    BreakControl(cpu, choose);
+  }
+  coordinator_.reset();
+}
+
+void World::RestartCoordinator() {
+  if (coordinator_) return;
+  Surroundings& around = surroundings_.Mutable();
+  coordinator_ = Shared<Coordinator>(
+      Coordinator(options_->profile, options_->cpus, around.record));
+  around.recovery_timeout_due = true;
+}
+
+// ---- Gates.
+
+void World::Hold(std::uint32_t place, absl::string_view gate) {
+  surroundings_.Mutable().held.insert({place, std::string(gate)});
+}
+
+void World::Release(std::uint32_t place, absl::string_view gate) {
+  surroundings_.Mutable().held.erase({place, std::string(gate)});
+}
+
+bool World::IsHeldAt(std::uint32_t place, absl::string_view gate) const {
+  const Lane* last = nullptr;
+  for (const Pending& p : pending_) {
+    // Of a link, what comes first.
+    const bool next = p.lane.is_bag() || last == nullptr || *last != p.lane;
+    last = &p.lane;
+    const bool here =
+        p.lane.to_coordinator() ? place == kCoordinator : place == p.lane.to;
+    if (here && next && p.lane.kind != Lane::Kind::kAttach &&
+        GateOf(p) == gate) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string World::GateOf(const Pending& pending) const {
+  const Message& message = *pending.message;
+  if (!message.gate.empty()) return message.gate;
+  if (const auto* e = std::get_if<CoordinatorEvent>(&message.event)) {
+    return kernel::GateOf(*e);
+  }
+  if (!alive(pending.lane.to)) return "";
+  return kernel::GateOf(std::get<CpuEvent>(message.event),
+                        cpu(pending.lane.to));
+}
+
+// ---- Moving.
+
+bool World::CanDeliver(const Pending& pending) const {
+  const Lane& lane = pending.lane;
+  // An old control link is read to its end before a new one comes up.
+  if (lane.kind == Lane::Kind::kAttach) {
+    return coordinator_ && !Has({Lane::Kind::kControl, 0, lane.from});
+  }
+  if (lane.to_coordinator() && !coordinator_) return false;
+  if (surroundings_->held.empty()) return true;
+  const std::uint32_t place = lane.to_coordinator() ? kCoordinator : lane.to;
+  return !surroundings_->held.contains({place, GateOf(pending)});
+}
+
+namespace {
+
+bool IsDoorbell(const World::Pending& p) {
+  const auto* event = std::get_if<CpuEvent>(&p.message->event);
+  return event != nullptr && std::holds_alternative<Doorbell>(*event);
+}
+
+}  // namespace
+
+std::vector<Move> World::Enabled() const {
+  CpuMask rung;
+  if (options_->prompt_doorbells) {
+    for (const Pending& p : pending_) {
+      if (IsDoorbell(p) && CanDeliver(p)) rung.Add({p.lane.to});
+    }
+  }
+  std::vector<Move> enabled;
+  const Pending* last = nullptr;
+  for (std::uint32_t i = 0; i < pending_.size(); ++i) {
+    const Pending& p = pending_[i];
+    const bool same_lane = last != nullptr && last->lane == p.lane;
+    const bool seen =
+        same_lane && (!p.lane.is_bag() ||
+                      last->message.fingerprint() == p.message.fingerprint());
+    last = &p;
+    if (seen || !CanDeliver(p)) continue;
+    if (!rung.empty() && !p.lane.to_coordinator() && rung.Has({p.lane.to}) &&
+        !IsDoorbell(p)) {
+      continue;
+    }
+    enabled.push_back({i});
+  }
+  return enabled;
+}
+
+void World::Apply(Move move, Happenings* out, StepCache* cache) {
+  const Pending taken = std::move(pending_[move.place]);
+  pending_.erase(pending_.begin() + move.place);
+  happenings_ = out;
+  if (out != nullptr) cache = nullptr;
+  const Message& message = *taken.message;
+  if (taken.lane.kind == Lane::Kind::kAttach) {
+    Attach({taken.lane.from});
+  } else if (taken.lane.to_coordinator()) {
+    StepCoordinator(taken.message, cache);
+  } else if (alive(taken.lane.to)) {
+    // A link belongs to two processes, and dies with either.
+    const CpuId id{taken.lane.to};
+    const bool stale =
+        (message.to.value != 0 && cpu(id.value).incarnation() != message.to) ||
+        (message.from.value != 0 &&
+         IncarnationSeenBy(id, {taken.lane.from}) != message.from);
+    if (!stale) StepCpu(id, taken.message, cache);
+  }
+  happenings_ = nullptr;
+}
+
+void World::StepCpu(CpuId id, const Shared<Message>& message,
+                    StepCache* cache) {
+  const CpuEvent& event = std::get<CpuEvent>(message->event);
+  if (const auto* up = std::get_if<LinkUp>(&event); up && !up->inbound) {
+    surroundings_.Mutable().broken.erase({id.value, up->peer.value});
+  }
+  Shared<Cpu>& cpu = cpus_[id.value];
+  CpuEffects own;
+  const CpuEffects* effects = &own;
+  if (cache != nullptr) {
+    const StepCache::CpuStep& step =
+        cache->Get(cpu, message.fingerprint(), event);
+    cpu = step.next;
+    effects = &step.effects;
+  } else {
+    cpu.Mutable().Step(event, own);
+  }
+  for (const CpuEffect& effect : *effects) {
+    std::visit([&](const auto& e) { Do(id, e); }, effect);
+  }
+}
+
+void World::StepCoordinator(const Shared<Message>& message, StepCache* cache) {
+  const CoordinatorEvent& event = std::get<CoordinatorEvent>(message->event);
+  const bool membership = std::holds_alternative<Attached>(event) ||
+                          std::holds_alternative<ProcessLost>(event);
+  if (std::holds_alternative<Journaled>(event) && surroundings_->unconfirmed) {
+    Surroundings& around = surroundings_.Mutable();
+    around.record = *std::exchange(around.unconfirmed, std::nullopt);
+  }
+  CoordinatorEffects own;
+  const CoordinatorEffects* effects = &own;
+  if (cache != nullptr) {
+    const StepCache::CoordinatorStep& step =
+        cache->Get(coordinator_, message.fingerprint(), event);
+    coordinator_ = step.next;
+    effects = &step.effects;
+  } else {
+    coordinator_.Mutable().Step(event, own);
+  }
+  if (membership) {
+    Write([&](Recovery& record) { record.cpus = coordinator_->cpus(); });
+  }
+  for (const CoordinatorEffect& effect : *effects) {
+    std::visit([&](const auto& e) { Do(e); }, effect);
+  }
+}
+
+// Writes reach the journal in order: this one, so the leg before it too.
+void World::Write(const std::function<void(Recovery&)>& change) {
+  Surroundings& around = surroundings_.Mutable();
+  if (around.unconfirmed) around.record = *around.unconfirmed;
+  change(around.record);
+  if (around.unconfirmed) around.unconfirmed = around.record;
+}
+
+void World::Attach(CpuId id) {
+  if (!alive(id.value)) return;
+  surroundings_.Mutable().attached.insert(id);
+  Post({Lane::Kind::kUp, id.value, 0},
+       {.event = CoordinatorEvent(Attached{id, cpu(id.value).status()})});
+}
+
+// ---- Looking.
+
+Incarnation World::IncarnationSeenBy(CpuId id, CpuId peer) const {
+  const auto& peers = cpu(id.value).peers();
+  const auto found = peers.find(peer);
+  return found == peers.end() ? Incarnation{} : found->second.incarnation;
+}
+
+std::vector<const Cpu*> World::Living() const {
+  std::vector<const Cpu*> living;
+  for (const Shared<Cpu>& cpu : cpus_) {
+    if (cpu) living.push_back(&*cpu);
+  }
+  return living;
+}
+
+DoorbellsInFlight World::DoorbellsInFlight() const {
+  kernel::DoorbellsInFlight rings;
+  std::set<Lane> replies;
+  for (const Pending& p : pending_) {
+    if (IsDoorbell(p)) ++rings[{p.lane.to}];
+    // A split ring that is not sent yet: the news that it is due is on its way.
+    if (p.lane.kind == Lane::Kind::kReply && options_->split_doorbell &&
+        replies.insert(p.lane).second) {
+      ++rings[{p.lane.from}];
+    }
+  }
+  // Nor one whose sender died: the target rings itself when it hears of it.
+  for (const Cpu* cpu : Living()) {
+    if (cpu->queue().empty()) continue;
+    const CsdKey first = cpu->queue().calls().front().key;
+    const bool sender_lives =
+        alive(first.src.value) &&
+        this->cpu(first.src.value).incarnation() == first.src_incarnation;
+    const Peer& peer = cpu->peers().at(first.src);
+    if (!sender_lives && peer.incarnation == first.src_incarnation &&
+        !peer.gone) {
+      ++rings[cpu->id()];
+    }
+  }
+  return rings;
+}
+
+Fingerprint World::fingerprint() const {
+  Fingerprinter f;
+  for (const Shared<Cpu>& cpu : cpus_) f.Add(cpu.fingerprint());
+  f.Add(coordinator_.fingerprint());
+  f.Add(surroundings_.fingerprint());
+  for (const Pending& p : pending_) {
+    f.Add(p.lane);
+    f.Add(p.message.fingerprint());
+  }
+  return f.Get();
+}
+
+// ---- Effects of a CPU.
+
+void World::Note(std::optional<CpuId> cpu, Happening happening) {
+  if (happenings_ == nullptr) return;
+  happening.cpu = cpu;
+  happenings_->push_back(std::move(happening));
+}
+
+void World::Do(CpuId id, const SendEnqueue& e) {
+  if (surroundings_->broken.contains({id.value, e.dst.value})) return;
+  const Lane link{Lane::Kind::kData, id.value, e.dst.value};
+  const Incarnation to = IncarnationSeenBy(id, e.dst);
+  const Cpu& source = cpu(id.value);
+  Post(link, {.event = CpuEvent(Confirmed{id, source.incarnation(),
+                                          source.done_through(e.dst)}),
+              .to = to});
+  Post(link,
+       {.event = CpuEvent(Enqueue{.csd = e.csd, .fused = e.fused}), .to = to});
+}
+
+void World::Do(CpuId id, const SendEnqueued& e) {
+  Post({Lane::Kind::kReply, id.value, e.dst.value},
+       {.event = CpuEvent(Enqueued{id, e.seq, e.was_empty, e.rung, e.error}),
+        .from = cpu(id.value).incarnation(),
+        .to = IncarnationSeenBy(id, e.dst)});
+}
+
+void World::Do(CpuId id, const SendDone& e) {
+  Post({Lane::Kind::kReply, id.value, e.dst.value},
+       {.event = CpuEvent(Done{id, e.seq, e.error, e.result}),
+        .from = cpu(id.value).incarnation(),
+        .to = IncarnationSeenBy(id, e.dst)});
+}
+
+void World::Do(CpuId id, const SendRing& e) {
+  Post({Lane::Kind::kRing, id.value, e.dst.value},
+       {.event = CpuEvent(
+            Doorbell{{id, cpu(id.value).incarnation(), e.seq}, true})});
+}
+
+void World::Do(CpuId id, const RingSelf& e) {
+  Post({Lane::Kind::kRing, e.key.src.value, id.value},
+       {.event = CpuEvent(Doorbell{e.key, false})});
+}
+
+void World::Do(CpuId id, const SendLatched& e) {
+  Post({Lane::Kind::kRing, id.value, e.dst.value},
+       {.event = CpuEvent(Latched{id, e.seq}),
+        .from = cpu(id.value).incarnation()});
+}
+
+void World::Do(CpuId id, const RaiseIrq&) { Tell(id.value, IrqEntry{}); }
+
+void World::Do(CpuId id, const RunFunction& e) {
+  Post({Lane::Kind::kSelf, id.value, id.value},
+       {.event = CpuEvent(FunctionReturned{}),
+        .gate = kernel::GateOf(CpuEffect(e))});
+}
+
+void World::Do(CpuId id, const NextStep& e) {
+  Tell(id.value, RunStep{e.walk, e.step});
+}
+
+void World::Do(CpuId id, const CallEnded& e) { Note(id, {.what = e}); }
+
+void World::Do(CpuId id, const kernel::Tell& e) {
+  if (!surroundings_->attached.contains(id) || !coordinator_) return;
+  Post({Lane::Kind::kUp, id.value, 0},
+       {.event = CoordinatorEvent(
+            FromCpuEvent{id, cpu(id.value).incarnation(), e.message})});
+}
+
+void World::Do(CpuId id, const Trace& e) { Note(id, {.what = e.event}); }
+
+// ---- Effects of the coordinator.
+
+void World::Do(const JournalLeg& e) {
+  surroundings_.Mutable().unconfirmed =
+      Recovery{.view = e.view,
+               .last_generation = e.last_generation,
+               .cpus = coordinator_->cpus(),
+               .op = e.op};
+  TellCoordinator(Journaled{e.op.id, e.op.leg});
+}
+
+void World::Do(const JournalView& e) {
+  Write([&](Recovery& record) { record.view = e.view; });
+}
+
+void World::Do(const TellCpu& e) {
+  if (!surroundings_->attached.contains(e.cpu)) return;
+  Post({Lane::Kind::kControl, 0, e.cpu.value},
+       {.event = std::visit(
+            [](const auto& message) { return CpuEvent(message); }, e.message),
+        .to = coordinator_->cpus().at(e.cpu).incarnation});
+}
+
+void World::Do(const AdvanceStop& e) {
+  TellCoordinator(PublishState{e.generation, e.state});
+}
+
+void World::Do(const OpEnded& e) {
+  if (!e.refused) surroundings_.Mutable().record.op.reset();
+  Note({}, {.what = e.op});
+}
+
+void World::Do(const CoordinatorTrace& e) { Note({}, {.what = e.event}); }
+
+}  // namespace belfry::lab

@@ -1,0 +1,215 @@
+// A small machine in memory, as a value: real kernel::Cpus and a real
+// kernel::Coordinator, and between them lanes of messages. Simulator, explorer
+// and tests share it. It offers what the real wire can do, and no more: links
+// are in order, and may break and then lose a tail; doorbells, and what a CPU
+// owes itself, come in any order.
+//
+// It says what can move, and moves what it is told to. Who picks the next move
+// (a seed, all of them in turn, a schedule) and who judges what happened are
+// others: see lab/seeded_world.h, lab/explorer.h, lab/judge.h.
+#ifndef BELFRY_LAB_WORLD_H_
+#define BELFRY_LAB_WORLD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "kernel/coordinator.h"
+#include "kernel/cpu.h"
+#include "kernel/invariants.h"
+#include "lab/fingerprint.h"
+#include "lab/message.h"
+#include "lab/shared.h"
+#include "lab/step_cache.h"
+
+namespace belfry::lab {
+
+struct WorldOptions {
+  kernel::Profile profile;
+  std::uint32_t cpus = 4;
+  bool split_doorbell = false;
+  std::size_t queue_capacity = 65536;
+  // A doorbell that is on the wire arrives before anything else that its target
+  // is told. Else it arrives some time.
+  bool prompt_doorbells = false;
+};
+
+// One message to deliver: its place in World::pending().
+struct Move {
+  std::uint32_t place = 0;
+};
+
+// What a move did, for those who judge and draw: no part of the state.
+struct Happening {
+  // Nobody: the coordinator.
+  std::optional<kernel::CpuId> cpu;
+  std::variant<kernel::TraceEvent, kernel::CallEnded, kernel::Operation> what;
+};
+using Happenings = std::vector<Happening>;
+
+// Where chance has a say in a fault (how much of a link's tail is lost):
+// answers a number below the bound.
+using Choose = std::function<std::uint64_t(std::uint64_t bound)>;
+
+// Copies share what they have in common. Not thread-safe: neither are two
+// copies of one.
+class World {
+ public:
+  // All processes run; nothing is attached yet.
+  explicit World(WorldOptions options);
+
+  // ---- What happens to the machine. Each is a message that arrives some time.
+
+  kernel::Token Call(std::uint32_t cpu, std::uint32_t dst, bool wait);
+  void DeviceIrq(std::uint32_t cpu, std::uint32_t submitter);
+  void Tell(std::uint32_t cpu, kernel::CpuEvent event);
+  kernel::OpId Ask(kernel::Request request);
+  void TellCoordinator(kernel::CoordinatorEvent event);
+  // One round of what only time brings: RecoveryTimeout, Retry, and Overdue for
+  // every call that waits.
+  void PassTime();
+
+  // ---- Faults, at once.
+
+  // False when there is no such process.
+  bool Crash(std::uint32_t cpu, const Choose& choose);
+  // False when it runs.
+  bool Restart(std::uint32_t cpu);
+  // Loses what is on the data link that `from` has opened to `to`, both ways
+  // from some point on; it comes up again.
+  void BreakData(std::uint32_t from, std::uint32_t to, const Choose& choose);
+  void BreakControl(std::uint32_t cpu, const Choose& choose);
+  // Appends the operations that die with it.
+  void CrashCoordinator(const Choose& choose, Happenings& out);
+  void RestartCoordinator();
+
+  // ---- Gates, by the names of kernel/gate.h.
+
+  static constexpr std::uint32_t kCoordinator = ~0U;
+  void Hold(std::uint32_t place, absl::string_view gate);
+  void Release(std::uint32_t place, absl::string_view gate);
+  // Whether something waits there.
+  bool IsHeldAt(std::uint32_t place, absl::string_view gate) const;
+
+  // ---- Moving.
+
+  struct Pending {
+    Lane lane;
+    Shared<Message> message;
+  };
+  // All that is on its way: by lane, and in a bag by fingerprint.
+  const std::vector<Pending>& pending() const { return pending_; }
+  // What can be delivered next, in the order of pending(). Of equal messages in
+  // one bag only the first.
+  std::vector<Move> Enabled() const;
+  // Delivers it. `out` gets what happened, in order; null when nobody asks, and
+  // only then does a cache help.
+  void Apply(Move move, Happenings* out, StepCache* cache = nullptr);
+
+  // ---- Looking.
+
+  const WorldOptions& options() const { return *options_; }
+  bool alive(std::uint32_t cpu) const {
+    return cpu < cpus_.size() && static_cast<bool>(cpus_[cpu]);
+  }
+  const kernel::Cpu& cpu(std::uint32_t n) const { return *cpus_.at(n); }
+  // Those whose processes live.
+  std::vector<const kernel::Cpu*> Living() const;
+  bool coordinator_up() const { return static_cast<bool>(coordinator_); }
+  const kernel::Coordinator& coordinator() const { return *coordinator_; }
+  kernel::Coordinator& MutableCoordinator() { return coordinator_.Mutable(); }
+  // Every doorbell that is sent and has not arrived.
+  kernel::DoorbellsInFlight DoorbellsInFlight() const;
+
+  // Equal worlds have equal fingerprints, whatever their histories.
+  Fingerprint fingerprint() const;
+  friend bool operator==(const World& a, const World& b) {
+    return a.fingerprint() == b.fingerprint();
+  }
+
+ private:
+  // What changes seldom.
+  struct Surroundings {
+    std::vector<std::uint64_t> incarnations;
+    std::set<kernel::CpuId> attached;
+    // Data links that broke, and whose source has not been told that they are
+    // up.
+    std::set<std::pair<std::uint32_t, std::uint32_t>> broken;
+    std::set<std::pair<std::uint32_t, std::string>> held;
+    // The journal, and the leg that is written, perhaps, and not confirmed.
+    kernel::Recovery record;
+    std::optional<kernel::Recovery> unconfirmed;
+    bool recovery_timeout_due = false;
+    kernel::Token last_token = 0;
+    std::uint32_t last_op = 0;
+
+    template <typename H>
+    friend H AbslHashValue(H h, const Surroundings& s) {
+      return H::combine(std::move(h), s.incarnations, s.attached, s.broken,
+                        s.held, s.record, s.unconfirmed, s.recovery_timeout_due,
+                        s.last_token, s.last_op);
+    }
+  };
+
+  void Post(const Lane& lane, Message message);
+  bool Has(const Lane& lane) const;
+  std::string GateOf(const Pending& pending) const;
+  bool CanDeliver(const Pending& pending) const;
+  void StepCpu(kernel::CpuId id, const Shared<Message>& message,
+               StepCache* cache);
+  void StepCoordinator(const Shared<Message>& message, StepCache* cache);
+  void Write(const std::function<void(kernel::Recovery&)>& change);
+  void Attach(kernel::CpuId id);
+  void LoseTail(const Lane& lane, const Choose& choose);
+  void EraseLanes(const std::function<bool(const Lane&)>& which);
+  kernel::Incarnation IncarnationSeenBy(kernel::CpuId cpu,
+                                        kernel::CpuId peer) const;
+  void Note(std::optional<kernel::CpuId> cpu, Happening what);
+
+  // One for each effect.
+  void Do(kernel::CpuId cpu, const kernel::SendEnqueue& e);
+  void Do(kernel::CpuId cpu, const kernel::SendEnqueued& e);
+  void Do(kernel::CpuId cpu, const kernel::SendDone& e);
+  void Do(kernel::CpuId cpu, const kernel::SendRing& e);
+  void Do(kernel::CpuId cpu, const kernel::RingSelf& e);
+  void Do(kernel::CpuId cpu, const kernel::SendLatched& e);
+  void Do(kernel::CpuId cpu, const kernel::RaiseIrq& e);
+  void Do(kernel::CpuId cpu, const kernel::RunFunction& e);
+  void Do(kernel::CpuId cpu, const kernel::NextStep& e);
+  void Do(kernel::CpuId, const kernel::CallQueued&) {}
+  void Do(kernel::CpuId cpu, const kernel::CallEnded& e);
+  void Do(kernel::CpuId cpu, const kernel::Tell& e);
+  void Do(kernel::CpuId cpu, const kernel::Trace& e);
+  void Do(const kernel::JournalLeg& e);
+  void Do(const kernel::JournalView& e);
+  void Do(const kernel::TellCpu& e);
+  void Do(const kernel::AdvanceStop& e);
+  void Do(const kernel::StartHandoff&) {}
+  void Do(const kernel::OpEnded& e);
+  void Do(const kernel::CoordinatorTrace& e);
+
+  // Constant after construction.
+  std::shared_ptr<const WorldOptions> options_;
+
+  // By number; nothing where there is no process.
+  std::vector<Shared<kernel::Cpu>> cpus_;
+  Shared<kernel::Coordinator> coordinator_;
+  std::vector<Pending> pending_;
+  Shared<Surroundings> surroundings_;
+
+  // Of the move under way only.
+  Happenings* happenings_ = nullptr;
+};
+
+}  // namespace belfry::lab
+
+#endif  // BELFRY_LAB_WORLD_H_
