@@ -247,13 +247,21 @@ bool IsDoorbell(const World::Pending& p) {
   return event != nullptr && std::holds_alternative<Doorbell>(*event);
 }
 
+bool IsIrqEntry(const World::Pending& p) {
+  const auto* event = std::get_if<CpuEvent>(&p.message->event);
+  return event != nullptr && std::holds_alternative<IrqEntry>(*event);
+}
+
 }  // namespace
 
 std::vector<Move> World::Enabled() const {
   CpuMask rung;
+  const auto rings = [](const Pending& p) {
+    return IsDoorbell(p) || IsIrqEntry(p);
+  };
   if (options_->prompt_doorbells) {
     for (const Pending& p : pending_) {
-      if (IsDoorbell(p) && CanDeliver(p)) rung.Add({p.lane.to});
+      if (rings(p) && CanDeliver(p)) rung.Add({p.lane.to});
     }
   }
   std::vector<Move> enabled;
@@ -267,7 +275,7 @@ std::vector<Move> World::Enabled() const {
     last = &p;
     if (seen || !CanDeliver(p)) continue;
     if (!rung.empty() && !p.lane.to_coordinator() && rung.Has({p.lane.to}) &&
-        !IsDoorbell(p)) {
+        !rings(p)) {
       continue;
     }
     enabled.push_back({i});

@@ -38,8 +38,9 @@ struct WorldOptions {
   std::uint32_t cpus = 4;
   bool split_doorbell = false;
   std::size_t queue_capacity = 65536;
-  // A doorbell that is on the wire arrives before anything else that its target
-  // is told. Else it arrives some time.
+  // A doorbell that is on the wire arrives, and where interrupts are enabled is
+  // taken, before its target is told anything else. Else it may be overtaken by
+  // all else.
   bool prompt_doorbells = false;
 };
 

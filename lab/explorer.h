@@ -1,0 +1,99 @@
+// Every interleaving of a small machine, each state once, breadth first.
+#ifndef BELFRY_LAB_EXPLORER_H_
+#define BELFRY_LAB_EXPLORER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "kernel/invariants.h"
+#include "kernel/profile.h"
+#include "lab/world.h"
+
+namespace belfry::lab {
+
+// The machine that is explored, and what happens on it: the victim goes offline
+// and comes online again, so often; meanwhile, at any time, every other CPU is
+// interrupted so often, and each interrupt makes an asynchronous call to the
+// victim. The notifier that runs when the victim is online makes a waiting one.
+// No faults.
+struct Scope {
+  std::uint32_t cpus = 3;
+  std::uint32_t victim = 2;
+  // Interrupts of every other CPU.
+  std::uint32_t async_calls = 2;
+  std::uint32_t cycles = 1;
+  // As in WorldOptions. A late doorbell always arrives, too.
+  bool prompt_doorbells = false;
+};
+
+struct ExploreOptions {
+  kernel::Profile profile;
+  Scope scope;
+  // Stop at a broken safety invariant too, not only at a hang. Those that a
+  // state shows: no_stranded_queue, nothing_left_behind, one_view. Searched
+  // without reductions, which do not keep such states.
+  bool until_any = false;
+  // Leave out orders that lead to the same: see lab/reduction.h.
+  bool reduce = true;
+  // States to keep; 0: as many as there are.
+  std::size_t max_states = 0;
+  // Bytes that states may take; 0: no bound.
+  std::size_t max_bytes = 0;
+  // Called now and then; false stops the search.
+  std::function<bool(const struct ExploreProgress&)> progress;
+};
+
+struct ExploreProgress {
+  std::size_t states = 0;
+  // Messages delivered.
+  std::size_t transitions = 0;
+  // Moves on the way to the states looked at now.
+  std::size_t depth = 0;
+  // Of states whose neighbours are not known yet.
+  std::size_t frontier = 0;
+  // What the states take, estimated from their number.
+  std::size_t bytes = 0;
+};
+
+struct ExploreResult {
+  enum class Verdict : std::uint8_t { kHolds, kHang, kViolated };
+  // With `cut`, kHolds says only that nothing was found.
+  Verdict verdict{};
+  // Why the search did not see all; empty when it did.
+  std::string cut;
+  ExploreProgress last;
+  // For kHang and kViolated: a shortest way there, one name a move
+  // (MessageText(), or kTimePasses).
+  std::vector<std::string> schedule;
+  // For kHang: the move of the schedule, counted from 1, after which no
+  // continuation ends the wait; 0 when none did from the start. None when a
+  // call that has not been made could end it still.
+  std::optional<std::size_t> point_of_no_return;
+  // What is violated, or waits, in words.
+  kernel::Violations violations;
+};
+
+// The move of a schedule in which nothing can move and timeouts pass.
+inline constexpr char kTimePasses[] = "time passes";
+
+// A machine that has booted, with the requests made and interrupts due.
+World StartOf(const kernel::Profile& profile, const Scope& scope);
+
+ExploreResult Explore(const ExploreOptions& options);
+
+// Follows a schedule from `world`, which it moves. InvalidArgument names the
+// first move that is not possible, and those that are.
+absl::StatusOr<Happenings> Replay(const std::vector<std::string>& schedule,
+                                  World* world);
+
+// Nothing but a new call can move, and calls or operations wait: what waits.
+kernel::Violations WaitsOf(const World& world);
+
+}  // namespace belfry::lab
+
+#endif  // BELFRY_LAB_EXPLORER_H_

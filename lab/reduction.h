@@ -1,0 +1,42 @@
+// Which moves the explorer need not put beside all others. docs/EXPLORER.md has
+// the argument; the rules are here, each with its reason.
+#ifndef BELFRY_LAB_REDUCTION_H_
+#define BELFRY_LAB_REDUCTION_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "lab/world.h"
+
+namespace belfry::lab {
+
+// For worlds without faults, in which only `victim` is called by interrupts and
+// goes offline. Stateless but for that; thread-safe.
+//
+// A move may be taken at once, alone, if every other move that can come before
+// it commutes with it: done earlier or later, the same states are reached, and
+// nothing else is disabled or made possible in between. In a search without
+// cycles (messages are used up) this keeps every state in which nothing can
+// move any more, and so every hang, and the number of moves that lead there.
+class Reduction {
+ public:
+  explicit Reduction(std::uint32_t victim) : victim_(victim) {}
+
+  // Of the enabled moves one that may be taken at once; none if there is none.
+  std::optional<Move> Urgent(const World& world,
+                             const std::vector<Move>& enabled) const;
+
+  // Leaves out interrupts that their CPU cannot take now: those wait at the
+  // device, which is the same as coming when it can.
+  void DropUntakeable(const World& world, std::vector<Move>* enabled) const;
+
+ private:
+  bool IsUrgent(const World& world, const World::Pending& pending) const;
+
+  std::uint32_t victim_;
+};
+
+}  // namespace belfry::lab
+
+#endif  // BELFRY_LAB_REDUCTION_H_
