@@ -603,7 +603,8 @@ void Parser::AddScenarioRun(CLI::App* scenario) {
   run->add_option("NAME", options->scenario, "Its name, or a file")->required();
   run->add_option("--profile", options->profile,
                   "The rules to play by (default belfry)")
-      ->type_name("PROFILE");
+      ->type_name("PROFILE")
+      ->each([options](const std::string&) { options->profile_given = true; });
   AddSet(run, &options->set);
   AddWord(run, "--on", &options->driver, {"processes"},
           "Where it runs: processes")

@@ -172,6 +172,8 @@ struct ScenarioRunOptions {
   // A built-in one's name, or a file.
   std::string scenario;
   std::string profile = "belfry";
+  // Said by the user: with --attach it must be the running cluster's.
+  bool profile_given = false;
   std::vector<std::string> set;
   // What plays the machine.
   std::string driver = "processes";

@@ -18,6 +18,7 @@
 #include "client/temporary_cluster.h"
 #include "lab/runner.h"
 #include "lab/scenario.h"
+#include "rpc/codec.h"
 #include "trace/report_text.h"
 
 namespace belfry::client {
@@ -85,7 +86,8 @@ class Player {
     if (!coordinator.ok()) return coordinator.status();
     const auto cluster = coordinator->GetCluster();
     if (!cluster.ok()) return cluster.status();
-    const absl::Status fits = CheckFits(*cluster);
+    absl::Status fits = CheckProfile(*cluster);
+    if (fits.ok()) fits = CheckFits(*cluster);
     if (!fits.ok()) return fits;
     return Play(*coordinator, NewPatience(), ProfileText(cluster->profile()),
                 start);
@@ -132,6 +134,22 @@ class Player {
         absl::StrCat("kept: belfry --state-dir ", cluster.state_dir(),
                      " status; take it down with: belfry --state-dir ",
                      cluster.state_dir(), " down"));
+  }
+
+  // Rules that were asked for must be those that it plays by.
+  absl::Status CheckProfile(const v1::Cluster& cluster) const {
+    if (!options_.profile_given && options_.set.empty()) {
+      return absl::OkStatus();
+    }
+    const auto wanted = ChooseProfile(
+        options_.profile_given ? options_.profile : cluster.profile().name(),
+        options_.set);
+    if (!wanted.ok()) return wanted.status();
+    const std::string running = ProfileText(cluster.profile());
+    if (ProfileText(rpc::ToProto(*wanted)) == running) return absl::OkStatus();
+    return UsageError(absl::StrCat(
+        "the running cluster has profile ", running,
+        ": leave --profile and --set out, or run without --attach"));
   }
 
   absl::Status CheckFits(const v1::Cluster& cluster) const {

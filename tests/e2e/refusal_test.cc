@@ -258,6 +258,19 @@ TEST(CallTest, AFullQueueRefusesAsynchronousCallsAndKeepsWaitingOnesWaiting) {
   EXPECT_EQ(audit.lost(), 0u);
 }
 
+// ---- Scenarios.
+
+TEST(ScenarioRefusalTest, TheRunningClusterMustHaveTheProfileThatIsAskedFor) {
+  const Cluster cluster({.profile = "linux-3.0", .flags = {"--gates"}});
+  for (const Arguments& more : std::vector<Arguments>{
+           {"--profile", "belfry"}, {"--set", "ring_rule=always"}}) {
+    Arguments arguments = {"scenario", "run", "lost-ipi", "--attach"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    ExpectRefused(cluster, arguments, kUsage,
+                  "the running cluster has profile linux-3.0");
+  }
+}
+
 // ---- Servers that must not start.
 
 // A coordinator on its own, with what every test of it says in common.
