@@ -118,6 +118,8 @@ class Player {
                    .ascii = context_.out.ascii()};
     if (context_.out.table() && options_.count == 1) {
       Output& out = context_.out;
+      out.Line(out.Painted(Style::kBold, absl::StrCat(scenario_.name(), ": ",
+                                                      scenario_.title())));
       run.progress = [&out](absl::string_view line) {
         out.Line(absl::StrCat("  ", line));
       };
@@ -188,10 +190,6 @@ int ExitCodeFor(const ScenarioRunOptions& options, const std::string& verdict) {
 
 ExitCode RunOnce(Context& context, const v1::Scenario& scenario,
                  const ScenarioRunOptions& options) {
-  if (context.out.table()) {
-    context.out.Line(context.out.Painted(
-        Style::kBold, absl::StrCat(scenario.name(), ": ", scenario.title())));
-  }
   Player player(context, scenario, options);
   absl::StatusOr<v1::ScenarioResult> result = player.PlayOnce();
   if (!result.ok()) return result.status();

@@ -85,6 +85,8 @@ TEST(CommandLineTest, UnknownProfilesAndKnobsAreNamed) {
   ExpectRefused(belfry, {"up", "--set", "ring_rule"}, kUsage, "ring_rule");
   ExpectRefused(belfry, {"profile", "show", "linux-9"}, kUsage, "linux-9");
   ExpectRefused(belfry, {"profile", "diff", "belfry", "x"}, kUsage, "x");
+  ExpectRefused(belfry, {"scenario", "run", "lost-ipi", "--profile", "linux-9"},
+                kUsage, "linux-9");
   EXPECT_EQ(belfry.Ask<v1::ClusterStatus>({"status"}, 1).state(), "down");
 }
 
