@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/process.h"
 
 namespace belfry::client {
 namespace {
@@ -31,6 +32,11 @@ absl::StatusOr<StateDir> MakeDirectory() {
 absl::StatusOr<std::unique_ptr<TemporaryCluster>> TemporaryCluster::Start(
     const v1::LocalCluster& machine, Lifetime lifetime,
     const Patience& patience, const ProgressFunction& progress) {
+  // Before there is anything to be left behind.
+  for (const absl::string_view name : {"belfry-coordinator", "belfry-node"}) {
+    const absl::StatusOr<std::string> program = FindProgram(name);
+    if (!program.ok()) return program.status();
+  }
   absl::StatusOr<StateDir> dir = MakeDirectory();
   if (!dir.ok()) return dir.status();
   auto cluster = std::unique_ptr<TemporaryCluster>(

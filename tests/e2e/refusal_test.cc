@@ -273,6 +273,20 @@ TEST(ScenarioRefusalTest, TheRunningClusterMustHaveTheProfileThatIsAskedFor) {
   }
 }
 
+TEST(ScenarioRefusalTest, WithoutItsProgramsNothingIsLeftBehind) {
+  const TempDir installation;
+  const TempDir temporary;
+  const std::string belfry = installation.File("belfry");
+  std::filesystem::copy_file(BinaryPath("belfry"), belfry);
+  const Outcome outcome =
+      Program({belfry, "scenario", "run", "lost-ipi"}, "",
+              {"PATH=/nowhere", "TMPDIR=" + temporary.path()})
+          .Wait();
+  EXPECT_EQ(outcome.exit_code, 1) << outcome;
+  ExpectOneLine(outcome, "belfry-coordinator");
+  EXPECT_TRUE(std::filesystem::is_empty(temporary.path()));
+}
+
 // ---- Servers that must not start.
 
 // A coordinator on its own, with what every test of it says in common.
