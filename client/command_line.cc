@@ -404,7 +404,8 @@ void Parser::AddCpuVerbs() {
 
   auto [fail, fail_options] = Verb<CpuFailOptions>(
       cpu, "fail", "Make one hotplug step of a CPU fail once, with EAGAIN",
-      {"belfry cpu fail 3 notify:online", "belfry cpu fail 3 --clear"});
+      {"belfry cpu show 3                # its steps",
+       "belfry cpu fail 3 calls:online", "belfry cpu fail 3 --clear"});
   AddCpu(fail, "CPU", &fail_options->cpu, "The CPU")->required();
   auto* step =
       fail->add_option("STEP", fail_options->step, "The step's name or number");

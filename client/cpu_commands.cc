@@ -13,6 +13,8 @@
 #include "client/exit_code.h"
 #include "client/operations.h"
 #include "client/state_dir.h"
+#include "kernel/cpuhp.h"
+#include "rpc/codec.h"
 #include "trace/dump.h"
 
 namespace belfry::client {
@@ -50,6 +52,35 @@ Table CpuTable(const v1::CpuList& list) {
   return table;
 }
 
+// By the rules of the kernel itself, for the state that the CPU is in.
+void AddSteps(const v1::Cluster& cluster, v1::DumpReport::Cpu* cpu) {
+  const auto profile = rpc::FromProto(cluster.profile());
+  // Of a coordinator with a newer profile.
+  if (!profile.ok()) return;
+  const kernel::CpuhpTable table(profile->steps);
+  for (const kernel::CpuhpStep& step : table.steps()) {
+    v1::DumpReport::CpuhpStep* out = cpu->add_steps();
+    out->set_state(step.state);
+    out->set_name(std::string(step.name));
+    out->set_cannot_fail(std::string(
+        table.WhyCannotFail(step.state, cpu->info().cpuhp_state())));
+  }
+}
+
+std::string StepsText(const v1::DumpReport::Cpu& cpu) {
+  std::string text;
+  for (const v1::DumpReport::CpuhpStep& step : cpu.steps()) {
+    absl::StrAppend(
+        &text, text.empty() ? "  steps      " : "             ", step.state(),
+        " ", step.name(), ": ",
+        step.cannot_fail().empty()
+            ? "can be made to fail"
+            : absl::StrCat("cannot be made to fail: ", step.cannot_fail()),
+        "\n");
+  }
+  return text;
+}
+
 void PrintNames(Output& out, const v1::CpuList& list) {
   for (const v1::CpuInfo& cpu : list.cpus()) out.Line(CpuName(cpu.cpu()));
 }
@@ -84,15 +115,17 @@ ExitCode Run(Context& context, const CpuShowOptions& options) {
   if (!view.ok()) return view.status();
   const auto info = FindCpuInfo(view->cluster, options.cpu);
   if (!info.ok()) return info.status();
-  const v1::DumpReport report = trace::MakeDumpReport(*view);
-  for (const v1::DumpReport::Cpu& cpu : report.cpus()) {
+  v1::DumpReport report = trace::MakeDumpReport(*view);
+  for (v1::DumpReport::Cpu& cpu : *report.mutable_cpus()) {
     if (cpu.info().cpu() != options.cpu) continue;
+    AddSteps(view->cluster, &cpu);
     if (context.out.json()) {
       context.out.Json(cpu);
     } else {
       context.out.Data(CpuDumpText(cpu, context.out));
       context.out.Line(absl::StrCat(
           "  functions  ", absl::StrJoin(cpu.info().functions(), ", ")));
+      context.out.Data(StepsText(cpu));
     }
   }
   return kExitOk;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "coordinator/process_impl.h"
 #include "kernel/functions.h"
 #include "kernel/gate.h"
@@ -20,6 +21,30 @@ using kernel::OpId;
 
 // Our answer must reach the client before it gives up.
 constexpr std::chrono::milliseconds kMargin{50};
+
+// "0 offline, 1 calls:prepare, ..."
+std::string StepNames(const kernel::CpuhpTable& table) {
+  return absl::StrJoin(
+      table.steps(), ", ", [](std::string* out, const kernel::CpuhpStep& step) {
+        absl::StrAppend(out, step.state, " ", std::string(step.name));
+      });
+}
+
+std::string WhyNotSetToFail(const kernel::Coordinator& machine, CpuId cpu,
+                            kernel::CpuhpState state) {
+  const auto record = machine.cpus().find(cpu);
+  if (record == machine.cpus().end()) {
+    return absl::StrCat("cpu ", cpu.value, " is not possible");
+  }
+  const kernel::CpuhpTable& table = machine.table();
+  const kernel::CpuhpStep* step = table.Find(state);
+  return absl::StrCat(
+      "step ", state,
+      step == nullptr ? "" : absl::StrCat(" (", std::string(step->name), ")"),
+      " cannot be made to fail: ",
+      std::string(table.WhyCannotFail(state, record->second.state)),
+      step == nullptr ? absl::StrCat("; there are ", StepNames(table)) : "");
+}
 
 }  // namespace
 
@@ -181,20 +206,14 @@ void Process::Impl::SetFail(
       return reply->Fail(rpc::ErrorStatus(
           Errno::kEinval,
           absl::StrCat("no hotplug step is named '", request.step_name(),
-                       "'; run: belfry cpu show ", request.cpu())));
+                       "'; there are ", StepNames(table))));
     }
     state = named->state;
   }
   const Errno error = machine_->SetFail(CpuId{request.cpu()}, state);
   if (error != Errno::kOk) {
-    const std::string what =
-        request.cpu() >= options_.cpus
-            ? absl::StrCat("cpu ", request.cpu(), " is not possible")
-            : absl::StrCat("step ", state,
-                           " cannot be made to fail now: it does not exist, "
-                           "has no callback, or must not fail");
     return reply->Fail(rpc::ErrorStatus(
-        error, what,
+        error, WhyNotSetToFail(*machine_, CpuId{request.cpu()}, state),
         {{"cpu", absl::StrCat(request.cpu())}, {"step", absl::StrCat(state)}}));
   }
   v1::SetCpuFailResponse response;

@@ -117,14 +117,23 @@ CpuhpState CpuhpTable::Below(CpuhpState state) const {
   return below;
 }
 
+absl::string_view CpuhpTable::WhyCannotFail(CpuhpState step,
+                                            CpuhpState state) const {
+  const CpuhpStep* row = Find(step);
+  if (row == nullptr) return "there is no such step";
+  if (!HasCallback(*row)) return "it has no callback";
+  if (row->section == Section::kStarting) {
+    return "it runs with interrupts masked and must not fail";
+  }
+  if (step <= bringup() && state > bringup()) {
+    return "its teardown must not fail, and the CPU is up";
+  }
+  return "";
+}
+
 Errno CpuhpTable::CheckFail(CpuhpState step, CpuhpState state) const {
   if (step == kCpuhpInvalid) return Errno::kOk;
-  const CpuhpStep* row = Find(step);
-  if (row == nullptr || row->section == Section::kStarting) {
-    return Errno::kEinval;
-  }
-  if (step <= bringup() && state > bringup()) return Errno::kEinval;
-  return HasCallback(*row) ? Errno::kOk : Errno::kEinval;
+  return WhyCannotFail(step, state).empty() ? Errno::kOk : Errno::kEinval;
 }
 
 CpuhpState CpuhpTable::OnlyStateOf(Section section) const {

@@ -81,10 +81,14 @@ class CpuhpTable {
   // The state beneath `state` in the table.
   CpuhpState Below(CpuhpState state) const;
 
-  // What writing `step` to a CPU's `fail` file answers while the CPU is in
-  // `state`: kOk, or kEinval for a step that does not exist, has no callback or
-  // must not fail (STARTING; PREPARE teardowns, that is all up to bring-up
-  // while the CPU is above it).
+  // Why `step` cannot be made to fail while the CPU is in `state`, in words;
+  // empty when it can. A step that does not exist or has no callback cannot,
+  // nor one that must not fail (STARTING; PREPARE teardowns, that is all up to
+  // bring-up while the CPU is above it).
+  absl::string_view WhyCannotFail(CpuhpState step, CpuhpState state) const;
+
+  // What writing `step` to a CPU's `fail` file answers: kOk or, where there is
+  // a reason, kEinval.
   Errno CheckFail(CpuhpState step, CpuhpState state) const;
 
  private:

@@ -276,9 +276,27 @@ TEST(FailFileTest, WhatDoesNotExistIsRefused) {
     EXPECT_NE(refused.exit_code, 0) << step;
     EXPECT_EQ(cluster.Cpu(1).fail(), -1) << step;
   }
-  EXPECT_EQ(cluster.Run({"cpu", "fail", "9", "calls:online"}).exit_code, 67);
+  const auto refusal = [&cluster](const char* step) {
+    return cluster.Run({"cpu", "fail", "1", step}).err;
+  };
+  for (const char* unknown : {"99", "no:such"}) {
+    EXPECT_THAT(refusal(unknown), HasSubstr("there are 0 offline, 1 calls:"));
+  }
+  EXPECT_THAT(refusal("online"), HasSubstr("no callback"));
+  EXPECT_THAT(refusal("smpcfd:dying"), HasSubstr("interrupts masked"));
+  EXPECT_THAT(refusal("calls:prepare"), HasSubstr("the CPU is up"));
   EXPECT_EQ(cluster.Run({"cpu", "fail", "1"}).exit_code, 2);
   cluster.Offline(1);
+}
+
+TEST(FailFileTest, ShowTellsWhatCanBeMadeToFail) {
+  const Cluster cluster({.cpus = 2});
+  const auto shown = cluster.Ask<v1::DumpReport::Cpu>({"cpu", "show", "1"});
+  ASSERT_GT(shown.steps_size(), 0);
+  for (const auto& step : shown.steps()) {
+    const Outcome fail = cluster.Run({"cpu", "fail", "1", step.name()});
+    EXPECT_EQ(fail.exit_code, step.cannot_fail().empty() ? 0 : 67) << fail;
+  }
 }
 
 // A step that was told to fail while the CPU was offline, and that has a

@@ -1,5 +1,6 @@
 #include "kernel/cpuhp.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -19,6 +20,7 @@ std::vector<std::string> Way(const CpuhpTable& table, CpuhpState from,
   return names;
 }
 
+using ::testing::HasSubstr;
 using Names = std::vector<std::string>;
 
 TEST(CpuhpTest, BelfryWalksUpAndDown) {
@@ -93,6 +95,14 @@ TEST(CpuhpTest, WhichStepsMayBeMadeToFail) {
     EXPECT_EQ(table.CheckFail(c.step, c.state), c.answer)
         << "step " << c.step << " in state " << c.state;
   }
+  const auto why = [&table](CpuhpState step, CpuhpState state) {
+    return std::string(table.WhyCannotFail(step, state));
+  };
+  EXPECT_THAT(why(99, online), HasSubstr("no such step"));
+  EXPECT_THAT(why(online, online), HasSubstr("no callback"));
+  EXPECT_THAT(why(3, online), HasSubstr("masked"));
+  EXPECT_THAT(why(1, online), HasSubstr("teardown"));
+  EXPECT_EQ(why(1, 0), "");
 }
 
 }  // namespace
