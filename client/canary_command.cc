@@ -50,7 +50,11 @@ ExitCode Run(Context& context, const CanaryOptions& options) {
   auto coordinator = Connect(context.options);
   if (!coordinator.ok()) return coordinator.status();
   v1::InjectCanaryRequest request;
-  if (options.cpu) request.set_cpu(*options.cpu);
+  if (options.cpu) {
+    const absl::Status possible = CheckPossible(*coordinator, {*options.cpu});
+    if (!possible.ok()) return possible;
+    request.set_cpu(*options.cpu);
+  }
   const absl::Time start = absl::Now();
   const auto injected =
       coordinator->Ask(&Coordinator::Stub::InjectCanary, request);

@@ -488,10 +488,8 @@ void Parser::AddCallVerbs() {
       &app_, "canary", "A leak on purpose: does its alert come back?",
       {"belfry canary                    # waits up to 2m for the alert",
        "belfry canary --cpu 3 --timeout 1m", "belfry canary --detach"});
-  canary
-      ->add_option("--cpu", canary_options->cpu,
-                   "The CPU that reports it (default: the lowest online one)")
-      ->type_name("CPU");
+  AddCpu(canary, "--cpu", &canary_options->cpu,
+         "The CPU that reports it (default: the lowest online one)");
   canary->add_flag("--detach", canary_options->detach,
                    "Do not wait for the alert");
 }

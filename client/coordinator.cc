@@ -84,6 +84,17 @@ absl::StatusOr<v1::CpuInfo> FindCpuInfo(const v1::Cluster& cluster,
                                  cluster.possible()));
 }
 
+absl::Status CheckPossible(Coordinator& coordinator,
+                           const std::vector<std::uint32_t>& cpus) {
+  const auto cluster = coordinator.GetCluster();
+  if (!cluster.ok()) return cluster.status();
+  for (const std::uint32_t cpu : cpus) {
+    const absl::Status known = FindCpuInfo(*cluster, cpu).status();
+    if (!known.ok()) return known;
+  }
+  return absl::OkStatus();
+}
+
 std::optional<std::uint32_t> LowestOnline(const v1::Cluster& cluster) {
   for (const v1::CpuInfo& info : cluster.cpus()) {
     if (info.state() == v1::CPU_STATE_ONLINE) return info.cpu();

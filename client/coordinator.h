@@ -2,9 +2,12 @@
 #ifndef BELFRY_CLIENT_COORDINATOR_H_
 #define BELFRY_CLIENT_COORDINATOR_H_
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -55,6 +58,11 @@ absl::StatusOr<Coordinator> Connect(const GlobalOptions& options);
 // The row of one CPU; INVALID_ARGUMENT names those that there are.
 absl::StatusOr<v1::CpuInfo> FindCpuInfo(const v1::Cluster& cluster,
                                         std::uint32_t cpu);
+
+// Whether the machine has all these CPUs: what names others is the command
+// line's mistake, and nothing is done.
+absl::Status CheckPossible(Coordinator& coordinator,
+                           const std::vector<std::uint32_t>& cpus);
 
 // "1" for the lowest online one; nothing when none is online.
 std::optional<std::uint32_t> LowestOnline(const v1::Cluster& cluster);

@@ -137,6 +137,8 @@ ExitCode Run(Context& context, const CpuFailOptions& options) {
   }
   auto coordinator = Connect(context.options);
   if (!coordinator.ok()) return coordinator.status();
+  const absl::Status possible = CheckPossible(*coordinator, {options.cpu});
+  if (!possible.ok()) return possible;
   v1::SetCpuFailRequest request;
   request.set_cpu(options.cpu);
   int step = -1;

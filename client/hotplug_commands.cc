@@ -72,6 +72,13 @@ absl::Status ChangeOne(Context& context, Coordinator& coordinator,
   return outcome;
 }
 
+// Those to be changed and the one that asks: before anything is done to any.
+absl::Status CheckAll(Coordinator& coordinator, std::vector<std::uint32_t> cpus,
+                      std::optional<std::uint32_t> on) {
+  if (on.has_value()) cpus.push_back(*on);
+  return CheckPossible(coordinator, cpus);
+}
+
 // Takes one CPU down and up; adds the two operations to the list.
 absl::Status CycleOne(Context& context, Coordinator& coordinator,
                       const CpuCycleOptions& options, std::uint32_t cpu,
@@ -122,6 +129,8 @@ ExitCode Run(Context& context, const CpuChangeOptions& options) {
   if (!cpus.ok()) return cpus.status();
   auto coordinator = Connect(context.options);
   if (!coordinator.ok()) return coordinator.status();
+  const absl::Status possible = CheckAll(*coordinator, *cpus, options.on);
+  if (!possible.ok()) return possible;
   const Interrupt interrupt;
   Progress progress(context.out);
   int exit_code = kExitOk;
@@ -143,6 +152,8 @@ ExitCode Run(Context& context, const CpuCycleOptions& options) {
   if (!cpus.ok()) return cpus.status();
   auto coordinator = Connect(context.options);
   if (!coordinator.ok()) return coordinator.status();
+  const absl::Status possible = CheckAll(*coordinator, *cpus, options.on);
+  if (!possible.ok()) return possible;
   const Interrupt interrupt;
   v1::OperationList list;
   absl::Status status;

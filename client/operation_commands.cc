@@ -1,5 +1,6 @@
 // belfry stop-machine, and ops list, wait, cancel.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -86,12 +87,16 @@ ExitCode Await(Context& context, Coordinator& coordinator,
 }  // namespace
 
 ExitCode Run(Context& context, const StopMachineOptions& options) {
+  std::vector<std::uint32_t> active;
   if (!options.on.empty()) {
-    const auto cpus = ParseCpus(options.on);
+    auto cpus = ParseCpus(options.on);
     if (!cpus.ok()) return cpus.status();
+    active = *std::move(cpus);
   }
   auto coordinator = Connect(context.options);
   if (!coordinator.ok()) return coordinator.status();
+  const absl::Status possible = CheckPossible(*coordinator, active);
+  if (!possible.ok()) return possible;
   v1::StopMachineRequest request;
   request.set_function(options.function);
   request.set_payload(options.payload);

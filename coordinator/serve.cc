@@ -253,6 +253,10 @@ void Process::Impl::InjectCanary(
   }
   std::optional<CpuId> cpu = machine_->view().online.first();
   if (request.has_cpu()) cpu = CpuId{request.cpu()};
+  if (cpu && cpu->value >= machine_->possible()) {
+    return reply->Fail(rpc::ErrorStatus(
+        Errno::kEinval, absl::StrCat("cpu ", cpu->value, " is not possible")));
+  }
   if (!cpu || !nodes_->attached(*cpu)) {
     return reply->Fail(rpc::ErrorStatus(
         Errno::kEnxio,

@@ -122,18 +122,24 @@ TEST(CpuTest, WhatIsNoCpuIsRefused) {
   const Cluster cluster({.cpus = 3});
   const v1::View before = cluster.State().view();
   for (const char* verb : {"offline", "online"}) {
-    ExpectRefused(cluster, {"cpu", verb, "9"}, kInvalid, "cpu 9");
+    ExpectRefused(cluster, {"cpu", verb, "9"}, kUsage, "cpu 9");
+    // Before anything is done to the others.
+    ExpectRefused(cluster, {"cpu", verb, "2,9"}, kUsage, "cpu 9");
     for (const char* list : {"1-", "a", "2-1", "1,,2", "-1", "1-2-3", ""}) {
       ExpectRefused(cluster, {"cpu", verb, list}, kUsage, list);
     }
   }
-  for (const char* on : {"9", "1"}) {
-    ExpectRefused(cluster, {"cpu", "offline", "1", "--on", on}, kInvalid, on);
+  const std::vector<std::pair<const char*, int>> bad_on = {{"9", kUsage},
+                                                           {"1", kInvalid}};
+  for (const auto& [on, exit_code] : bad_on) {
+    ExpectRefused(cluster, {"cpu", "offline", "1", "--on", on}, exit_code, on);
     // Also where there is nothing to do.
-    ExpectRefused(cluster, {"cpu", "online", "1", "--on", on}, kInvalid, on);
+    ExpectRefused(cluster, {"cpu", "online", "1", "--on", on}, exit_code, on);
   }
   ExpectRefused(cluster, {"cpu", "show", "9"}, kUsage, "9");
-  ExpectRefused(cluster, {"cpu", "cycle", "9"}, kInvalid, "9");
+  ExpectRefused(cluster, {"cpu", "cycle", "9"}, kUsage, "9");
+  ExpectRefused(cluster, {"cpu", "fail", "9", "calls:online"}, kUsage, "9");
+  ExpectRefused(cluster, {"canary", "--cpu", "9", "--detach"}, kUsage, "9");
   ExpectRefused(cluster, {"call", "9", "nop"}, kUsage, "9");
   ExpectRefused(cluster, {"call", "1-x", "nop"}, kUsage, "1-x");
   ExpectRefused(cluster, {"call", "1", "nop", "--from", "9"}, kUsage, "9");
@@ -143,7 +149,7 @@ TEST(CpuTest, WhatIsNoCpuIsRefused) {
   ExpectRefused(cluster, {"load", "start", "--submitters", "9", "--rate", "1"},
                 kUsage, "9");
   ExpectRefused(cluster, {"load", "start"}, kUsage, "--rate");
-  ExpectRefused(cluster, {"stop-machine", "nop", "--on", "9"}, kInvalid, "9");
+  ExpectRefused(cluster, {"stop-machine", "nop", "--on", "9"}, kUsage, "9");
   ExpectRefused(cluster, {"ops", "wait", "4711"}, 69, "4711");
   ExpectRefused(cluster, {"ops", "cancel", "4711"}, 69, "4711");
   // The operations that brought CPUs 1 and 2 up.
