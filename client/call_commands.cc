@@ -42,6 +42,20 @@ absl::StatusOr<v1::CpuInfo> CallerOf(const v1::Cluster& cluster,
   return FindCpuInfo(cluster, *lowest);
 }
 
+// The caller's own process has not answered: of its targets it would have told.
+absl::Status NoAnswer(const absl::Status& status, const v1::CpuInfo& caller,
+                      const CallOptions& options) {
+  const std::string what =
+      absl::StrCat(CpuName(caller.cpu()), ", which was to call ", options.cpus,
+                   ", did not answer");
+  return WithExitCode(
+      absl::Status(status.code(),
+                   absl::IsDeadlineExceeded(status)
+                       ? absl::StrCat(what, " in time")
+                       : absl::StrCat(what, ": ", status.message())),
+      ExitCodeOf(status));
+}
+
 absl::StatusOr<v1::CallResponse> MakeCall(Context& context,
                                           const CallOptions& options) {
   v1::CallRequest request;
@@ -66,8 +80,12 @@ absl::StatusOr<v1::CallResponse> MakeCall(Context& context,
         CpuName(caller->cpu()), " cannot call: ", address.status().message())));
   }
   const auto stub = v1::CpuService::NewStub(OpenChannel(*address));
-  return Invoke(*stub, &v1::CpuService::Stub::Call, request,
-                context.options.timeout + kAnswerMargin);
+  auto response = Invoke(*stub, &v1::CpuService::Stub::Call, request,
+                         context.options.timeout + kAnswerMargin);
+  if (!response.ok() && !IsFromServer(response.status())) {
+    return NoAnswer(response.status(), *caller, options);
+  }
+  return response;
 }
 
 std::string CountsText(const v1::CallResult& result) {

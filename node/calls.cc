@@ -19,8 +19,10 @@ using Clock = std::chrono::steady_clock;
 // Asynchronous calls of one client to one CPU that are not in its queue yet.
 constexpr std::uint32_t kWindow = 64;
 constexpr std::chrono::microseconds kGiveWay{50};
-// Our answer must reach the client before it gives up.
-constexpr std::chrono::milliseconds kMargin{50};
+// Our answer must reach the client before it gives up, also on a busy host: a
+// tenth of its patience, within these.
+constexpr std::chrono::milliseconds kMarginMin{50};
+constexpr std::chrono::milliseconds kMarginMax{500};
 
 // Of a call from `self` to `cpu`.
 std::string WhyText(kernel::Errno error, const kernel::Cpu& self,
@@ -205,9 +207,10 @@ void Calls::CountDown(const std::shared_ptr<Task>& task, std::size_t target) {
 }
 
 void Calls::FinishAtDeadline(const std::shared_ptr<Task>& started) {
-  const auto left = started->reply->time_left();
-  const auto wait =
-      std::max<std::chrono::nanoseconds>(left - kMargin, left / 2);
+  const std::chrono::nanoseconds left = started->reply->time_left();
+  const auto margin =
+      std::clamp<std::chrono::nanoseconds>(left / 10, kMarginMin, kMarginMax);
+  const auto wait = std::max(left - margin, left / 2);
   // A task that has ended is gone; one that has not is held by its calls.
   loop_->After(wait, [this, weak = std::weak_ptr(started)] {
     const std::shared_ptr<Task> task = weak.lock();

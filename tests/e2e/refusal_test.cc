@@ -28,6 +28,7 @@ constexpr int kUsage = 2;
 constexpr int kInvalid = 67;        // EINVAL
 constexpr int kPrecondition = 73;   // EBUSY
 constexpr int kUnimplemented = 76;  // ENOSYS
+constexpr int kTimeout = 124;
 
 // An error is one line that starts with the program's name.
 void ExpectOneLine(const Outcome& outcome, const std::string& about) {
@@ -219,6 +220,24 @@ TEST(CallTest, AnUnknownFunctionIsEnosys) {
   ExpectRefused(cluster, {"call", "0", "dance", "--from", "0"}, kUnimplemented,
                 "dance");
   cluster.ExpectCleanAudit();
+}
+
+TEST(CallTest, WhoDoesNotAnswerIsNamed) {
+  const Cluster cluster({.cpus = 2});
+  cluster.Kill("cpu/1", SIGSTOP);
+  for (const char* mode : {"--wait", "--nowait"}) {
+    const auto report = cluster.Call(
+        {"1", "nop", mode, "--from", "0", "--timeout", "1s"}, kTimeout);
+    ASSERT_EQ(report.results_size(), 1) << mode;
+    EXPECT_EQ(report.results(0).cpu(), 1u);
+    EXPECT_EQ(report.results(0).unanswered(), 1u);
+  }
+  cluster.Kill("cpu/1", SIGCONT);
+  cluster.Kill("cpu/0", SIGSTOP);
+  ExpectRefused(cluster,
+                {"call", "1", "nop", "--from", "0", "--timeout", "500ms"},
+                kTimeout, "cpu/0, which was to call 1, did not answer in time");
+  cluster.Kill("cpu/0", SIGCONT);
 }
 
 TEST(CallTest, APayloadOverOneMebibyteIsEinval) {
