@@ -72,8 +72,9 @@ void Coordinator::Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out) {
       op_->error = m.error;
       op_->result = std::move(m.result);
       if (m.error != Errno::kOk) {
-        op_->message = absl::StrCat("function ", op_->func, " on cpu ",
-                                    cpu.value, ": ", ErrnoText(m.error));
+        op_->message =
+            absl::StrCat("function ", op_->func, " on cpu ", cpu.value, ": ",
+                         ErrnoText(m.error, op_->result));
       }
     }
     op_->flushed += m.flushed;

@@ -1,6 +1,9 @@
 #include "kernel/errno.h"
 
 #include <array>
+#include <cstddef>
+
+#include "absl/strings/escaping.h"
 
 namespace belfry::kernel {
 namespace {
@@ -10,6 +13,8 @@ struct Row {
   absl::string_view name;
   absl::string_view text;
 };
+
+constexpr std::size_t kSaidMax = 500;
 
 constexpr std::array kRows = {
     Row{Errno::kOk, "0", "Success"},
@@ -42,5 +47,10 @@ const Row& Find(Errno e) {
 
 absl::string_view ErrnoName(Errno e) { return Find(e).name; }
 absl::string_view ErrnoText(Errno e) { return Find(e).text; }
+
+std::string ErrnoText(Errno e, absl::string_view said) {
+  return said.empty() ? std::string(ErrnoText(e))
+                      : absl::CHexEscape(said.substr(0, kSaidMax));
+}
 
 }  // namespace belfry::kernel

@@ -4,6 +4,7 @@
 #define BELFRY_KERNEL_ERRNO_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/string_view.h"
 
@@ -32,6 +33,9 @@ enum class Errno : std::int32_t {
 absl::string_view ErrnoName(Errno e);
 // What strerror() says of it on Linux.
 absl::string_view ErrnoText(Errno e);
+// The same, unless the function that failed said more: what it said, in
+// printable characters and not too long.
+std::string ErrnoText(Errno e, absl::string_view said);
 
 }  // namespace belfry::kernel
 

@@ -188,7 +188,10 @@ void Calls::OnEnded(const kernel::CallEnded& ended) {
   }
   if (ended.error != kernel::Errno::kOk && result.result() == "0") {
     result.set_result(std::string(kernel::ErrnoName(ended.error)));
-    result.set_message(WhyText(ended.error, driver_->cpu(), result.cpu()));
+    result.set_message(
+        ended.outcome == kernel::Outcome::kCompleted
+            ? kernel::ErrnoText(ended.error, ended.result)
+            : WhyText(ended.error, driver_->cpu(), result.cpu()));
   }
   CountDown(ticket.task, ticket.target);
 }

@@ -97,8 +97,9 @@ void CpuDriver::Run(kernel::RunFunction effect) {
   if (effect.context == kernel::Context::kStop) {
     const auto known = around_.functions->Intern(effect.func_name);
     if (!known) {
-      Deliver(kernel::FunctionReturned{kernel::Errno::kEnosys, {}});
-      return;
+      FunctionResult unknown = around_.functions->Unknown();
+      return Deliver(
+          kernel::FunctionReturned{unknown.error, std::move(unknown.payload)});
     }
     id = *known;
   }

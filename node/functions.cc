@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "kernel/functions.h"
 
 namespace belfry::node {
@@ -33,7 +34,9 @@ FunctionResult Echo(const FunctionCall& call) {
 FunctionResult Spin(const FunctionCall& call) {
   std::int64_t us = 0;
   if (!absl::SimpleAtoi(call.payload, &us) || us < 0 || us > kSpinMaxUs) {
-    return {.error = Errno::kEinval};
+    return {.error = Errno::kEinval,
+            .payload = absl::StrCat("give it the microseconds, 0 to ",
+                                    kSpinMaxUs, ", as its payload")};
   }
   const auto end =
       std::chrono::steady_clock::now() + std::chrono::microseconds(us);
@@ -99,8 +102,14 @@ const std::string& Functions::NameOf(kernel::FuncId id) const {
 FunctionResult Functions::Run(kernel::FuncId id,
                               const FunctionCall& call) const {
   const Entry& entry = entries_[id.value];
-  if (!entry.function) return {.error = Errno::kEnosys};
+  if (!entry.function) return Unknown();
   return entry.function(call);
+}
+
+FunctionResult Functions::Unknown() const {
+  return {.error = Errno::kEnosys,
+          .payload = absl::StrCat("it is unknown; known are ",
+                                  absl::StrJoin(names(), ", "))};
 }
 
 std::vector<std::string> Functions::names() const {

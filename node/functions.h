@@ -26,7 +26,7 @@ struct FunctionCall {
 struct FunctionResult {
   kernel::Errno error = kernel::Errno::kOk;
   // At most 1 MiB: with more the call ends with ENOBUFS. Only a waiting caller
-  // gets it.
+  // gets it. With an error: what would have been right, as a text.
   std::string payload;
 };
 
@@ -60,7 +60,10 @@ class Functions {
   bool IsLinked(kernel::FuncId id) const;
   bool IsLong(kernel::FuncId id) const;
   const std::string& NameOf(kernel::FuncId id) const;
+  // ENOSYS for one that is not linked.
   FunctionResult Run(kernel::FuncId id, const FunctionCall& call) const;
+  // What running an unknown one comes to.
+  FunctionResult Unknown() const;
   // Of those that are linked here, in order of registration.
   std::vector<std::string> names() const;
 

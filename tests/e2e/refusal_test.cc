@@ -219,7 +219,18 @@ TEST(CallTest, AnUnknownFunctionIsEnosys) {
                 "Dance!");
   ExpectRefused(cluster, {"call", "0", "dance", "--from", "0"}, kUnimplemented,
                 "dance");
+  ExpectRefused(cluster, {"stop-machine", "dance"}, 1, "known are nop, echo");
+  ExpectRefused(cluster, {"stop-machine", "Dance!"}, 1, "known are nop, echo");
   cluster.ExpectCleanAudit();
+}
+
+TEST(CallTest, AFunctionThatRefusesItsPayloadSaysWhatIsRight) {
+  const Cluster cluster({.cpus = 2});
+  const auto report = cluster.Call({"1", "spin", "--payload", "long"}, 1);
+  EXPECT_EQ(report.results(0).result(), "EINVAL");
+  EXPECT_THAT(report.results(0).message(), HasSubstr("microseconds"));
+  ExpectRefused(cluster, {"stop-machine", "spin", "--payload", "long"}, 1,
+                "microseconds");
 }
 
 TEST(CallTest, WhoDoesNotAnswerIsNamed) {
