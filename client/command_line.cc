@@ -3,7 +3,10 @@
 #include "client/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -18,6 +21,7 @@
 #include "client/exit_code.h"
 #include "client/state_dir.h"
 #include "client/suggest.h"
+#include "kernel/ids.h"
 
 namespace belfry::client {
 namespace {
@@ -140,6 +144,44 @@ CLI::Option* AddCpu(CLI::App* app, const std::string& name, Value* value,
   };
   return app->add_option_function<std::string>(name, read, help)
       ->type_name("CPU");
+}
+
+template <typename Value>
+struct Range {
+  Value min = 0;
+  Value max = std::numeric_limits<Value>::max();
+};
+
+// A whole number. CLI11 itself takes -1 for the largest one there is.
+template <typename Value>
+CLI::Option* AddNumber(CLI::App* app, const std::string& name, Value* value,
+                       Range<Value> range, const std::string& help) {
+  const auto read = [=](const std::string& text) {
+    Value number = 0;
+    if (!absl::SimpleAtoi(text, &number) || number < range.min ||
+        number > range.max) {
+      throw CLI::ValidationError(
+          name, absl::StrCat("'", text, "' is no whole number from ", range.min,
+                             " to ", range.max));
+    }
+    *value = number;
+  };
+  return app->add_option_function<std::string>(name, read, help)
+      ->type_name("N");
+}
+
+// So many a second.
+void AddRate(CLI::App* app, const std::string& name, double* value,
+             const std::string& help) {
+  const auto read = [=](const std::string& text) {
+    double rate = 0;
+    if (!absl::SimpleAtod(text, &rate) || !std::isfinite(rate) || rate <= 0) {
+      throw CLI::ValidationError(
+          name, absl::StrCat("'", text, "' is no number above 0"));
+    }
+    *value = rate;
+  };
+  app->add_option_function<std::string>(name, read, help)->type_name("N");
 }
 
 void AddSet(CLI::App* app, std::vector<std::string>* set) {
@@ -356,8 +398,9 @@ void Parser::AddClusterVerbs() {
        "belfry up --profile linux-3.0 --set ring_rule=always --detach",
        "belfry up --repair               # start again what has died"});
   UpOptions* options = up_options;
-  up->add_option("--cpus", options->cpus, "Number of CPUs (default 4)")
-      ->type_name("N");
+  AddNumber(up, "--cpus", &options->cpus,
+            {1, static_cast<int>(kernel::kMaxCpus)},
+            "Number of CPUs (default 4)");
   up->add_option("--profile", options->profile,
                  "The rules to play by (default belfry)")
       ->type_name("PROFILE");
@@ -376,9 +419,8 @@ void Parser::AddClusterVerbs() {
       ->type_name("MODE");
   AddDuration(up, "--csd-lock-timeout", &options->csd_lock_timeout, nullptr,
               "A waiting call older than this is reported stuck (default 5s)");
-  up->add_option("--queue-capacity", options->queue_capacity,
-                 "Calls that a CPU's queue holds")
-      ->type_name("N");
+  AddNumber(up, "--queue-capacity", &options->queue_capacity, {1},
+            "Calls that a CPU's queue holds");
 
   Verb<DownOptions>(&app_, "down", "Take the local cluster down",
                     {"belfry down"});
@@ -435,8 +477,7 @@ void Parser::AddHotplugVerbs() {
       {"belfry cpu cycle 1-3 --count 100 --timeout 2m"});
   cycle->add_option("LIST", cycle_options->cpus, "CPUs, as in 0-2,5")
       ->required();
-  cycle->add_option("--count", cycle_options->count, "Times (default 1)")
-      ->type_name("N");
+  AddNumber(cycle, "--count", &cycle_options->count, {1}, "Times (default 1)");
   AddCpu(cycle, "--on", &cycle_options->on, "The CPU that asks");
 }
 
@@ -459,9 +500,8 @@ void Parser::AddCallVerbs() {
                    "The same from a file; - is standard input")
       ->excludes(payload)
       ->type_name("FILE");
-  call->add_option("--count", call_options->count,
-                   "Calls to each CPU (default 1)")
-      ->type_name("N");
+  AddNumber(call, "--count", &call_options->count, {1},
+            "Calls to each CPU (default 1)");
   AddCpu(call, "--from", &call_options->from,
          "The CPU that calls (default: the lowest online one)");
 
@@ -510,18 +550,15 @@ void Parser::AddLoadVerbs() {
       ->add_option("--on", options->on,
                    "CPUs that take the interrupts (default: all online)")
       ->type_name("LIST");
-  start->add_option("--rate", options->rate, "Completions a second, each CPU")
-      ->type_name("N");
-  start
-      ->add_option("--count", options->count,
-                   "Completions in all, each CPU (default: without end)")
-      ->type_name("N");
+  AddRate(start, "--rate", &options->rate, "Completions a second, each CPU");
+  AddNumber(start, "--count", &options->count, {1},
+            "Completions in all, each CPU (default: without end)");
   start
       ->add_option("--submitters", options->submitters,
                    "CPUs that submitted the I/O (default: all online)")
       ->type_name("LIST");
-  start->add_option("--seed", options->seed, "Draws the order of submitters")
-      ->type_name("N");
+  AddNumber(start, "--seed", &options->seed, {},
+            "Draws the order of submitters");
 
   auto [stop, stop_options] = Verb<LoadStopOptions>(
       load, "stop", "Stop it", {"belfry load stop", "belfry load stop --on 1"});
@@ -544,12 +581,12 @@ void Parser::AddOperationVerbs() {
   auto [wait, wait_options] =
       Verb<OpsWaitOptions>(ops, "wait", "Wait for the end of an operation",
                            {"belfry ops wait 7 --timeout 1m"});
-  wait->add_option("ID", wait_options->id, "The operation's number")
+  AddNumber(wait, "ID", &wait_options->id, {1}, "The operation's number")
       ->required();
   auto [cancel, cancel_options] = Verb<OpsCancelOptions>(
       ops, "cancel", "Give an operation up and roll back",
       {"belfry ops cancel 7"});
-  cancel->add_option("ID", cancel_options->id, "The operation's number")
+  AddNumber(cancel, "ID", &cancel_options->id, {1}, "The operation's number")
       ->required();
 }
 
@@ -613,8 +650,8 @@ void Parser::AddScenarioRun(CLI::App* scenario) {
           "holds, hang, violated or inconclusive: that one is exit code 0, any "
           "other 1")
       ->type_name("VERDICT");
-  run->add_option("--count", options->count, "Runs, summed up (default 1)")
-      ->type_name("N");
+  AddNumber(run, "--count", &options->count, {1},
+            "Runs, summed up (default 1)");
   auto* keep = run->add_flag("--keep", options->keep,
                              "Leave its cluster up and say where");
   run->add_flag("--attach", options->attach,
@@ -653,8 +690,8 @@ void Parser::AddAboutVerbs() {
                          "belfry logs 3 -o name   # the file"});
   logs->add_option("PROCESS", logs_options->process,
                    "A CPU, or coordinator (default: all)");
-  logs->add_option("--lines", logs_options->lines, "How many (default 20)")
-      ->type_name("N");
+  AddNumber(logs, "--lines", &logs_options->lines, {1},
+            "How many (default 20)");
   Verb<VersionOptions>(&app_, "version", "Which build this is",
                        {"belfry version -o json"});
   auto [completion, completion_options] = Verb<CompletionOptions>(

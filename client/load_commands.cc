@@ -95,7 +95,7 @@ ExitCode AskAll(Context& context, const std::vector<v1::CpuInfo>& cpus,
       }
       break;
     case Format::kTable:
-      context.out.Print(LoadTable(report));
+      if (!report.loads().empty()) context.out.Print(LoadTable(report));
       break;
   }
   return exit_code;
@@ -110,7 +110,7 @@ absl::StatusOr<v1::Cluster> AskCluster(const GlobalOptions& options) {
 }  // namespace
 
 ExitCode Run(Context& context, const LoadStartOptions& options) {
-  if (options.rate < 0 || (options.rate == 0 && options.count == 0)) {
+  if (options.rate == 0 && options.count == 0) {
     return UsageError(
         "how much load? give --rate (a second), --count, or both");
   }

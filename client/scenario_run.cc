@@ -252,7 +252,6 @@ ExitCode RunOften(Context& context, const v1::Scenario& scenario,
 }  // namespace
 
 ExitCode Run(Context& context, const ScenarioRunOptions& options) {
-  if (options.count == 0) return UsageError("--count 0 runs nothing");
   if (options.count > 1 && options.keep) {
     return UsageError("--keep keeps one cluster: leave --count out");
   }

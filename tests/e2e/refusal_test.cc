@@ -55,7 +55,7 @@ TEST(CommandLineTest, MistakesEndWithTwoAndSayWhatIsMeant) {
   ExpectRefused(belfry, {"up", "--cpu", "4"}, kUsage, "--cpus");
   ExpectRefused(belfry, {"status", "-o", "xml"}, kUsage, "xml");
   ExpectRefused(belfry, {"status", "--timeout", "soon"}, kUsage, "soon");
-  ExpectRefused(belfry, {"up", "--cpus", "0"}, kUsage, "--cpus 0");
+  ExpectRefused(belfry, {"up", "--cpus", "0"}, kUsage, "from 1 to 8192");
   ExpectRefused(belfry, {"up", "--cpus", "100000"}, kUsage, "100000");
   ExpectRefused(belfry, {"up", "--cpus", "many"}, kUsage, "many");
   ExpectRefused(belfry, {"cpu", "show", "three"}, kUsage, "three");
@@ -63,6 +63,30 @@ TEST(CommandLineTest, MistakesEndWithTwoAndSayWhatIsMeant) {
   ExpectRefused(belfry, {"call", "1"}, kUsage, "FUNC");
   ExpectRefused(belfry, {"completion", "tcsh"}, kUsage, "tcsh");
   EXPECT_EQ(belfry.Run({}).exit_code, kUsage);
+}
+
+TEST(CommandLineTest, WhatIsNoNumberIsToldWhatWouldBeRight) {
+  const Belfry belfry;
+  for (const char* number : {"x", "-1", "0", "1.5", "99999999999999999999"}) {
+    for (const Arguments& arguments : std::vector<Arguments>{
+             {"up", "--cpus", number},
+             {"up", "--queue-capacity", number},
+             {"cpu", "cycle", "1", "--count", number},
+             {"call", "1", "nop", "--count", number},
+             {"load", "start", "--count", number},
+             {"scenario", "run", "lost-ipi", "--count", number},
+             {"logs", "--lines", number}}) {
+      ExpectRefused(belfry, arguments, kUsage,
+                    absl::StrCat("'", number, "' is no whole number from 1"));
+    }
+  }
+  for (const char* verb : {"wait", "cancel"}) {
+    ExpectRefused(belfry, {"ops", verb, "x"}, kUsage, "no whole number from 1");
+  }
+  for (const char* rate : {"x", "0", "-5", "nan", "inf"}) {
+    ExpectRefused(belfry, {"load", "start", "--rate", rate}, kUsage,
+                  absl::StrCat("'", rate, "' is no number above 0"));
+  }
 }
 
 TEST(CommandLineTest, AnAnswerThatCannotBeWrittenIsAnError) {
