@@ -34,6 +34,9 @@ class Operations {
   kernel::OpId Begin(const std::string& request_id);
   std::optional<kernel::OpId> FindRequest(const std::string& request_id) const;
 
+  // The highest number that was ever given out; 0 for none.
+  kernel::OpId last() const { return kernel::OpId{last_}; }
+
   void End(const kernel::Operation& op);
 
   // As it stands; nothing when it is unknown (older than the last 100, or from

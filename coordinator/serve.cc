@@ -132,12 +132,16 @@ void Process::Impl::ServeOperations() {
 }
 
 void Process::Impl::ServeWait() {
-  const auto unknown = [](std::uint32_t id) {
+  const auto unknown = [this](std::uint32_t id) {
+    const std::uint32_t last = operations_->last().value;
     return rpc::ErrorStatus(
         Errno::kEnoent,
-        absl::StrCat("no operation ", id,
-                     "; it is older than the last 100, or the coordinator was "
-                     "restarted"));
+        id == 0 || id > last
+            ? absl::StrCat("no operation ", id, " was ever started; the last ",
+                           "one is ", last)
+            : absl::StrCat("operation ", id,
+                           " is forgotten: it is older than the last 100, or "
+                           "than this run of the coordinator"));
   };
   rpc::ServeUnary<Service>(
       &service_, &Service::RequestListOperations, server_->cq(),

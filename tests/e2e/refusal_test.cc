@@ -175,7 +175,7 @@ TEST(CpuTest, WhatIsNoCpuIsRefused) {
                 kUsage, "9");
   ExpectRefused(cluster, {"load", "start"}, kUsage, "--rate");
   ExpectRefused(cluster, {"stop-machine", "nop", "--on", "9"}, kUsage, "9");
-  ExpectRefused(cluster, {"ops", "wait", "4711"}, 69, "4711");
+  ExpectRefused(cluster, {"ops", "wait", "4711"}, 69, "4711 was ever started");
   ExpectRefused(cluster, {"ops", "cancel", "4711"}, 69, "4711");
   // The operations that brought CPUs 1 and 2 up.
   ExpectRefused(cluster, {"ops", "cancel", "1"}, 1,
