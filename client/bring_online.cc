@@ -31,7 +31,8 @@ std::string NotAttached(const v1::Cluster& cluster) {
 
 Coordinator CoordinatorOf(const v1::LocalCluster& cluster) {
   return Coordinator(FindProcess(cluster, kCoordinatorName)->address(),
-                     kRpcTimeout, "see: belfry logs coordinator");
+                     kRpcTimeout,
+                     [] { return "see: belfry logs coordinator"; });
 }
 
 // The boot CPU comes up by itself; without it nobody can bring up the others.

@@ -4,10 +4,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/exit_code.h"
+#include "client/process.h"
 #include "client/state_dir.h"
 
 namespace belfry::client {
 namespace {
+
+// A process that is killed closes its sockets some time before it is gone.
+constexpr absl::Duration kDying = absl::Milliseconds(200);
 
 absl::Status NoCluster(absl::string_view why) {
   return WithRpcExitCode(
@@ -15,6 +19,7 @@ absl::Status NoCluster(absl::string_view why) {
 }
 
 std::string RemedyOf(const v1::LocalCluster& cluster) {
+  WaitForDeath({IdOf(*FindProcess(cluster, kCoordinatorName))}, kDying);
   const std::vector<std::string> dead = DeadProcesses(cluster);
   switch (ConditionOf(cluster, dead)) {
     case Condition::kStale:
@@ -33,10 +38,10 @@ std::string RemedyOf(const v1::LocalCluster& cluster) {
 }  // namespace
 
 Coordinator::Coordinator(std::string address, absl::Duration timeout,
-                         std::string absent)
+                         Remedy remedy)
     : address_(std::move(address)),
       timeout_(timeout),
-      absent_(std::move(absent)),
+      remedy_(std::move(remedy)),
       stub_(v1::CoordinatorService::NewStub(OpenChannel(address_))) {}
 
 absl::StatusOr<v1::Cluster> Coordinator::GetCluster() {
@@ -48,7 +53,7 @@ absl::StatusOr<v1::Cluster> Coordinator::GetCluster() {
 absl::Status Coordinator::Explained(const absl::Status& status) const {
   if (NobodyAnswers(status)) {
     return NoCluster(
-        absl::StrCat("nothing answers at ", address_, "; ", absent_));
+        absl::StrCat("nothing answers at ", address_, "; ", remedy_()));
   }
   if (absl::IsDeadlineExceeded(status) && !IsFromServer(status)) {
     return WithRpcExitCode(absl::DeadlineExceededError(absl::StrCat(
@@ -59,8 +64,9 @@ absl::Status Coordinator::Explained(const absl::Status& status) const {
 
 absl::StatusOr<Coordinator> Connect(const GlobalOptions& options) {
   if (!options.coordinator.empty()) {
-    return Coordinator(options.coordinator, options.timeout,
-                       "is --coordinator (or BELFRY_COORDINATOR) right?");
+    return Coordinator(options.coordinator, options.timeout, [] {
+      return "is --coordinator (or BELFRY_COORDINATOR) right?";
+    });
   }
   const StateDir dir(options.state_dir);
   const auto cluster = LoadCluster(dir);
@@ -72,7 +78,7 @@ absl::StatusOr<Coordinator> Connect(const GlobalOptions& options) {
                                   "; run: belfry up --detach"));
   }
   return Coordinator(coordinator->address(), options.timeout,
-                     RemedyOf(**cluster));
+                     [cluster = **cluster] { return RemedyOf(cluster); });
 }
 
 absl::StatusOr<v1::CpuInfo> FindCpuInfo(const v1::Cluster& cluster,

@@ -21,8 +21,11 @@ class Coordinator {
  public:
   using Stub = v1::CoordinatorService::Stub;
 
-  // `absent` ends the message when nobody answers: what to do about it.
-  Coordinator(std::string address, absl::Duration timeout, std::string absent);
+  // What to do when nobody answers: looked into only then, for until then its
+  // process may well live. Ends the message.
+  using Remedy = std::function<std::string()>;
+
+  Coordinator(std::string address, absl::Duration timeout, Remedy remedy);
 
   const std::string& address() const { return address_; }
   absl::Duration timeout() const { return timeout_; }
@@ -48,7 +51,7 @@ class Coordinator {
 
   std::string address_;
   absl::Duration timeout_;
-  std::string absent_;
+  Remedy remedy_;
   std::unique_ptr<Stub> stub_;
 };
 

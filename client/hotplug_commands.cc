@@ -160,11 +160,12 @@ ExitCode Run(Context& context, const CpuCycleOptions& options) {
   for (std::uint32_t round = 1; round <= options.count && status.ok();
        ++round) {
     for (const std::uint32_t cpu : *cpus) {
-      const std::string where = absl::StrCat("cycle ", round, " of ",
-                                             options.count, ": ", CpuName(cpu));
-      context.out.Progress(where);
+      const std::string where =
+          absl::StrCat("cycle ", round, " of ", options.count);
+      context.out.Progress(absl::StrCat(where, ": ", CpuName(cpu)));
       status = CycleOne(context, *coordinator, options, cpu, interrupt, &list);
       if (status.ok()) continue;
+      // Names the CPU itself.
       context.out.Error(absl::StrCat(where, ": ", status.message()));
       break;
     }

@@ -73,7 +73,7 @@ class Player {
         });
     if (!cluster.ok()) return cluster.status();
     Coordinator coordinator((*cluster)->coordinator(), kRpcTimeout,
-                            "it died during the run");
+                            [] { return "it died during the run"; });
     auto result =
         Play(coordinator, patience, ProfileText(machine->profile()), start);
     if (options_.keep) SayWhereItIs(**cluster);

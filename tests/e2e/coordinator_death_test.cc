@@ -163,6 +163,21 @@ TEST(CoordinatorDeathAloneTest, BySigtermItLeavesAWholeJournal) {
   ExpectAllIsWell(cluster);
 }
 
+TEST(CoordinatorDeathAloneTest, WhoWaitsForItHearsThatItIsDead) {
+  const Cluster cluster;
+  const auto cycles = cluster.Start({"cpu", "cycle", "3", "--count", "100000"});
+  ASSERT_TRUE(WaitFor([&] {
+    return cluster.Ask<v1::OperationList>({"ops", "list", "--all"})
+               .operations_size() > 5;
+  }));
+  cluster.Kill("coordinator");
+  const Outcome outcome = cycles->Wait();
+  EXPECT_EQ(outcome.exit_code, 78) << outcome;
+  EXPECT_THAT(outcome.err, testing::HasSubstr("of 100000: no cluster: "));
+  EXPECT_THAT(outcome.err,
+              testing::HasSubstr("the coordinator is dead; run: belfry up"));
+}
+
 TEST(CoordinatorDeathAloneTest, ItMayDieAgainAndAgain) {
   const Cluster cluster;
   for (int i = 0; i < 3; ++i) {
