@@ -19,6 +19,21 @@ namespace {
 constexpr absl::Duration kPatience = absl::Minutes(2);
 constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
 
+// On a cluster of this host nobody could send the alert back. What monitors one
+// that --coordinator names is not ours to know.
+absl::Status CheckMonitored(const GlobalOptions& options) {
+  if (!options.coordinator.empty()) return absl::OkStatus();
+  const auto cluster = LoadCluster(StateDir(options.state_dir));
+  if (!cluster.ok()) return cluster.status();
+  if (!cluster->has_value() || (*cluster)->monitoring()) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      "no alert can come back: the cluster was started without --monitoring; "
+      "run: belfry down; belfry up --monitoring --detach (where others monitor "
+      "it, name it with --coordinator)");
+}
+
 // Until its alert has come back. DEADLINE_EXCEEDED, with the exit code of a
 // promise that was not kept in time, if it has not.
 absl::StatusOr<v1::Canary> AwaitDetection(Coordinator& coordinator,
@@ -49,10 +64,13 @@ absl::StatusOr<v1::Canary> AwaitDetection(Coordinator& coordinator,
 ExitCode Run(Context& context, const CanaryOptions& options) {
   auto coordinator = Connect(context.options);
   if (!coordinator.ok()) return coordinator.status();
+  absl::Status status =
+      options.detach ? absl::OkStatus() : CheckMonitored(context.options);
+  if (!status.ok()) return status;
   v1::InjectCanaryRequest request;
   if (options.cpu) {
-    const absl::Status possible = CheckPossible(*coordinator, {*options.cpu});
-    if (!possible.ok()) return possible;
+    status = CheckPossible(*coordinator, {*options.cpu});
+    if (!status.ok()) return status;
     request.set_cpu(*options.cpu);
   }
   const absl::Time start = absl::Now();

@@ -180,6 +180,7 @@ TEST(CpuTest, WhatIsNoCpuIsRefused) {
   // The operations that brought CPUs 1 and 2 up.
   ExpectRefused(cluster, {"ops", "cancel", "1"}, 1,
                 "operation 1 is done already: cpu/1 onlined");
+  ExpectRefused(cluster, {"canary"}, 1, "--monitoring");
   const v1::View after = cluster.State().view();
   EXPECT_EQ(after.number(), before.number());
   EXPECT_EQ(after.online(), before.online());
