@@ -315,8 +315,26 @@ class Parser {
     for (const CLI::App* at = &app; at != nullptr; at = at->get_parent()) {
       for (const CLI::Option* option : at->get_options({})) {
         for (const std::string& name : option->get_lnames()) {
-          flags.push_back("--" + name);
+          const std::string flag = "--" + name;
+          // --help is every app's own.
+          if (std::find(flags.begin(), flags.end(), flag) == flags.end()) {
+            flags.push_back(flag);
+          }
         }
+      }
+    }
+    return flags;
+  }
+
+  static std::vector<std::string> ValuedFlags(const CLI::App& app) {
+    std::vector<std::string> flags;
+    for (const CLI::Option* option : app.get_options({})) {
+      if (option->get_type_size() == 0) continue;
+      for (const std::string& name : option->get_lnames()) {
+        flags.push_back("--" + name);
+      }
+      for (const std::string& name : option->get_snames()) {
+        flags.push_back("-" + name);
       }
     }
     return flags;
@@ -334,6 +352,7 @@ class Parser {
     VerbTree tree{.name = app.get_name(),
                   .help = app.get_description(),
                   .flags = Flags(app),
+                  .valued_flags = ValuedFlags(app),
                   .verbs = {}};
     for (const CLI::App* verb : app.get_subcommands({})) {
       tree.verbs.push_back(Tree(*verb));

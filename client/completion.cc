@@ -1,37 +1,63 @@
 #include "client/completion.h"
 
+#include <set>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "kernel/cpuhp.h"
+#include "kernel/functions.h"
+#include "kernel/profile.h"
 
 namespace belfry::client {
 namespace {
 
-// What may follow some verbs besides flags: the command that lists it.
-struct Dynamic {
-  absl::string_view verbs;
-  absl::string_view command;
+// What may stand at a place after a verb, besides flags.
+struct Argument {
+  absl::string_view verb;
+  // From 1; 0: at any.
+  int place;
+  // The verb that lists it with -o name; empty: none.
+  absl::string_view asked;
+  // Known without asking.
+  std::string words;
 };
-constexpr Dynamic kDynamic[] = {
-    {"cpu show", "belfry cpu list -o name"},
-    {"cpu online", "belfry cpu list -o name"},
-    {"cpu offline", "belfry cpu list -o name"},
-    {"cpu cycle", "belfry cpu list -o name"},
-    {"cpu fail", "belfry cpu list -o name"},
-    {"call", "belfry cpu list -o name"},
-    {"kick", "belfry cpu list -o name"},
-    {"logs", "belfry cpu list -o name; echo coordinator"},
-    {"profile show", "belfry profile list -o name"},
-    {"profile diff", "belfry profile list -o name"},
-    {"scenario show", "belfry scenario list -o name"},
-    {"scenario run", "belfry scenario list -o name"},
-    {"ops wait", "belfry ops list -o name"},
-    {"ops cancel", "belfry ops list -o name"},
-    {"completion", "echo bash zsh fish"},
-};
+
+// Of all tables: which of them the cluster has is not known here.
+std::string StepNames() {
+  std::set<absl::string_view> names;
+  for (const kernel::Steps table :
+       {kernel::Steps::kBelfry, kernel::Steps::kNotifiers}) {
+    for (const kernel::CpuhpStep& step : kernel::CpuhpSteps(table)) {
+      names.insert(step.name);
+    }
+  }
+  return absl::StrJoin(names, " ");
+}
+
+std::vector<Argument> Arguments() {
+  const std::string functions = absl::StrJoin(kernel::kBuiltinFunctions, " ");
+  return {{"cpu show", 1, "cpu list", ""},
+          {"cpu online", 1, "cpu list", ""},
+          {"cpu offline", 1, "cpu list", ""},
+          {"cpu cycle", 1, "cpu list", ""},
+          {"cpu fail", 1, "cpu list", ""},
+          {"cpu fail", 2, "", StepNames()},
+          {"call", 1, "cpu list", ""},
+          {"call", 2, "", functions},
+          {"stop-machine", 1, "", functions},
+          {"kick", 1, "cpu list", ""},
+          {"logs", 1, "cpu list", "coordinator"},
+          {"profile show", 1, "profile list", ""},
+          {"profile diff", 0, "profile list", ""},
+          {"scenario show", 1, "scenario list", ""},
+          {"scenario run", 1, "scenario list", ""},
+          {"ops wait", 1, "ops list", ""},
+          {"ops cancel", 1, "ops list", ""},
+          {"completion", 1, "", "bash zsh fish"}};
+}
 
 std::vector<std::string> Names(const std::vector<VerbTree>& verbs) {
   std::vector<std::string> names;
@@ -50,63 +76,108 @@ void ForEachVerb(const VerbTree& tree, const std::string& path, Make make) {
   }
 }
 
+// Bash takes --flag=value apart into three words; a knob=value, too. `flag` is
+// the flag, or "knob=", whose value the word at the cursor is.
 constexpr char kBashHead[] = R"sh(# Completion of belfry for bash:
 #   source <(belfry completion bash)
+_belfry_ask() {
+  belfry "${_belfry_cluster[@]}" "$@" -o name 2>/dev/null
+}
 _belfry() {
-  local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
-  local path="" word words="" flags=""
-  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case " ${_belfry_verbs} " in
-      *" ${path:+${path}_}${word} "*) path="${path:+${path}_}${word}" ;;
-    esac
+  local cur="${COMP_WORDS[COMP_CWORD]}" path="" words="" flags="" flag="" i word
+  local place=1
+  _belfry_cluster=()
+  for ((i = 1; i < COMP_CWORD; ++i)); do
+    word="${COMP_WORDS[i]}"
+    if [[ "${word}" == "=" ]]; then
+      flag="${flag:-${COMP_WORDS[i-1]}=}"
+    elif [[ -n "${flag}" ]]; then
+      [[ "${flag}" == --state-dir || "${flag}" == --coordinator ]] &&
+        _belfry_cluster+=("${flag}" "${word}")
+      flag=""
+    elif [[ "${word}" == -* ]]; then
+      [[ " ${_belfry_valued} " == *" ${word} "* ]] && flag="${word}"
+    elif [[ " ${_belfry_verbs} " == *" ${path:+${path}_}${word} "* ]]; then
+      path="${path:+${path}_}${word}"
+    else
+      place=$((place + 1))
+    fi
   done
-  case "${prev}" in
-    --profile) words="$(belfry profile list -o name 2>/dev/null)" ;;
+  if [[ "${cur}" == "=" ]]; then
+    cur=""
+    flag="${flag:-${COMP_WORDS[COMP_CWORD-1]}=}"
+  fi
+  case "${flag}" in
+    "") ;;
+    --profile) words="$(_belfry_ask profile list)" ;;
     -o|--output) words="table json name" ;;
     --color) words="auto always never" ;;
     --doorbell) words="fused split" ;;
     --expect) words="holds hang violated inconclusive" ;;
-    *)
-      case "${path}" in
+    --payload-file|--state-dir)
+      COMPREPLY=($(compgen -f -- "${cur}"))
+      return 0
+      ;;
 )sh";
 
-constexpr char kBashTail[] = R"sh(      esac
-      ;;
-  esac
+constexpr char kBashTail[] = R"sh(  esac
   [[ "${cur}" == -* ]] && words="${flags}"
   COMPREPLY=($(compgen -W "${words}" -- "${cur}"))
-  [[ "${prev}" == --payload-file || "${prev}" == --state-dir ]] &&
-    COMPREPLY=($(compgen -f -- "${cur}"))
   return 0
 }
 complete -F _belfry belfry
 )sh";
 
-std::string Joined(const std::string& path) {
+std::string Joined(absl::string_view path) {
   return absl::StrReplaceAll(path, {{" ", "_"}});
 }
 
-// The command whose output may follow the verb; empty for none.
-std::string DynamicWords(const std::string& path) {
-  for (const Dynamic& dynamic : kDynamic) {
-    if (dynamic.verbs == path) {
-      return absl::StrCat("$(", "{ ", dynamic.command, "; } 2>/dev/null)");
-    }
+// The knobs, and the values of each.
+std::string BashKnobs() {
+  std::string names;
+  std::string values;
+  for (const kernel::Knob& knob : kernel::Knobs()) {
+    absl::StrAppend(&names, names.empty() ? "" : " ", knob.name, "=");
+    absl::StrAppend(&values, "    ", knob.name, "=) words=\"",
+                    absl::StrJoin(knob.values, " "), "\" ;;\n");
   }
-  return "";
+  return absl::StrCat("    --set)\n      words=\"", names,
+                      "\"\n      compopt -o nospace 2>/dev/null\n      ;;\n",
+                      values);
+}
+
+std::string BashArguments() {
+  std::string cases;
+  for (const Argument& argument : Arguments()) {
+    absl::StrAppend(&cases, "    \"", Joined(argument.verb), " \"",
+                    argument.place == 0 ? "*" : absl::StrCat(argument.place),
+                    ") words=\"",
+                    argument.asked.empty()
+                        ? ""
+                        : absl::StrCat("$(_belfry_ask ", argument.asked, ") "),
+                    argument.words, "\" ;;\n");
+  }
+  return cases;
 }
 
 std::string BashScript(const VerbTree& root) {
   std::vector<std::string> paths;
+  std::set<std::string> valued;
   std::string cases;
   ForEachVerb(root, "", [&](const std::string& path, const VerbTree& verb) {
     if (!path.empty()) paths.push_back(Joined(path));
-    absl::StrAppend(&cases, "        \"", Joined(path), "\") words=\"",
-                    absl::StrJoin(Names(verb.verbs), " "), DynamicWords(path),
-                    "\" flags=\"", absl::StrJoin(verb.flags, " "), "\" ;;\n");
+    valued.insert(verb.valued_flags.begin(), verb.valued_flags.end());
+    absl::StrAppend(&cases, "    \"", Joined(path), "\") words=\"",
+                    absl::StrJoin(Names(verb.verbs), " "), "\" flags=\"",
+                    absl::StrJoin(verb.flags, " "), "\" ;;\n");
   });
-  return absl::StrCat("_belfry_verbs=\"", absl::StrJoin(paths, " "), "\"\n",
-                      kBashHead, cases, kBashTail);
+  return absl::StrCat(
+      "_belfry_verbs=\"", absl::StrJoin(paths, " "), "\"\n",
+      "_belfry_valued=\"", absl::StrJoin(valued, " "), "\"\n", kBashHead,
+      BashKnobs(), "  esac\n",
+      "  [[ -z \"${flag}\" ]] && case \"${path}\" in\n", cases, "  esac\n",
+      "  [[ -z \"${flag}\" ]] && case \"${path} ${place}\" in\n",
+      BashArguments(), kBashTail);
 }
 
 // zsh runs bash's completions: one description of the verbs, not two.
@@ -148,11 +219,16 @@ std::string FishScript(const VerbTree& root) {
       absl::StrAppend(&script, start, " -a ", next.name, " -d ",
                       Quoted(next.help), "\n");
     }
-    if (const std::string words = DynamicWords(path); !words.empty()) {
-      absl::StrAppend(&script, start, " -a ",
-                      Quoted(absl::StrReplaceAll(
-                          words, {{"$({ ", "("}, {"; } 2>/dev/null)", ")"}})),
-                      "\n");
+    for (const Argument& argument : Arguments()) {
+      if (argument.verb != path) continue;
+      absl::StrAppend(
+          &script, start, " -a ",
+          Quoted(absl::StrCat(argument.asked.empty()
+                                  ? ""
+                                  : absl::StrCat("(belfry ", argument.asked,
+                                                 " -o name 2>/dev/null) "),
+                              argument.words)),
+          "\n");
     }
     for (const std::string& flag : verb.flags) {
       absl::StrAppend(&script, start, " -l ", flag.substr(2), "\n");

@@ -58,6 +58,8 @@ struct VerbTree {
   std::string name;
   std::string help;
   std::vector<std::string> flags;
+  // Those that the next word belongs to, short ones too.
+  std::vector<std::string> valued_flags;
   std::vector<VerbTree> verbs;
 };
 struct CompletionOptions {
