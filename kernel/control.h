@@ -77,6 +77,8 @@ struct WalkSteps {
   CpuId about;
   CpuhpState from = 0;
   CpuhpState to = 0;
+  // Where the whole way goes, of which this walk is a part; for the trace.
+  CpuhpState target = 0;
   // The step that must fail once with EAGAIN; kCpuhpInvalid for none.
   CpuhpState fail = kCpuhpInvalid;
 

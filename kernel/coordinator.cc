@@ -92,9 +92,9 @@ CpuMask Coordinator::waiting_for() const {
 bool operator==(const Coordinator& a, const Coordinator& b) {
   return a.view_ == b.view_ && a.cpus_ == b.cpus_ && a.op_ == b.op_ &&
          a.queued_ == b.queued_ && a.await_ == b.await_ && a.walk_ == b.walk_ &&
-         a.walker_ == b.walker_ && a.victim_dead_ == b.victim_dead_ &&
-         a.target_lost_ == b.target_lost_ && a.stop_ == b.stop_ &&
-         a.view_missing_ == b.view_missing_ &&
+         a.walker_ == b.walker_ && a.inside_ == b.inside_ &&
+         a.victim_dead_ == b.victim_dead_ && a.target_lost_ == b.target_lost_ &&
+         a.stop_ == b.stop_ && a.view_missing_ == b.view_missing_ &&
          a.last_generation_ == b.last_generation_ &&
          a.recovering_ == b.recovering_ && a.recovered_ == b.recovered_;
 }
@@ -224,6 +224,7 @@ Errno Coordinator::CheckOffline(Operation& op) const {
                               possible_ - 1);
     return Errno::kEinval;
   }
+  if (profile_.control_cpu == ControlCpu::kWorker) op.control_given = false;
   if (op.control_given) {
     const Errno error = ChooseControl(op);
     if (error != Errno::kOk) return error;
@@ -295,6 +296,7 @@ void Coordinator::On(CancelOp& e, CoordinatorEffects& out) {
 // ---- Legs.
 
 void Coordinator::EnterLeg(Leg leg, CoordinatorEffects& out) {
+  if (!IsInsideStep(leg)) CloseStep(op_->error, out);
   op_->leg = leg;
   op_->state = StateOf(op_->cpu);
   if (leg == Leg::kTakedown || leg == Leg::kStop) {
@@ -334,8 +336,13 @@ void Coordinator::RunLeg(CoordinatorEffects& out) {
   switch (op_->leg) {
     case Leg::kQueued:
       return;
-    case Leg::kPrepare:
     case Leg::kAp:
+      if (table_.has_ap_thread() && !op_->up && !op_->rollback) {
+        OpenStep(StateOf(op_->cpu), out);
+      }
+      ContinueWalk(out);
+      return;
+    case Leg::kPrepare:
       ContinueWalk(out);
       return;
     case Leg::kBringup:

@@ -152,6 +152,11 @@ class Coordinator {
   void Turn(CoordinatorEffects& out);
   void ContinueWalk(CoordinatorEffects& out);
   CpuId ExecutorOf(const CpuhpStep& step) const;
+  CpuhpState Target() const;
+  // The control side's own steps, for the trace.
+  void OpenStep(CpuhpState step, CoordinatorEffects& out);
+  void CloseStep(Errno error, CoordinatorEffects& out);
+  bool IsInsideStep(Leg leg) const;
   bool KeepControl();
   bool TakeInjectedFailure(CpuhpState step);
   void BringUp(CoordinatorEffects& out);
@@ -192,6 +197,9 @@ class Coordinator {
   // The walk under way.
   std::optional<WalkSteps> walk_;
   CpuId walker_;
+  // The step of the control side that the operation is inside of while the CPU,
+  // or the barrier, does its part.
+  std::optional<CpuhpState> inside_;
   // The victim has said that it is dead (it may, before EXIT is acked by all).
   bool victim_dead_ = false;
   // The process that the operation is about has died under it: it ends at the

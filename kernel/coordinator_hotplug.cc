@@ -5,6 +5,16 @@
 #include "kernel/coordinator.h"
 
 namespace belfry::kernel {
+namespace {
+
+void NameStep(const CpuhpTable& table, CpuhpState step, TraceEvent* event) {
+  event->value = step;
+  if (const CpuhpStep* row = table.Find(step)) {
+    event->detail = std::string(row->name);
+  }
+}
+
+}  // namespace
 
 // From where the CPU stands to the next leg on its way.
 void Coordinator::NextLeg(CoordinatorEffects& out) {
@@ -16,14 +26,14 @@ void Coordinator::NextLeg(CoordinatorEffects& out) {
       EnterLeg(Leg::kDone, out);
     } else if (state >= table_.teardown()) {
       EnterLeg(Leg::kAp, out);
-    } else if (state < table_.Below(table_.bringup())) {
+    } else if (state < Below(table_.bringup())) {
       EnterLeg(Leg::kPrepare, out);
     } else {
       EnterLeg(Leg::kBringup, out);
     }
-  } else if (state > table_.teardown()) {
+  } else if (state > table_.idle()) {
     EnterLeg(Leg::kAp, out);
-  } else if (state == table_.teardown()) {
+  } else if (state >= table_.teardown()) {
     EnterLeg(Leg::kTakedown, out);
   } else if (state > kCpuhpOffline) {
     EnterLeg(Leg::kDead, out);
@@ -46,6 +56,42 @@ void Coordinator::Turn(CoordinatorEffects& out) {
   NextLeg(out);
 }
 
+// Where the trace says that the walk goes (cpuhp_cpu_state.target). The CPU's
+// own thread goes no further down than to where the control side takes over,
+// and on the way back to where it had begun.
+CpuhpState Coordinator::Target() const {
+  if (op_->up) return table_.online();
+  if (op_->leg != Leg::kAp) return kCpuhpOffline;
+  return op_->rollback ? table_.idle() : table_.teardown();
+}
+
+void Coordinator::OpenStep(CpuhpState step, CoordinatorEffects& out) {
+  inside_ = step;
+  TraceEvent event = Event(TraceKind::kCpuhpEnter);
+  NameStep(table_, step, &event);
+  event.value2 = Target();
+  out.push_back(CoordinatorTrace{std::move(event)});
+}
+
+void Coordinator::CloseStep(Errno error, CoordinatorEffects& out) {
+  if (!inside_) return;
+  TraceEvent event = Event(TraceKind::kCpuhpExit);
+  NameStep(table_, *inside_, &event);
+  event.value2 = -static_cast<std::int64_t>(error);
+  event.state = StateOf(op_->cpu);
+  out.push_back(CoordinatorTrace{std::move(event)});
+  inside_.reset();
+}
+
+// takedown_cpu() returns when the CPU is dead; bring-up, and the kick on the
+// way down, when the CPU's own thread has walked, also back.
+bool Coordinator::IsInsideStep(Leg leg) const {
+  if (inside_ == table_.teardown()) {
+    return leg == Leg::kCommit || leg == Leg::kDead;
+  }
+  return leg == Leg::kOnline || (leg == Leg::kAp && table_.has_ap_thread());
+}
+
 CpuId Coordinator::ExecutorOf(const CpuhpStep& step) const {
   return step.section == Section::kOnlineAp ? op_->cpu : op_->control;
 }
@@ -66,9 +112,9 @@ void Coordinator::ContinueWalk(CoordinatorEffects& out) {
   const bool above = op_->leg == Leg::kAp;
   CpuhpState end = kCpuhpOffline;
   if (op_->up) {
-    end = above ? table_.online() : table_.Below(table_.bringup());
+    end = above ? table_.online() : Below(table_.bringup());
   } else if (above) {
-    end = table_.teardown();
+    end = Target();
   }
   // A failed way back may have left the CPU beyond the end of this leg.
   const bool beyond = op_->up ? state > end : state < end;
@@ -88,13 +134,14 @@ void Coordinator::ContinueWalk(CoordinatorEffects& out) {
   CpuhpState to = state;
   for (; step != nullptr && ExecutorOf(*step) == executor;
        step = table_.Next(to, end)) {
-    to = op_->up ? step->state : table_.Below(step->state);
+    to = op_->up ? step->state : Below(step->state);
   }
   walker_ = executor;
   walk_ = WalkSteps{.walk = (std::uint64_t{op_->id.value} << 16) + ++op_->walks,
                     .about = op_->cpu,
                     .from = state,
                     .to = to,
+                    .target = Target(),
                     .fail = cpus_[op_->cpu].fail};
   await_ = Await::kWalk;
   out.push_back(TellCpu{walker_, *walk_});
@@ -138,6 +185,7 @@ void Coordinator::BringUp(CoordinatorEffects& out) {
          absl::StrCat("step ", table_.bringup(), " (cpu:bringup) failed"), out);
     return;
   }
+  OpenStep(table_.bringup(), out);
   await_ = Await::kAlive;
   out.push_back(StartHandoff{op_->id, Leg::kBringup});
   out.push_back(TellCpu{op_->cpu, Kick{op_->id}});
@@ -158,7 +206,7 @@ void Coordinator::Heard(CpuId cpu, StartingDone& m, CoordinatorEffects& out) {
   }
   view_.online.Add(op_->cpu);
   ++view_.number;
-  StateOf(op_->cpu) = table_.teardown();
+  StateOf(op_->cpu) = table_.idle();
   EnterLeg(Leg::kOnline, out);
 }
 
@@ -185,6 +233,7 @@ void Coordinator::Heard(CpuId cpu, ViewAck& m, CoordinatorEffects& out) {
 void Coordinator::AwaitDeath(CoordinatorEffects& out) {
   const bool below_bringup = StateOf(op_->cpu) < table_.bringup();
   if (below_bringup || victim_dead_) {
+    CloseStep(Errno::kOk, out);
     ContinueWalk(out);
     return;
   }
@@ -197,6 +246,7 @@ void Coordinator::Heard(CpuId cpu, Dead&, CoordinatorEffects& out) {
   victim_dead_ = true;
   if (await_ != Await::kDead) return;
   await_ = Await::kNothing;
+  CloseStep(Errno::kOk, out);
   ContinueWalk(out);
 }
 

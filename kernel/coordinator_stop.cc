@@ -27,6 +27,7 @@ void Coordinator::BeginStop(CoordinatorEffects& out) {
          out);
     return;
   }
+  if (takedown) OpenStep(table_.teardown(), out);
   const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
   victim_dead_ = false;
   stop_.emplace(op_->generation, profile_.barrier, view_.online, active);
@@ -103,7 +104,7 @@ void Coordinator::AllAcked(CoordinatorEffects& out) {
     view_.online.Remove(op_->cpu);
     ++view_.number;
   }
-  StateOf(op_->cpu) = table_.bringup();
+  StateOf(op_->cpu) = table_.dead();
   EnterLeg(Leg::kCommit, out);
 }
 

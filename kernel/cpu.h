@@ -308,6 +308,16 @@ class Cpu {
   void Mask(absl::string_view why, CpuEffects& out);
   void Unmask(absl::string_view why, CpuEffects& out);
   bool ContinueWalk(CpuEffects& out);
+  TraceEvent StepEvent(TraceKind kind, CpuId about,
+                       const CpuhpStep& step) const;
+  void TraceStepEnter(CpuId about, const CpuhpStep& step, CpuhpState target,
+                      CpuEffects& out) const;
+  void TraceStepExit(CpuId about, const CpuhpStep& step, CpuhpState state,
+                     Errno error, CpuEffects& out) const;
+  // Enter and exit of a step whose callbacks do nothing that could be waited
+  // for: one pair, or one for each of its instances.
+  void TraceStep(CpuId about, const CpuhpStep& step, CpuhpState target,
+                 CpuhpState state, CpuEffects& out) const;
   void EndStep(const CpuhpStep& step, Errno error, CpuEffects& out);
   void EndWalk(Errno error, CpuhpState failed, CpuEffects& out);
 

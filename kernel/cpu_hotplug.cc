@@ -100,7 +100,7 @@ bool Cpu::ContinueRun(CpuEffects& out) {
     case kDrain:
       // take_cpu_down(): __cpu_disable() clears the online bit, then DYING.
       SetLife(Life::kShouldDie, out);
-      stop_->dying_state = table_.Below(table_.teardown());
+      stop_->dying_state = Below(table_.teardown());
       stop_->run = kDying;
       return true;
     case kDying:
@@ -116,15 +116,11 @@ bool Cpu::ContinueRun(CpuEffects& out) {
 }
 
 bool Cpu::ContinueDying(CpuEffects& out) {
-  TraceEvent event = Event(TraceKind::kCpuhpExit);
-  event.about = config_.id;
   if (stop_->dying_step) {
     const CpuhpStep& step = *table_.Find(*stop_->dying_step);
-    event.value = step.state;
-    event.detail = std::string(step.name);
-    out.push_back(Trace{std::move(event)});
-    stop_->dying_state = table_.Below(step.state);
+    stop_->dying_state = Below(step.state);
     stop_->dying_step.reset();
+    TraceStepExit(config_.id, step, stop_->dying_state, Errno::kOk, out);
     return true;
   }
   const CpuhpStep* step = table_.Next(stop_->dying_state, table_.bringup());
@@ -133,10 +129,7 @@ bool Cpu::ContinueDying(CpuEffects& out) {
     AckStop(out);
     return true;
   }
-  event.kind = TraceKind::kCpuhpEnter;
-  event.value = step->state;
-  event.detail = std::string(step->name);
-  out.push_back(Trace{std::move(event)});
+  TraceStepEnter(config_.id, *step, kCpuhpOffline, out);
   stop_->dying_step = step->state;
   // smpcfd_dying_cpu(): doorbells may be late, or pending behind our mask.
   // Every other CPU stands with interrupts off, so this leaves the queue empty.
@@ -231,16 +224,10 @@ void Cpu::On(BringOnline& e, CpuEffects& out) {
   if (e.op != kicked_op_) return;
   if (life_ == Life::kAlive) {
     SetLife(Life::kShouldOnline, out);
-    const CpuhpState top = table_.Below(table_.teardown());
+    const CpuhpState top = Below(table_.teardown());
     for (const CpuhpStep* step = table_.Next(table_.bringup(), top); step;
          step = table_.Next(step->state, top)) {
-      TraceEvent event = Event(TraceKind::kCpuhpEnter);
-      event.about = config_.id;
-      event.value = step->state;
-      event.detail = std::string(step->name);
-      out.push_back(Trace{event});
-      event.kind = TraceKind::kCpuhpExit;
-      out.push_back(Trace{std::move(event)});
+      TraceStep(config_.id, *step, table_.online(), step->state, out);
     }
   }
   out.push_back(Tell{StartingDone{e.op}});
@@ -329,42 +316,75 @@ void Cpu::On(RunStep& e, CpuEffects& out) {
   // A stop came in between: the walk goes on after it.
   if (!CanRunTasks()) return;
   const CpuhpStep& step = *table_.Find(e.step);
-  TraceEvent event = Event(TraceKind::kCpuhpEnter);
-  event.about = walk_->request.about;
-  event.value = step.state;
-  event.detail = std::string(step.name);
-  out.push_back(Trace{std::move(event)});
-  if (walk_->request.fail == step.state) {
-    EndStep(step, Errno::kEagain, out);
+  const WalkSteps& request = walk_->request;
+  const bool up = request.from < request.to;
+  if (request.fail == step.state) {
+    // Before any callback, and before any instance's.
+    walk_->state = up ? Below(step.state) : step.state;
+    EndWalk(Errno::kEagain, step.state, out);
     return;
   }
-  const bool up = walk_->request.from < walk_->request.to;
   if ((up ? step.startup : step.teardown) != StepAction::kCallTarget) {
-    EndStep(step, Errno::kOk, out);
+    walk_->state = up ? step.state : Below(step.state);
+    TraceStep(request.about, step, request.target, walk_->state, out);
     return;
   }
+  TraceStepEnter(request.about, step, request.target, out);
   walk_->waiting_step = step.state;
   Issue({.origin = Origin::kStep,
-         .dst = walk_->request.about,
+         .dst = request.about,
          .func = kNop,
          .wait = true},
         out);
 }
 
+// The state runs ahead of the callback, and a failed one's is taken back:
+// cpuhp_next_state(), cpuhp_reset_state(). So the way back begins beside the
+// step that failed, and not at the last one that had a callback this way.
 void Cpu::EndStep(const CpuhpStep& step, Errno error, CpuEffects& out) {
   walk_->waiting_step.reset();
-  TraceEvent event = Event(TraceKind::kCpuhpExit);
-  event.about = walk_->request.about;
-  event.value = step.state;
-  event.value2 = -static_cast<std::int64_t>(error);
-  event.detail = std::string(step.name);
-  out.push_back(Trace{std::move(event)});
-  if (error != Errno::kOk) {
-    EndWalk(error, step.state, out);
-    return;
-  }
   const bool up = walk_->request.from < walk_->request.to;
-  walk_->state = up ? step.state : table_.Below(step.state);
+  walk_->state = up ? step.state : Below(step.state);
+  TraceStepExit(walk_->request.about, step, walk_->state, error, out);
+  if (error == Errno::kOk) return;
+  walk_->state = up ? Below(step.state) : step.state;
+  EndWalk(error, step.state, out);
+}
+
+TraceEvent Cpu::StepEvent(TraceKind kind, CpuId about,
+                          const CpuhpStep& step) const {
+  TraceEvent event = Event(kind);
+  event.about = about;
+  event.value = step.state;
+  event.detail = std::string(step.name);
+  return event;
+}
+
+void Cpu::TraceStepEnter(CpuId about, const CpuhpStep& step, CpuhpState target,
+                         CpuEffects& out) const {
+  TraceEvent event = StepEvent(step.instances == CpuhpStep::kSingle
+                                   ? TraceKind::kCpuhpEnter
+                                   : TraceKind::kCpuhpMultiEnter,
+                               about, step);
+  event.value2 = target;
+  out.push_back(Trace{std::move(event)});
+}
+
+void Cpu::TraceStepExit(CpuId about, const CpuhpStep& step, CpuhpState state,
+                        Errno error, CpuEffects& out) const {
+  TraceEvent event = StepEvent(TraceKind::kCpuhpExit, about, step);
+  event.value2 = -static_cast<std::int64_t>(error);
+  event.state = state;
+  out.push_back(Trace{std::move(event)});
+}
+
+void Cpu::TraceStep(CpuId about, const CpuhpStep& step, CpuhpState target,
+                    CpuhpState state, CpuEffects& out) const {
+  const int calls = step.instances == CpuhpStep::kSingle ? 1 : step.instances;
+  for (int i = 0; i < calls; ++i) {
+    TraceStepEnter(about, step, target, out);
+    TraceStepExit(about, step, state, Errno::kOk, out);
+  }
 }
 
 void Cpu::EndWalk(Errno error, CpuhpState failed, CpuEffects& out) {

@@ -1,7 +1,8 @@
 // CPU hotplug as a table of steps: up walks it upwards calling startups, down
 // walks it downwards calling teardowns, and a step that fails sends the walk
 // back by the same table. kernel/cpu.c (cpuhp_invoke_callback_range(),
-// write_cpuhp_fail()), Linux 6.12; the notifiers of Linux 3.0 are a row each.
+// cpuhp_reset_state(), fail_store()), Linux 6.12; the notifiers of Linux 3.0
+// are a row each.
 #ifndef BELFRY_KERNEL_CPUHP_H_
 #define BELFRY_KERNEL_CPUHP_H_
 
@@ -15,10 +16,14 @@
 
 namespace belfry::kernel {
 
-// A cpuhp state: the number of the last step that was brought up.
+// A cpuhp state: the number of the last step that was brought up. A walk passes
+// every number, also those that no step has: teardown of 190 leads to 189.
 using CpuhpState = std::int32_t;
 inline constexpr CpuhpState kCpuhpOffline = 0;
 inline constexpr CpuhpState kCpuhpInvalid = -1;
+
+// Where the teardown of `step` leads.
+constexpr CpuhpState Below(CpuhpState step) { return step - 1; }
 
 // Who runs a step, and whether it may fail.
 enum class Section : std::uint8_t {
@@ -54,6 +59,12 @@ struct CpuhpStep {
   Section section;
   StepAction startup;
   StepAction teardown;
+  // A multi-instance step's callback is called for each instance by itself
+  // (cpuhp_setup_state_multi()); with none there is nothing to call, and the
+  // step can be made to fail all the same.
+  int instances = kSingle;
+
+  static constexpr int kSingle = -1;
 };
 
 // Ascending by state; the first is state 0, "offline", the last "online".
@@ -71,6 +82,16 @@ class CpuhpTable {
   CpuhpState online() const { return steps().back().state; }
   CpuhpState bringup() const { return OnlyStateOf(Section::kBringup); }
   CpuhpState teardown() const { return OnlyStateOf(Section::kTeardown); }
+  // Where a CPU stands that is dead and not yet cleaned up, and one that is
+  // online and has yet to run the steps above teardown: CPUHP_AP_IDLE_DEAD and
+  // CPUHP_AP_ONLINE_IDLE.
+  CpuhpState dead() const { return landmarks().dead; }
+  CpuhpState idle() const { return landmarks().idle; }
+  // A thread of the CPU's own ("cpuhp/3") walks all the steps above teardown,
+  // and the control side waits for it inside of a step: on the way up of
+  // bring-up (cpuhp_bringup_ap()), on the way down of the one where the CPU
+  // stood (cpuhp_kick_ap_work()).
+  bool has_ap_thread() const { return landmarks().has_ap_thread; }
 
   // The next step to run on the way from `from` to `to`, passing over those
   // without a callback in that direction: upwards the lowest above `from`,
@@ -78,13 +99,11 @@ class CpuhpTable {
   // state beneath). Nothing when there is none left.
   const CpuhpStep* Next(CpuhpState from, CpuhpState to) const;
 
-  // The state beneath `state` in the table.
-  CpuhpState Below(CpuhpState state) const;
-
   // Why `step` cannot be made to fail while the CPU is in `state`, in words;
   // empty when it can. A step that does not exist or has no callback cannot,
   // nor one that must not fail (STARTING; PREPARE teardowns, that is all up to
-  // bring-up while the CPU is above it).
+  // bring-up while the CPU is above it). So of steps that can fail at all,
+  // STARTING and DYING never do.
   absl::string_view WhyCannotFail(CpuhpState step, CpuhpState state) const;
 
   // What writing `step` to a CPU's `fail` file answers: kOk or, where there is
@@ -92,6 +111,14 @@ class CpuhpTable {
   Errno CheckFail(CpuhpState step, CpuhpState state) const;
 
  private:
+  // States that are no step's own.
+  struct Landmarks {
+    CpuhpState dead;
+    CpuhpState idle;
+    bool has_ap_thread;
+  };
+
+  Landmarks landmarks() const;
   CpuhpState OnlyStateOf(Section section) const;
 
   Steps table_;

@@ -25,8 +25,9 @@ constexpr std::array<absl::string_view, 2> kWaitGuards = {"to_end",
                                                           "until_rung"};
 constexpr std::array<absl::string_view, 2> kAsyncUnlocks = {"after_func",
                                                             "before_func"};
-constexpr std::array<absl::string_view, 2> kStepTables = {"notifiers",
-                                                          "belfry"};
+constexpr std::array<absl::string_view, 3> kStepTables = {
+    "notifiers", "cpuhp-6.12", "belfry"};
+constexpr std::array<absl::string_view, 2> kControlCpus = {"asker", "worker"};
 constexpr std::array<absl::string_view, 2> kOnlineTwices = {"einval", "noop"};
 
 // How a knob is read and written, whatever its type.
@@ -65,6 +66,8 @@ constexpr std::array kKnobs = {
          "its function",
          kAsyncUnlocks},
     Knob{"steps", "the table of hotplug steps", kStepTables},
+    Knob{"control_cpu", "which CPU runs the control steps of an offline",
+         kControlCpus},
     Knob{"online_twice", "what online of an online CPU answers", kOnlineTwices},
 };
 
@@ -73,11 +76,13 @@ constexpr std::array<Access, kKnobs.size()> kAccess = {
     AccessTo<&Profile::barrier>(),        AccessTo<&Profile::hardware>(),
     AccessTo<&Profile::refuse_offline>(), AccessTo<&Profile::enqueue_guard>(),
     AccessTo<&Profile::wait_guard>(),     AccessTo<&Profile::async_unlock>(),
-    AccessTo<&Profile::steps>(),          AccessTo<&Profile::online_twice>(),
+    AccessTo<&Profile::steps>(),          AccessTo<&Profile::control_cpu>(),
+    AccessTo<&Profile::online_twice>(),
 };
 
-constexpr std::array<absl::string_view, 5> kPresetNames = {
-    "linux-3.0", "linux-3.0+split", "linux-3.0+flush", "linux-3.16", "belfry"};
+constexpr std::array<absl::string_view, 6> kPresetNames = {
+    "linux-3.0",  "linux-3.0+split", "linux-3.0+flush",
+    "linux-3.16", "linux-6.12",      "belfry"};
 
 Profile Linux30() {
   return {.name = "linux-3.0",
@@ -90,6 +95,7 @@ Profile Linux30() {
           .wait_guard = WaitGuard::kToEnd,
           .async_unlock = AsyncUnlock::kAfterFunc,
           .steps = Steps::kNotifiers,
+          .control_cpu = ControlCpu::kAsker,
           .online_twice = OnlineTwice::kEinval};
 }
 
@@ -97,14 +103,20 @@ Profile Linux30() {
 Profile Variant(absl::string_view name) {
   Profile p = Linux30();
   p.name = std::string(name);
-  if (name == "linux-3.0+split") p.barrier = Barrier::kSplit;
-  if (name == "linux-3.0+flush" || name == "linux-3.16") {
-    p.offline_drain = OfflineDrain::kDyingFlush;
+  if (name == "linux-3.0") return p;
+  if (name == "linux-3.0+split") {
+    p.barrier = Barrier::kSplit;
+    return p;
   }
-  if (name == "linux-3.16") {
-    p.refuse_offline = RefuseOffline::kAll;
-    p.online_twice = OnlineTwice::kNoop;
-  }
+  p.offline_drain = OfflineDrain::kDyingFlush;
+  if (name == "linux-3.0+flush") return p;
+  p.refuse_offline = RefuseOffline::kAll;
+  p.online_twice = OnlineTwice::kNoop;
+  if (name == "linux-3.16") return p;
+  p.hardware = Hardware::kX86;
+  p.async_unlock = AsyncUnlock::kBeforeFunc;
+  p.steps = Steps::kCpuhp612;
+  p.control_cpu = ControlCpu::kWorker;
   return p;
 }
 

@@ -72,7 +72,16 @@ enum class WaitGuard : std::uint8_t {
 enum class AsyncUnlock : std::uint8_t { kAfterFunc, kBeforeFunc };
 
 // Which table of hotplug steps: kernel/cpuhp.h.
-enum class Steps : std::uint8_t { kNotifiers, kBelfry };
+enum class Steps : std::uint8_t { kNotifiers, kCpuhp612, kBelfry };
+
+// Who runs the control steps of an offline. An online is always the asker's.
+enum class ControlCpu : std::uint8_t {
+  // The CPU that asked.
+  kAsker,
+  // A worker on the lowest online CPU but the victim, whoever asked, the victim
+  // itself included: cpu_down_maps_locked() of Linux 6.6, work_on_cpu().
+  kWorker,
+};
 
 // What online of an online CPU, or offline of an offline one, answers.
 enum class OnlineTwice : std::uint8_t { kEinval, kNoop };
@@ -89,6 +98,7 @@ struct Profile {
   WaitGuard wait_guard = WaitGuard::kUntilRung;
   AsyncUnlock async_unlock = AsyncUnlock::kBeforeFunc;
   Steps steps = Steps::kBelfry;
+  ControlCpu control_cpu = ControlCpu::kAsker;
   OnlineTwice online_twice = OnlineTwice::kNoop;
 
   friend bool operator==(const Profile&, const Profile&) = default;
@@ -103,7 +113,8 @@ struct Knob {
 
 std::span<const Knob> Knobs();
 
-// "linux-3.0", "linux-3.0+split", "linux-3.0+flush", "linux-3.16", "belfry".
+// "linux-3.0", "linux-3.0+split", "linux-3.0+flush", "linux-3.16",
+// "linux-6.12", "belfry".
 std::span<const absl::string_view> PresetNames();
 
 // NotFound names the presets there are.

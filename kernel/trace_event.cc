@@ -38,6 +38,7 @@ constexpr std::array<absl::string_view, kTraceKinds> kKindNames = {
     "stop_abort",
     "stop_publish",
     "cpuhp_enter",
+    "cpuhp_multi_enter",
     "cpuhp_exit",
     "op_begin",
     "op_end",

@@ -52,12 +52,14 @@ enum class TraceKind : std::uint8_t {
   kStopAck,      // ... and has acknowledged it
   kStopAbort,    // the round was given up
   kStopPublish,  // the coordinator publishes a state; NONE when the round ended
-  // Hotplug. `about`: the CPU; value: step; value2: ret; detail: step's name
-  kCpuhpEnter,
-  kCpuhpExit,
-  kOpBegin,     // value: operation; detail: kind
-  kOpEnd,       // value: operation; value2: errno
-  kCpuCrashed,  // value: incarnation; detail: "parked" when it was offline
+  // Hotplug. `about`: the CPU; value: step; detail: step's name. An injected
+  // failure is no callback that ran, and leaves neither enter nor exit.
+  kCpuhpEnter,       // value2: the walk's target
+  kCpuhpMultiEnter,  // the same, for one instance of a multi-instance step
+  kCpuhpExit,        // value2: 0 or the errno, negative; state: where it stands
+  kOpBegin,          // value: operation; detail: kind
+  kOpEnd,            // value: operation; value2: errno
+  kCpuCrashed,       // value: incarnation; detail: "parked" when it was offline
 };
 
 inline constexpr int kTraceKinds = static_cast<int>(TraceKind::kCpuCrashed) + 1;
@@ -69,6 +71,8 @@ struct TraceEvent {
   FuncId func{};
   std::int64_t value = 0;
   std::int64_t value2 = 0;
+  // kCpuhpExit: the CPU's cpuhp state after the callback.
+  std::int32_t state = 0;
   std::string detail;
   bool irqs_masked = false;
 

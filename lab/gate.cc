@@ -1,7 +1,9 @@
 #include "lab/gate.h"
 
 #include <array>
+#include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "kernel/cpuhp.h"
 #include "kernel/gate.h"
@@ -11,17 +13,29 @@ namespace belfry::lab {
 namespace {
 
 constexpr std::array kTables = {kernel::Steps::kNotifiers,
+                                kernel::Steps::kCpuhp612,
                                 kernel::Steps::kBelfry};
 
 absl::Status CheckCpuGate(const std::string& gate) {
   absl::Status status;
   for (const kernel::Steps steps : kTables) {
-    // A scenario runs under profiles of either table.
+    // A scenario runs under profiles of any table.
     const auto parsed = kernel::ParseCpuGate(gate, kernel::CpuhpTable(steps));
     if (parsed.ok()) return absl::OkStatus();
     status = parsed.status();
   }
   return status;
+}
+
+absl::StatusOr<std::string> ResolveName(const std::string& gate,
+                                        const v1::Profile& profile) {
+  kernel::Profile rules;
+  for (const v1::Knob& knob : profile.knobs()) {
+    // A knob of a newer machine that this table does not know changes nothing
+    // about the steps.
+    (void)kernel::SetKnob(&rules, knob.name(), knob.value());
+  }
+  return kernel::ParseCpuGate(gate, kernel::CpuhpTable(rules.steps));
 }
 
 }  // namespace
@@ -33,17 +47,14 @@ absl::Status CheckGate(const v1::GateAt& at) {
 
 v1::GateAt ResolveGate(const v1::GateAt& at, const v1::Profile& profile) {
   if (!at.has_cpu()) return at;
-  kernel::Profile rules;
-  for (const v1::Knob& knob : profile.knobs()) {
-    // A knob of a newer machine that this table does not know changes nothing
-    // about the steps.
-    (void)kernel::SetKnob(&rules, knob.name(), knob.value());
-  }
-  const auto gate =
-      kernel::ParseCpuGate(at.gate(), kernel::CpuhpTable(rules.steps));
+  const auto gate = ResolveName(at.gate(), profile);
   v1::GateAt resolved = at;
   if (gate.ok()) resolved.set_gate(*gate);
   return resolved;
+}
+
+bool ProfileHasGate(const v1::GateAt& at, const v1::Profile& profile) {
+  return !at.has_cpu() || ResolveName(at.gate(), profile).ok();
 }
 
 bool StopsItsProcess(const std::string& gate) { return gate != "latch"; }

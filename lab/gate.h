@@ -18,6 +18,10 @@ absl::Status CheckGate(const v1::GateAt& at);
 // profile's table. A step that the table does not have stays as it is.
 v1::GateAt ResolveGate(const v1::GateAt& at, const v1::Profile& profile);
 
+// False for a step that the profile's table does not have: nobody ever stands
+// there.
+bool ProfileHasGate(const v1::GateAt& at, const v1::Profile& profile);
+
 // Whether an event that waits at this gate keeps its process from going on with
 // the operation. A doorbell that waits for its latch keeps nobody.
 bool StopsItsProcess(const std::string& gate);

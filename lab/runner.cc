@@ -121,6 +121,8 @@ class Runner {
   // ---- Gates.
 
   absl::Status Hold(const v1::GateAt& at) {
+    // Whoever waits for it finds it prevented.
+    if (!ProfileHasGate(at, profile_)) return Logged(absl::OkStatus());
     const v1::GateAt gate = ResolveGate(at, profile_);
     const absl::Status status = machine_.Hold(gate);
     if (status.ok()) held_.push_back(gate);
@@ -128,6 +130,7 @@ class Runner {
   }
 
   absl::Status Release(const v1::GateAt& at) {
+    if (!ProfileHasGate(at, profile_)) return Logged(absl::OkStatus());
     const v1::GateAt gate = ResolveGate(at, profile_);
     std::erase_if(held_, [&](const v1::GateAt& held) {
       return GateText(held) == GateText(gate);

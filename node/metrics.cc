@@ -268,6 +268,7 @@ void Metrics::ApplyAtTarget(const kernel::TraceEvent& event,
       device_irqs_->Increment();
       return;
     case TraceKind::kCpuhpEnter:
+    case TraceKind::kCpuhpMultiEnter:
       step_start_ = std::chrono::steady_clock::now();
       return;
     case TraceKind::kCpuhpExit: {

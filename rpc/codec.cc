@@ -72,6 +72,7 @@ void Encode(const kernel::WalkSteps& m, v1::CoordinatorMessage* out) {
   p->set_cpu(m.about.value);
   p->set_from(m.from);
   p->set_to(m.to);
+  p->set_target(m.target);
   p->set_fail_step(m.fail);
 }
 void Encode(const kernel::Kick& m, v1::CoordinatorMessage* out) {
@@ -248,6 +249,7 @@ absl::StatusOr<kernel::ToCpu> FromProto(const v1::CoordinatorMessage& message) {
                                .about = CpuId{m.cpu()},
                                .from = m.from(),
                                .to = m.to(),
+                               .target = m.target(),
                                .fail = m.fail_step()};
     }
     case v1::CoordinatorMessage::kKick:

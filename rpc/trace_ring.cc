@@ -50,6 +50,7 @@ void TraceRing::ToProto(const Entry& entry, const FunctionNamer& name,
   }
   out->set_value(event.value);
   out->set_value2(event.value2);
+  out->set_state(event.state);
   out->set_detail(event.detail);
   out->set_irqs_masked(event.irqs_masked);
 }

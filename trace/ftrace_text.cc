@@ -103,14 +103,14 @@ std::string FieldText(const v1::TraceEvent& event) {
       name == "call_function_single_exit") {
     return "vector=251";
   }
-  if (name == "cpuhp_enter") {
+  if (name == "cpuhp_enter" || name == "cpuhp_multi_enter") {
     return absl::StrFormat("cpu: %04u target: %3d step: %3d (%s)",
                            event.about_cpu(), event.value2(), event.value(),
                            event.detail());
   }
   if (name == "cpuhp_exit") {
     return absl::StrFormat(" cpu: %04u  state: %3d step: %3d ret: %d",
-                           event.about_cpu(), event.value(), event.value(),
+                           event.about_cpu(), event.state(), event.value(),
                            event.value2());
   }
   return OwnFields(event);

@@ -137,10 +137,28 @@ TEST(RefusalTest, OneMoreThanMayWait) {
   ExpectAtRest(w);
 }
 
+// control_cpu=worker: whoever asks for an offline, the victim too, the lowest
+// other online CPU runs its control steps. An online is the asker's.
+TEST(ControlTest, AWorkerRunsTheControlStepsOfAnOffline) {
+  World w = Booted("linux-6.12");
+  const auto ask = [&](OpKind kind, std::uint32_t asker) {
+    return End(
+        w,
+        w.Ask({.kind = kind, .cpu = CpuId{kVictim}, .control = CpuId{asker}}));
+  };
+  const Operation down = ask(OpKind::kOffline, kVictim);
+  EXPECT_EQ(down.error, Errno::kOk) << down.message;
+  EXPECT_EQ(down.control, CpuId{0});
+  const Operation up = ask(OpKind::kOnline, 2);
+  EXPECT_EQ(up.error, Errno::kOk) << up.message;
+  EXPECT_EQ(up.control, CpuId{2});
+  ExpectAtRest(w);
+}
+
 // ---- Failing steps.
 
 TEST(RollbackTest, EveryStepThatMayFailIsRolledBackBothWays) {
-  for (absl::string_view preset : {"linux-3.0+flush", "belfry"}) {
+  for (absl::string_view preset : {"linux-3.0+flush", "linux-6.12", "belfry"}) {
     const CpuhpTable table(Preset(preset).steps);
     for (const CpuhpStep& step : table.steps()) {
       for (bool up : {true, false}) {

@@ -15,7 +15,7 @@ std::vector<std::string> Way(const CpuhpTable& table, CpuhpState from,
   for (const CpuhpStep* step = table.Next(from, to); step != nullptr;
        step = table.Next(from, to)) {
     names.emplace_back(step->name);
-    from = to > from ? step->state : table.Below(step->state);
+    from = to > from ? step->state : Below(step->state);
   }
   return names;
 }
@@ -46,20 +46,52 @@ TEST(CpuhpTest, NotifiersWalkUpAndDown) {
 }
 
 TEST(CpuhpTest, FindsByNumberAndName) {
-  for (Steps steps : {Steps::kNotifiers, Steps::kBelfry}) {
+  for (Steps steps : {Steps::kNotifiers, Steps::kCpuhp612, Steps::kBelfry}) {
     const CpuhpTable table(steps);
     for (const CpuhpStep& step : table.steps()) {
       EXPECT_EQ(table.Find(step.state), &step);
       EXPECT_EQ(table.FindByName(step.name), &step);
     }
-    EXPECT_EQ(table.Find(99), nullptr);
+    EXPECT_EQ(table.Find(999), nullptr);
     EXPECT_EQ(table.FindByName("none"), nullptr);
-    EXPECT_EQ(table.Below(0), 0);
-    EXPECT_LT(table.bringup(), table.teardown());
+    EXPECT_LE(table.bringup(), table.dead());
+    EXPECT_LT(table.dead(), table.teardown());
+    EXPECT_LE(table.teardown(), table.idle());
+    EXPECT_LT(table.idle(), table.online());
   }
 }
 
-// kernel/cpu.c, write_cpuhp_fail().
+TEST(CpuhpTest, StatesOfLinux612ThatAreNoStep) {
+  const CpuhpTable table(Steps::kCpuhp612);
+  EXPECT_EQ(table.bringup(), 86);
+  EXPECT_EQ(table.dead(), 87);
+  EXPECT_EQ(table.teardown(), 145);
+  EXPECT_EQ(table.idle(), 146);
+  EXPECT_EQ(table.online(), 236);
+  EXPECT_TRUE(table.has_ap_thread());
+  // A number without a step is a state all the same.
+  EXPECT_EQ(table.Next(188, 236)->state, 189);
+  EXPECT_EQ(table.Next(189, 145)->state, 188);
+  EXPECT_EQ(table.Next(146, 145), nullptr);
+}
+
+TEST(CpuhpTest, WhichStepsOfLinux612MayBeMadeToFail) {
+  const CpuhpTable table(Steps::kCpuhp612);
+  for (const CpuhpStep& step : table.steps()) {
+    const bool callback =
+        step.startup != StepAction::kNone || step.teardown != StepAction::kNone;
+    const bool atomic = step.state >= 87 && step.state < 144;
+    const bool down = callback && step.state >= 145;
+    const bool up = callback && !atomic;
+    EXPECT_EQ(table.CheckFail(step.state, 236),
+              down ? Errno::kOk : Errno::kEinval)
+        << step.state;
+    EXPECT_EQ(table.CheckFail(step.state, 0), up ? Errno::kOk : Errno::kEinval)
+        << step.state;
+  }
+}
+
+// kernel/cpu.c, fail_store().
 struct FailCase {
   CpuhpState step;
   CpuhpState state;

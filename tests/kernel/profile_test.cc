@@ -10,23 +10,31 @@ namespace belfry::kernel {
 namespace {
 
 // The table of the presets, a column each.
-const std::vector<std::string> kPresets = {
-    "linux-3.0", "linux-3.0+split", "linux-3.0+flush", "linux-3.16", "belfry"};
+const std::vector<std::string> kPresets = {"linux-3.0",       "linux-3.0+split",
+                                           "linux-3.0+flush", "linux-3.16",
+                                           "linux-6.12",      "belfry"};
 const std::map<std::string, std::vector<std::string>> kTable = {
     {"ring_rule",
-     {"was_empty", "was_empty", "was_empty", "was_empty", "watchdog"}},
+     {"was_empty", "was_empty", "was_empty", "was_empty", "was_empty",
+      "watchdog"}},
     {"offline_drain",
-     {"none", "none", "dying_flush", "dying_flush", "dying_flush"}},
-    {"barrier", {"single", "split", "single", "single", "single"}},
-    {"hardware", {"s390", "s390", "s390", "s390", "s390"}},
+     {"none", "none", "dying_flush", "dying_flush", "dying_flush",
+      "dying_flush"}},
+    {"barrier", {"single", "split", "single", "single", "single", "single"}},
+    {"hardware", {"s390", "s390", "s390", "s390", "x86", "s390"}},
     {"refuse_offline",
-     {"single_only", "single_only", "single_only", "all", "all"}},
-    {"enqueue_guard", {"held", "held", "held", "held", "held"}},
-    {"wait_guard", {"to_end", "to_end", "to_end", "to_end", "until_rung"}},
+     {"single_only", "single_only", "single_only", "all", "all", "all"}},
+    {"enqueue_guard", {"held", "held", "held", "held", "held", "held"}},
+    {"wait_guard",
+     {"to_end", "to_end", "to_end", "to_end", "to_end", "until_rung"}},
     {"async_unlock",
-     {"after_func", "after_func", "after_func", "after_func", "before_func"}},
-    {"steps", {"notifiers", "notifiers", "notifiers", "notifiers", "belfry"}},
-    {"online_twice", {"einval", "einval", "einval", "noop", "noop"}},
+     {"after_func", "after_func", "after_func", "after_func", "before_func",
+      "before_func"}},
+    {"steps",
+     {"notifiers", "notifiers", "notifiers", "notifiers", "cpuhp-6.12",
+      "belfry"}},
+    {"control_cpu", {"asker", "asker", "asker", "asker", "worker", "asker"}},
+    {"online_twice", {"einval", "einval", "einval", "noop", "noop", "noop"}},
 };
 
 TEST(ProfileTest, PresetsAreTheRowsOfTheTable) {

@@ -55,6 +55,15 @@ TEST(Gate, AStepsNameIsItsNumberInTheProfilesTable) {
   EXPECT_EQ(ResolveGate(At("latch"), StepsOf("belfry")).gate(), "latch");
 }
 
+TEST(Gate, AProfileMayLackAStep) {
+  EXPECT_TRUE(ProfileHasGate(At("step:calls:online"), StepsOf("belfry")));
+  EXPECT_TRUE(ProfileHasGate(At("step:190"), StepsOf("cpuhp-6.12")));
+  EXPECT_TRUE(ProfileHasGate(At("latch"), StepsOf("cpuhp-6.12")));
+  EXPECT_TRUE(ProfileHasGate(At("commit", -1), StepsOf("cpuhp-6.12")));
+  EXPECT_FALSE(ProfileHasGate(At("step:calls:online"), StepsOf("cpuhp-6.12")));
+  EXPECT_FALSE(ProfileHasGate(At("step:9"), StepsOf("belfry")));
+}
+
 TEST(Gate, ADoorbellThatWaitsStopsNobody) {
   EXPECT_FALSE(StopsItsProcess("latch"));
   EXPECT_TRUE(StopsItsProcess("ack:RUN"));

@@ -54,7 +54,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Combine(::testing::Values("lost-ipi", "lost-ipi-late"),
                        ::testing::Values("linux-3.0", "linux-3.0+split",
                                          "linux-3.0+flush", "linux-3.16",
-                                         "belfry")),
+                                         "linux-6.12", "belfry")),
     [](const auto& param) {
       return absl::StrReplaceAll(
           std::get<0>(param.param) + "_" + std::get<1>(param.param),

@@ -32,7 +32,7 @@ TEST_P(FtraceFields, AreWritten) {
   EXPECT_TRUE(absl::EndsWith(line, GetParam().end + "\n")) << line;
 }
 
-// The first five are lines of a real kernel, but for addresses.
+// The first six are lines of a real kernel, but for addresses.
 INSTANTIATE_TEST_SUITE_P(
     All, FtraceFields,
     ::testing::Values(
@@ -61,8 +61,20 @@ INSTANTIATE_TEST_SUITE_P(
                     .detail = "sched_cpu_deactivate"},
                    ": cpuhp_enter: cpu: 0003 target: 145 step: 235 "
                    "(sched_cpu_deactivate)"},
-        FieldsCase{{.cpu = 3, .name = "cpuhp_exit", .about = 3, .value = 9},
-                   ": cpuhp_exit:  cpu: 0003  state:   9 step:   9 ret: 0"},
+        FieldsCase{{.cpu = 0,
+                    .name = "cpuhp_multi_enter",
+                    .about = 3,
+                    .value = 22,
+                    .detail = "bio_cpu_dead"},
+                   ": cpuhp_multi_enter: cpu: 0003 target:   0 step:  22 "
+                   "(bio_cpu_dead)"},
+        FieldsCase{{.cpu = 0,
+                    .name = "cpuhp_exit",
+                    .about = 3,
+                    .value = 236,
+                    .value2 = -11,
+                    .state = 236},
+                   ": cpuhp_exit:  cpu: 0003  state: 236 step: 236 ret: -11"},
         FieldsCase{{.cpu = 3,
                     .name = "csd_enqueued",
                     .function = "nop",

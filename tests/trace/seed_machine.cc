@@ -86,6 +86,7 @@ TraceWriter& TraceWriter::Add(const EventSpec& spec) {
   event.set_seq(spec.seq);
   event.set_value(spec.value);
   event.set_value2(spec.value2);
+  event.set_state(spec.state);
   event.set_detail(spec.detail);
   return *this;
 }

@@ -24,6 +24,7 @@ struct EventSpec {
   std::uint64_t seq = 0;
   std::int64_t value = 0;
   std::int64_t value2 = 0;
+  std::int32_t state = 0;
   std::string detail;
 };
 
