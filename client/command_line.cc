@@ -35,6 +35,7 @@ constexpr char kExitCodes[] =
   11       hang: somebody waits for ever
   12       violated: lost, run twice or stranded
   13       not in time: the alert of a canary did not come back
+  65       a file that is to be judged is not of its kind, or cut off
   64+N     an RPC failed with gRPC code N: 67 (EINVAL), 69 (no such thing),
            73 (ENXIO, EBUSY), 78 (nobody answers)
   124      --timeout is over
@@ -217,6 +218,7 @@ class Parser {
     AddLoadVerbs();
     AddOperationVerbs();
     AddInsightVerbs();
+    AddConform();
     AddScenarioVerbs();
     AddProfileVerbs();
     AddAboutVerbs();
@@ -368,6 +370,7 @@ class Parser {
   void AddLoadVerbs();
   void AddOperationVerbs();
   void AddInsightVerbs();
+  void AddConform();
   void AddScenarioVerbs();
   void AddScenarioRun(CLI::App* scenario);
   void AddProfileVerbs();
@@ -630,6 +633,39 @@ void Parser::AddInsightVerbs() {
                          "All processes' events in causal order, as ftrace "
                          "prints them",
                          {"belfry trace show | less"});
+}
+
+void Parser::AddConform() {
+  auto [conform, options] = Verb<ConformOptions>(
+      &app_, "conform",
+      "Does profile linux-6.12 walk its hotplug steps as a real kernel did?",
+      {"belfry conform offline.ftrace --cpu 3 --op offline",
+       "belfry conform offline-fails-at-190.ftrace --op offline --fail 190",
+       "belfry conform --fail-table fail-injection-down.tsv --op offline"});
+  auto* recording =
+      conform
+          ->add_option("FILE", options->recording,
+                       "What cat trace or trace-cmd report printed, with the "
+                       "events cpuhp; - is standard input")
+          ->type_name("FILE");
+  AddChoice<bool>(conform, "--op", &options->online,
+                  {{"offline", false}, {"online", true}},
+                  "What was recorded: offline or online")
+      ->type_name("OP")
+      ->required();
+  AddCpu(conform, "--cpu", &options->cpu, "The CPU (default 3)");
+  auto* fail =
+      conform
+          ->add_option("--fail", options->fail,
+                       "The step that was made to fail, by number or name")
+          ->type_name("STEP");
+  conform
+      ->add_option("--fail-table", options->fail_table,
+                   "A table of injected failures: step, answer, CPUs online, "
+                   "state; - is standard input")
+      ->type_name("FILE")
+      ->excludes(recording)
+      ->excludes(fail);
 }
 
 void Parser::AddScenarioVerbs() {

@@ -56,6 +56,8 @@ ExitCode Run(Context& context, const DumpOptions& options);
 ExitCode Run(Context& context, const ExplainOptions& options);
 ExitCode Run(Context& context, const AuditOptions& options);
 ExitCode Run(Context& context, const TraceShowOptions& options);
+// conform_command.cc
+ExitCode Run(Context& context, const ConformOptions& options);
 // scenario_commands.cc
 ExitCode Run(Context& context, const ScenarioListOptions& options);
 ExitCode Run(Context& context, const ScenarioShowOptions& options);

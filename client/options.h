@@ -166,6 +166,16 @@ struct ExplainOptions {};
 struct AuditOptions {};
 struct TraceShowOptions {};
 
+struct ConformOptions {
+  // A recording; or a table of injected failures.
+  std::string recording;
+  std::string fail_table;
+  std::uint32_t cpu = 3;
+  bool online = false;
+  // A number or a name; empty: none.
+  std::string fail;
+};
+
 struct ScenarioListOptions {};
 struct ScenarioShowOptions {
   std::string scenario;
@@ -190,15 +200,17 @@ struct ScenarioRunOptions {
   bool picture = false;
 };
 
-using Command = std::variant<
-    UpOptions, DownOptions, StatusOptions, HealthOptions, VersionOptions,
-    CompletionOptions, CpuListOptions, CpuShowOptions, CpuChangeOptions,
-    CpuCycleOptions, CpuFailOptions, CallOptions, StopMachineOptions,
-    KickOptions, CanaryOptions, LoadStartOptions, LoadStopOptions,
-    LoadShowOptions, ProfileListOptions, ProfileShowOptions, ProfileDiffOptions,
-    OpsListOptions, OpsWaitOptions, OpsCancelOptions, LogsOptions,
-    PendingOptions, DumpOptions, ExplainOptions, AuditOptions, TraceShowOptions,
-    ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions>;
+using Command =
+    std::variant<UpOptions, DownOptions, StatusOptions, HealthOptions,
+                 VersionOptions, CompletionOptions, CpuListOptions,
+                 CpuShowOptions, CpuChangeOptions, CpuCycleOptions,
+                 CpuFailOptions, CallOptions, StopMachineOptions, KickOptions,
+                 CanaryOptions, LoadStartOptions, LoadStopOptions,
+                 LoadShowOptions, ProfileListOptions, ProfileShowOptions,
+                 ProfileDiffOptions, OpsListOptions, OpsWaitOptions,
+                 OpsCancelOptions, LogsOptions, PendingOptions, DumpOptions,
+                 ExplainOptions, AuditOptions, TraceShowOptions, ConformOptions,
+                 ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions>;
 
 }  // namespace belfry::client
 
