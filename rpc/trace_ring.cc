@@ -46,6 +46,7 @@ void TraceRing::ToProto(const Entry& entry, const FunctionNamer& name,
   if (has_function) out->set_function(name(event.func));
   if (event.csd) {
     out->set_src_cpu(event.csd->src.value);
+    out->set_src_incarnation(event.csd->src_incarnation.value);
     out->set_seq(event.csd->seq);
   }
   out->set_value(event.value);

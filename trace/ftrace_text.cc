@@ -1,71 +1,29 @@
 #include "trace/ftrace_text.h"
 
 #include <algorithm>
-#include <array>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "trace/ftrace_fields.h"
 #include "trace/time_text.h"
 
 namespace belfry::trace {
 namespace {
 
-// What an event of ours prints, in this order; an empty name prints nothing.
-struct Fields {
-  absl::string_view event;
-  bool about = false;
-  bool function = false;
-  bool csd = false;
-  absl::string_view value;
-  absl::string_view value2;
-  absl::string_view detail;
-};
-
-constexpr std::array kOwnEvents = {
-    Fields{"csd_refused", true, true, true, "ret", "", ""},
-    Fields{"csd_lost", true, true, true, "", "", "reason"},
-    Fields{"csd_done", true, true, true, "ret", "", ""},
-    Fields{"ipi_suppressed", true, false, true, "", "", ""},
-    Fields{"csd_lock_stuck", true, true, true, "", "", ""},
-    Fields{"csd_lock_resend", true, true, true, "", "", ""},
-    Fields{"csd_lock_unstuck", true, true, true, "", "", ""},
-    Fields{"csd_enqueued", false, true, true, "depth", "was_empty", ""},
-    Fields{"csd_dropped", false, true, true, "", "", ""},
-    Fields{"csd_duplicate", false, true, true, "", "", ""},
-    Fields{"ipi_latched", false, false, true, "", "", ""},
-    Fields{"ipi_coalesced", false, false, true, "", "", ""},
-    Fields{"ipi_cleared", false, false, true, "", "", ""},
-    Fields{"csd_flush_entry", false, false, false, "calls", "", "phase"},
-    Fields{"csd_flush_exit", false, false, false, "", "", "phase"},
-    Fields{"kick", false, false, false, "", "", ""},
-    Fields{"device_irq", true, false, false, "", "", ""},
-    Fields{"local_irq_disable", false, false, false, "", "", "reason"},
-    Fields{"local_irq_enable", false, false, false, "", "", "reason"},
-    Fields{"cpu_life", false, false, false, "", "", "state"},
-    Fields{"set_view", false, false, false, "number", "", "online"},
-    Fields{"stop_state", false, false, false, "generation", "", "state"},
-    Fields{"stop_ack", false, false, false, "generation", "", "state"},
-    Fields{"stop_abort", false, false, false, "generation", "", "state"},
-    Fields{"stop_publish", false, false, false, "generation", "", "state"},
-    Fields{"op_begin", true, false, false, "op", "", "kind"},
-    Fields{"op_end", true, false, false, "op", "ret", ""},
-    Fields{"cpu_crashed", true, false, false, "incarnation", "", ""},
-};
+// Only a kernel's recording names tasks.
+bool IsOfKernel(const v1::TraceEvent& event) { return !event.task().empty(); }
 
 // The kernel prints an address. Ours names the call and reads back: the source
 // CPU in the upper 16 bits, its number below.
 std::string CsdText(const v1::TraceEvent& event) {
+  if (IsOfKernel(event)) return absl::StrFormat("%016x", event.seq());
   return absl::StrFormat("%04x%012x", event.src_cpu(), event.seq());
 }
 
 std::string OwnFields(const v1::TraceEvent& event) {
-  // An event that the table does not know shows everything it has.
-  Fields fields{"", true, true, true, "value", "value2", "detail"};
-  for (const Fields& candidate : kOwnEvents) {
-    if (candidate.event == event.name()) fields = candidate;
-  }
+  const FtraceFields& fields = FieldsOf(event.name());
   std::string text;
   const auto add = [&text](absl::string_view key, const auto& value) {
     absl::StrAppend(&text, text.empty() ? "" : " ", key, "=", value);
@@ -83,25 +41,33 @@ std::string OwnFields(const v1::TraceEvent& event) {
   return text;
 }
 
+std::string CallsiteText(const v1::TraceEvent& event) {
+  return event.callsite().empty() ? "generic_exec_single" : event.callsite();
+}
+
+std::string CallbackText(const v1::TraceEvent& event) {
+  return event.callback().empty() ? "generic_smp_call_function_single_interrupt"
+                                  : event.callback();
+}
+
 // The kernel's own formats, from the `print` lines of its event files.
 std::string FieldText(const v1::TraceEvent& event) {
   const std::string& name = event.name();
   if (name == "csd_queue_cpu") {
-    return absl::StrFormat("cpu=%u callsite=generic_exec_single func=%s csd=%s",
-                           event.about_cpu(), event.function(), CsdText(event));
+    return absl::StrFormat("cpu=%u callsite=%s func=%s csd=%s",
+                           event.about_cpu(), CallsiteText(event),
+                           event.function(), CsdText(event));
   }
   if (name == "ipi_send_cpu") {
-    return absl::StrFormat(
-        "cpu=%u callsite=generic_exec_single "
-        "callback=generic_smp_call_function_single_interrupt",
-        event.about_cpu());
+    return absl::StrFormat("cpu=%u callsite=%s callback=%s", event.about_cpu(),
+                           CallsiteText(event), CallbackText(event));
   }
   if (name == "csd_function_entry" || name == "csd_function_exit") {
     return absl::StrFormat("func=%s, csd=%s", event.function(), CsdText(event));
   }
   if (name == "call_function_single_entry" ||
       name == "call_function_single_exit") {
-    return "vector=251";
+    return absl::StrCat("vector=", IsOfKernel(event) ? event.value() : 251);
   }
   if (name == "cpuhp_enter" || name == "cpuhp_multi_enter") {
     return absl::StrFormat("cpu: %04u target: %3d step: %3d (%s)",
@@ -113,12 +79,13 @@ std::string FieldText(const v1::TraceEvent& event) {
                            event.about_cpu(), event.state(), event.value(),
                            event.value2());
   }
-  return OwnFields(event);
+  return IsOfKernel(event) ? event.detail() : OwnFields(event);
 }
 
 // The task that a kernel would have run the event in. No pids: they are not in
 // our events.
 std::string TaskText(const v1::TraceEvent& event) {
+  if (IsOfKernel(event)) return event.task();
   if (!event.has_cpu()) return "coordinator-0";
   if (absl::StartsWith(event.name(), "stop_")) {
     return absl::StrCat("migration/", event.cpu(), "-0");
@@ -130,6 +97,7 @@ std::string TaskText(const v1::TraceEvent& event) {
 }
 
 std::string FlagText(const v1::TraceEvent& event) {
+  if (IsOfKernel(event)) return event.flags();
   const bool hardirq = event.name() == "device_irq" ||
                        absl::StartsWith(event.name(), "call_function_") ||
                        event.detail() == "doorbell" || event.detail() == "late";
