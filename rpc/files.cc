@@ -9,6 +9,16 @@
 #include "absl/strings/str_cat.h"
 
 namespace belfry::rpc {
+namespace {
+
+// The error of the last call; nothing stays behind.
+absl::Status GiveUp(const std::string& part, const std::string& path) {
+  const int error = errno;
+  std::remove(part.c_str());
+  return absl::ErrnoToStatus(error, absl::StrCat("cannot write ", path));
+}
+
+}  // namespace
 
 absl::Status WriteFileAtomically(const std::string& path,
                                  const std::string& content) {
@@ -16,13 +26,9 @@ absl::Status WriteFileAtomically(const std::string& path,
   {
     std::ofstream file(part, std::ios::trunc);
     file << content;
-    if (!file.flush()) {
-      return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", part));
-    }
+    if (!file.flush()) return GiveUp(part, path);
   }
-  if (std::rename(part.c_str(), path.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
-  }
+  if (std::rename(part.c_str(), path.c_str()) != 0) return GiveUp(part, path);
   return absl::OkStatus();
 }
 
