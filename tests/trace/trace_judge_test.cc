@@ -1,0 +1,91 @@
+#include "trace/trace_judge.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/trace/seed_machine.h"
+
+namespace belfry::trace {
+namespace {
+
+using ::belfry::testing::SeedTrace;
+using ::belfry::testing::TraceWriter;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using Events = std::vector<v1::TraceEvent>;
+
+// "invariant at event: what".
+std::vector<std::string> Judge(const Events& events, bool whole = true) {
+  std::vector<std::string> found;
+  for (const PlacedViolation& one : JudgeTrace(events, whole).violations) {
+    found.push_back(absl::StrCat(kernel::InvariantName(one.invariant), " at ",
+                                 events[one.position].name(), ": ", one.what));
+  }
+  return found;
+}
+
+TEST(TraceJudgeTest, TheSeed) {
+  EXPECT_THAT(
+      Judge(SeedTrace().events()),
+      ElementsAre("nothing_left_behind at cpu_life: CPU 3 has gone offline "
+                  "with 1 call in its queue",
+                  "no_stranded_queue at cpu_life: CPU 3 is online with 1 call "
+                  "in its queue, and no doorbell is under way",
+                  "every_wait_ends at csd_lock_stuck: CPU 1 waits for CPU 3 to "
+                  "run nop, and has no answer when the trace ends"));
+}
+
+TEST(TraceJudgeTest, AnAnswerEndsTheWait) {
+  TraceWriter trace;
+  trace.Call(0, 2, 1, "nop", 1, /*wait=*/true);
+  for (const char* name : {"csd_lock_stuck", "csd_lock_unstuck", "csd_done"}) {
+    trace.Add({.cpu = 0, .name = name, .about = 2, .src = 0, .seq = 1});
+  }
+  EXPECT_THAT(Judge(trace.events()), IsEmpty());
+}
+
+TraceWriter& RunCall(TraceWriter& trace, std::uint64_t seq) {
+  return trace.Add(
+      {.cpu = 2, .name = "csd_function_entry", .src = 0, .seq = seq});
+}
+
+TEST(TraceJudgeTest, TheObserverSaysWhere) {
+  TraceWriter trace;
+  trace.Add({.cpu = 2, .name = "cpu_life", .detail = "ONLINE"});
+  trace.Call(0, 2, 1, "nop", 1);
+  RunCall(RunCall(trace, 1), 1);
+  const Judgement judgement = JudgeTrace(trace.events(), true);
+  ASSERT_EQ(judgement.violations.size(), 1u);
+  EXPECT_EQ(judgement.violations[0].invariant, kernel::Invariant::kAtMostOnce);
+  EXPECT_EQ(judgement.violations[0].position, trace.events().size() - 1);
+}
+
+// What the rings have overwritten is no violation, and is not judged.
+TEST(TraceJudgeTest, ACutOffBeginningIsNoViolation) {
+  TraceWriter trace;
+  RunCall(trace, 41);
+  EXPECT_THAT(Judge(trace.events()), Not(IsEmpty()));
+  EXPECT_THAT(Judge(trace.events(), false), IsEmpty());
+  EXPECT_THAT(JudgeTrace(trace.events(), false).not_judged,
+              Contains(kernel::Invariant::kItsOwnTarget));
+}
+
+// The next process of a CPU counts from 1 again.
+TEST(TraceJudgeTest, AProcessIsNotItsPredecessor) {
+  TraceWriter trace;
+  trace.Add({.cpu = 2, .name = "cpu_life", .detail = "ONLINE"});
+  trace.Call(0, 2, 1, "nop", 1);
+  RunCall(trace, 1);
+  trace.Add({.name = "cpu_crashed", .about = 0});
+  trace.Call(0, 2, 1, "nop", 2);
+  RunCall(trace, 1);
+  EXPECT_THAT(Judge(trace.events()), IsEmpty());
+}
+
+}  // namespace
+}  // namespace belfry::trace

@@ -1,0 +1,158 @@
+#include "trace/trace_judge.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "kernel/trace_event.h"
+#include "trace/report_text.h"
+
+namespace belfry::trace {
+namespace {
+
+using kernel::Invariant;
+
+std::optional<kernel::TraceKind> KindOf(absl::string_view name) {
+  for (int i = 0; i < kernel::kTraceKinds; ++i) {
+    const auto kind = static_cast<kernel::TraceKind>(i);
+    if (kernel::TraceName(kind) == name) return kind;
+  }
+  return std::nullopt;
+}
+
+class Judge {
+ public:
+  Judge(const std::vector<v1::TraceEvent>& events, bool whole)
+      : events_(events), whole_(whole), machine_(events) {}
+
+  Judgement Pass() {
+    if (!whole_) TellBeginning();
+    for (Position position = 0; position < events_.size(); ++position) {
+      Observe(position);
+      machine_.Apply(position);
+      JudgeQueues(position);
+    }
+    JudgeWaits();
+    std::stable_sort(result_.violations.begin(), result_.violations.end(),
+                     [](const PlacedViolation& a, const PlacedViolation& b) {
+                       return a.position < b.position;
+                     });
+    // Of a ledger, and of views: both are state, no history.
+    result_.not_judged = {Invariant::kConservation, Invariant::kOneView};
+    if (!whole_) result_.not_judged.push_back(Invariant::kItsOwnTarget);
+    return std::move(result_);
+  }
+
+ private:
+  // What the observer would have seen of a trace that is whole.
+  void TellBeginning() {
+    for (const auto& [number, cpu] : machine_.cpus()) {
+      observer_.Observe(
+          {number}, {.kind = kernel::TraceKind::kCpuLife, .detail = cpu.life});
+    }
+  }
+
+  void Observe(Position position) {
+    const v1::TraceEvent& event = events_[position];
+    const auto kind = KindOf(event.name());
+    if (!kind) return;
+    kernel::TraceEvent seen{.kind = *kind,
+                            .value = event.value(),
+                            .value2 = event.value2(),
+                            .detail = event.detail(),
+                            .irqs_masked = event.irqs_masked()};
+    if (event.has_about_cpu()) seen.about = kernel::CpuId{event.about_cpu()};
+    if (event.has_src_cpu()) {
+      seen.csd = kernel::CsdKey{
+          {event.src_cpu()}, {IncarnationOf(event)}, event.seq()};
+    }
+    if (event.has_cpu()) {
+      observer_.Observe({event.cpu()}, seen);
+    } else {
+      if (*kind == kernel::TraceKind::kCpuCrashed)
+        ++crashes_[event.about_cpu()];
+      observer_.ObserveCoordinator(seen);
+    }
+    const kernel::Violations& all = observer_.violations();
+    for (; reported_ < all.size(); ++reported_) {
+      const kernel::Violation& one = all[reported_];
+      if (!whole_ && one.invariant == Invariant::kItsOwnTarget) continue;
+      Report(one.invariant,
+             one.cpu ? std::optional(one.cpu->value) : std::nullopt, position,
+             one.what);
+    }
+  }
+
+  // An older trace does not have it: then a process is told from its
+  // predecessor by the crashes between them.
+  std::uint64_t IncarnationOf(const v1::TraceEvent& event) {
+    return event.src_incarnation() != 0 ? event.src_incarnation()
+                                        : crashes_[event.src_cpu()];
+  }
+
+  // Once for each time that a queue comes to be in such a state.
+  void JudgeQueues(Position position) {
+    const v1::TraceEvent& event = events_[position];
+    if (event.has_cpu()) JudgeQueue(event.cpu(), position);
+    if (event.has_about_cpu()) JudgeQueue(event.about_cpu(), position);
+  }
+
+  void JudgeQueue(std::uint32_t number, Position position) {
+    const TracedCpu& cpu = machine_.cpus().at(number);
+    bool& was_stranded = stranded_[number];
+    if (!was_stranded && cpu.stranded()) {
+      was_stranded = true;
+      Report(Invariant::kNoStrandedQueue, number, position,
+             absl::StrCat("CPU ", number, " is online with ",
+                          CountText(cpu.depth, "call"),
+                          " in its queue, and no doorbell is under way"));
+    } else if (was_stranded && !cpu.stays_stranded()) {
+      was_stranded = false;
+    }
+    const bool left = cpu.left_behind();
+    if (left && !left_behind_[number]) {
+      Report(Invariant::kNothingLeftBehind, number, position,
+             absl::StrCat("CPU ", number, " has gone offline with ",
+                          CountText(cpu.depth, "call"), " in its queue"));
+    }
+    left_behind_[number] = left;
+  }
+
+  // A waiter that the watchdog reported and that has no answer to this day.
+  void JudgeWaits() {
+    for (const auto& [target, cpu] : machine_.cpus()) {
+      for (const auto& [key, call] : cpu.incoming) {
+        if (!call.stuck) continue;
+        Report(Invariant::kEveryWaitEnds, key.first, *call.stuck,
+               absl::StrCat("CPU ", key.first, " waits for CPU ", target,
+                            " to run ", events_[call.issued].function(),
+                            ", and has no answer when the trace ends"));
+      }
+    }
+  }
+
+  void Report(Invariant invariant, std::optional<std::uint32_t> cpu,
+              Position position, std::string what) {
+    result_.violations.push_back({invariant, cpu, position, std::move(what)});
+  }
+
+  const std::vector<v1::TraceEvent>& events_;
+  const bool whole_;
+  TracedMachine machine_;
+  kernel::TraceObserver observer_;
+  std::size_t reported_ = 0;
+  std::map<std::uint32_t, std::uint64_t> crashes_;
+  std::map<std::uint32_t, bool> stranded_;
+  std::map<std::uint32_t, bool> left_behind_;
+  Judgement result_;
+};
+
+}  // namespace
+
+Judgement JudgeTrace(const std::vector<v1::TraceEvent>& events, bool whole) {
+  return Judge(events, whole).Pass();
+}
+
+}  // namespace belfry::trace
