@@ -260,7 +260,7 @@ TEST(CallTest, AFunctionThatRefusesItsPayloadSaysWhatIsRight) {
 
 TEST(CallTest, WhoDoesNotAnswerIsNamed) {
   const Cluster cluster({.cpus = 2});
-  cluster.Kill("cpu/1", SIGSTOP);
+  ASSERT_EQ(kill(cluster.Pid("cpu/1"), SIGSTOP), 0);
   for (const char* mode : {"--wait", "--nowait"}) {
     const auto report = cluster.Call(
         {"1", "nop", mode, "--from", "0", "--timeout", "1s"}, kTimeout);
@@ -269,7 +269,7 @@ TEST(CallTest, WhoDoesNotAnswerIsNamed) {
     EXPECT_EQ(report.results(0).unanswered(), 1u);
   }
   cluster.Kill("cpu/1", SIGCONT);
-  cluster.Kill("cpu/0", SIGSTOP);
+  ASSERT_EQ(kill(cluster.Pid("cpu/0"), SIGSTOP), 0);
   ExpectRefused(cluster,
                 {"call", "1", "nop", "--from", "0", "--timeout", "500ms"},
                 kTimeout, "cpu/0, which was to call 1, did not answer in time");
