@@ -331,7 +331,7 @@ class Parser {
   static std::vector<std::string> ValuedFlags(const CLI::App& app) {
     std::vector<std::string> flags;
     for (const CLI::Option* option : app.get_options({})) {
-      if (option->get_type_size() == 0) continue;
+      if (option->get_items_expected_max() == 0) continue;
       for (const std::string& name : option->get_lnames()) {
         flags.push_back("--" + name);
       }
