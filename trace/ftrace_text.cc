@@ -1,6 +1,7 @@
 #include "trace/ftrace_text.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -50,8 +51,50 @@ std::string CallbackText(const v1::TraceEvent& event) {
                                   : event.callback();
 }
 
+// The task that a kernel would have run the event in. No pids: they are not in
+// our events.
+std::string TaskText(const v1::TraceEvent& event) {
+  if (!event.has_cpu()) return "coordinator-0";
+  if (absl::StartsWith(event.name(), "stop_")) {
+    return absl::StrCat("migration/", event.cpu(), "-0");
+  }
+  if (absl::StartsWith(event.name(), "cpuhp_")) {
+    return absl::StrCat("cpuhp/", event.cpu(), "-0");
+  }
+  return "<idle>-0";
+}
+
+// "            init-1       ": the name to the right, the pid to the left.
+std::string TaskColumn(const v1::TraceEvent& event) {
+  if (!IsOfKernel(event)) return absl::StrFormat("%16s      ", TaskText(event));
+  const std::size_t dash = event.task().rfind('-');
+  return absl::StrFormat("%16s-%-7s", event.task().substr(0, dash),
+                         event.task().substr(dash + 1));
+}
+
+std::string FlagText(const v1::TraceEvent& event) {
+  if (IsOfKernel(event)) return event.flags();
+  const bool hardirq = event.name() == "device_irq" ||
+                       absl::StartsWith(event.name(), "call_function_") ||
+                       event.detail() == "doorbell" || event.detail() == "late";
+  return absl::StrCat(event.irqs_masked() ? "d" : ".", ".", hardirq ? "h" : ".",
+                      "..");
+}
+
+constexpr absl::string_view kColumns =
+    "#                                _-----=> irqs-off/BH-disabled\n"
+    "#                               / _----=> need-resched\n"
+    "#                              | / _---=> hardirq/softirq\n"
+    "#                              || / _--=> preempt-depth\n"
+    "#                              ||| / _-=> migrate-disable\n"
+    "#                              |||| /     delay\n"
+    "#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n"
+    "#              | |         |   |||||     |         |\n";
+
+}  // namespace
+
 // The kernel's own formats, from the `print` lines of its event files.
-std::string FieldText(const v1::TraceEvent& event) {
+std::string FtraceFieldText(const v1::TraceEvent& event) {
   const std::string& name = event.name();
   if (name == "csd_queue_cpu") {
     return absl::StrFormat("cpu=%u callsite=%s func=%s csd=%s",
@@ -82,47 +125,11 @@ std::string FieldText(const v1::TraceEvent& event) {
   return IsOfKernel(event) ? event.detail() : OwnFields(event);
 }
 
-// The task that a kernel would have run the event in. No pids: they are not in
-// our events.
-std::string TaskText(const v1::TraceEvent& event) {
-  if (IsOfKernel(event)) return event.task();
-  if (!event.has_cpu()) return "coordinator-0";
-  if (absl::StartsWith(event.name(), "stop_")) {
-    return absl::StrCat("migration/", event.cpu(), "-0");
-  }
-  if (absl::StartsWith(event.name(), "cpuhp_")) {
-    return absl::StrCat("cpuhp/", event.cpu(), "-0");
-  }
-  return "<idle>-0";
-}
-
-std::string FlagText(const v1::TraceEvent& event) {
-  if (IsOfKernel(event)) return event.flags();
-  const bool hardirq = event.name() == "device_irq" ||
-                       absl::StartsWith(event.name(), "call_function_") ||
-                       event.detail() == "doorbell" || event.detail() == "late";
-  return absl::StrCat(event.irqs_masked() ? "d" : ".", ".", hardirq ? "h" : ".",
-                      "..");
-}
-
-constexpr absl::string_view kColumns =
-    "#                                _-----=> irqs-off/BH-disabled\n"
-    "#                               / _----=> need-resched\n"
-    "#                              | / _---=> hardirq/softirq\n"
-    "#                              || / _--=> preempt-depth\n"
-    "#                              ||| / _-=> migrate-disable\n"
-    "#                              |||| /     delay\n"
-    "#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n"
-    "#              | |         |   |||||     |         |\n";
-
-}  // namespace
-
 std::string FtraceLine(const v1::TraceEvent& event,
                        const FtraceOptions& options) {
   const std::int64_t us = Micros(event.time()) - options.start_us;
-  const std::string fields = FieldText(event);
-  return absl::StrFormat("%16s       [%03u] %s %5d.%06d: %s:%s%s\n",
-                         TaskText(event),
+  const std::string fields = FtraceFieldText(event);
+  return absl::StrFormat("%s [%03u] %s %5d.%06d: %s:%s%s\n", TaskColumn(event),
                          event.has_cpu() ? event.cpu() : options.cpus,
                          FlagText(event), us / 1'000'000, us % 1'000'000,
                          event.name(), fields.empty() ? "" : " ", fields);
@@ -131,7 +138,8 @@ std::string FtraceLine(const v1::TraceEvent& event,
 std::string FtraceText(const std::vector<v1::TraceEvent>& events,
                        const FtraceOptions& options) {
   FtraceOptions counted = options;
-  if (!events.empty() && counted.start_us == 0) {
+  // A kernel's times are those of its own clock.
+  if (!events.empty() && !IsOfKernel(events.front()) && counted.start_us == 0) {
     // The first in causal order need not be the first by the clock.
     counted.start_us = Micros(events.front().time());
     for (const v1::TraceEvent& event : events) {
@@ -139,10 +147,13 @@ std::string FtraceText(const std::vector<v1::TraceEvent>& events,
     }
   }
   std::string text = absl::StrFormat(
-      "# tracer: nop\n#\n# entries-in-buffer/entries-written: %d/%d   #P:%u\n"
-      "# CPU %03u is the coordinator\n#\n%s",
-      events.size(), events.size() + options.overwritten, options.cpus,
-      options.cpus, kColumns);
+      "# tracer: nop\n#\n# entries-in-buffer/entries-written: %d/%d   #P:%u\n",
+      events.size(), events.size() + options.overwritten, options.cpus);
+  if (events.empty() || !IsOfKernel(events.front())) {
+    absl::StrAppendFormat(&text, "# CPU %03u is the coordinator\n",
+                          options.cpus);
+  }
+  absl::StrAppend(&text, "#\n", kColumns);
   for (const v1::TraceEvent& event : events) {
     absl::StrAppend(&text, FtraceLine(event, counted));
   }

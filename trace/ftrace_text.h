@@ -22,6 +22,9 @@ struct FtraceOptions {
   std::int64_t start_us = 0;
 };
 
+// What follows the event's name: "cpu=3 csd=0001000000000004".
+std::string FtraceFieldText(const v1::TraceEvent& event);
+
 // One line for the event, with its newline.
 std::string FtraceLine(const v1::TraceEvent& event,
                        const FtraceOptions& options);
