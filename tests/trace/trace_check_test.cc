@@ -1,0 +1,117 @@
+#include "trace/trace_check.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/trace/recordings.h"
+#include "tests/trace/seed_machine.h"
+#include "trace/invariants.h"
+
+namespace belfry::trace {
+namespace {
+
+using ::belfry::testing::EventSpec;
+using ::belfry::testing::Recording;
+using ::belfry::testing::TraceWriter;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+v1::TraceReport Of(const std::vector<EventSpec>& specs) {
+  TraceWriter writer;
+  for (const EventSpec& spec : specs) writer.Add(spec);
+  v1::TraceReport trace;
+  trace.mutable_machine()->set_kind(v1::TraceMachine::KIND_BELFRY);
+  trace.mutable_events()->Assign(writer.events().begin(),
+                                 writer.events().end());
+  return trace;
+}
+
+EventSpec Life(std::uint32_t cpu, const std::string& life) {
+  return {.cpu = cpu, .name = "cpu_life", .detail = life};
+}
+EventSpec Queue(std::uint64_t seq) {
+  return {.cpu = 1, .name = "csd_queue_cpu", .about = 3, .src = 1, .seq = seq};
+}
+EventSpec Entry(std::uint32_t cpu, std::uint64_t seq) {
+  return {.cpu = cpu,
+          .name = "csd_function_entry",
+          .src = 1,
+          .seq = seq,
+          .detail = "doorbell"};
+}
+EventSpec Exit(std::uint32_t cpu, std::uint64_t seq) {
+  return {.cpu = cpu, .name = "csd_function_exit", .src = 1, .seq = seq};
+}
+
+std::vector<std::string> Violated(const v1::TraceCheckReport& report) {
+  std::vector<std::string> names;
+  for (const auto& violation : report.violations()) {
+    names.push_back(violation.invariant());
+  }
+  return names;
+}
+
+TEST(TraceCheck, AGoodRunHolds) {
+  const auto report =
+      CheckTrace(Of({Life(3, "ONLINE"), Queue(1), Entry(3, 1), Exit(3, 1)}));
+  EXPECT_THAT(Violated(report), IsEmpty());
+  EXPECT_THAT(report.judged(),
+              ElementsAre("at_most_once", "stopped_means_stopped", "order",
+                          "no_call_on_dead_cpu", "its_own_target"));
+  EXPECT_EQ(report.unjudged_size(), 5);
+  EXPECT_THAT(report.problems(), IsEmpty());
+}
+
+TEST(TraceCheck, NamesWhatIsViolated) {
+  EXPECT_THAT(Violated(CheckTrace(Of({Life(3, "ONLINE"), Queue(1), Entry(3, 1),
+                                      Exit(3, 1), Entry(3, 1)}))),
+              ElementsAre("at_most_once"));
+  EXPECT_THAT(
+      Violated(CheckTrace(Of({Life(2, "ONLINE"), Queue(1), Entry(2, 1)}))),
+      ElementsAre("its_own_target"));
+  EXPECT_THAT(
+      Violated(CheckTrace(Of({Life(3, "DEAD"), Queue(1), Entry(3, 1)}))),
+      ElementsAre("no_call_on_dead_cpu"));
+}
+
+// What was before a trace that is not whole may have been in order.
+TEST(TraceCheck, ACutTraceIsJudgedByWhatItHas) {
+  v1::TraceReport cut = Of({Exit(3, 4), Entry(3, 5), Exit(3, 5), Entry(3, 5)});
+  cut.set_overwritten(1);
+  const auto report = CheckTrace(cut);
+  EXPECT_THAT(Violated(report), ElementsAre("at_most_once"));
+  EXPECT_EQ(report.problems_size(), 1);
+
+  v1::TraceReport elsewhere = Of({Queue(1), Entry(2, 1)});
+  elsewhere.set_overwritten(1);
+  EXPECT_THAT(Violated(CheckTrace(elsewhere)), ElementsAre("its_own_target"));
+}
+
+TEST(TraceCheck, TheNextLifeOfASourceCountsAnew) {
+  v1::TraceReport trace = Of({Life(3, "ONLINE"), Queue(1), Entry(3, 1),
+                              Exit(3, 1), Queue(1), Entry(3, 1)});
+  for (const int i : {4, 5}) trace.mutable_events(i)->set_src_incarnation(7);
+  EXPECT_THAT(Violated(CheckTrace(trace)), IsEmpty());
+}
+
+TEST(TraceCheck, WithoutContextsADeadCpuIsNotJudged) {
+  v1::TraceReport trace = Of({Life(3, "DEAD"), Queue(1), Entry(3, 1)});
+  trace.mutable_events(2)->clear_detail();
+  const auto report = CheckTrace(trace);
+  EXPECT_THAT(Violated(report), IsEmpty());
+  EXPECT_THAT(report.judged(), Not(Contains("no_call_on_dead_cpu")));
+}
+
+TEST(TraceCheck, NothingOfAKernelIsJudged) {
+  const auto report = CheckTrace(Recording("offline"));
+  EXPECT_THAT(report.judged(), IsEmpty());
+  EXPECT_THAT(report.violations(), IsEmpty());
+  EXPECT_EQ(report.unjudged_size(), static_cast<int>(kInvariants.size()));
+}
+
+}  // namespace
+}  // namespace belfry::trace

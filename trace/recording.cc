@@ -1,0 +1,43 @@
+#include "trace/recording.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "trace/merge.h"
+
+namespace belfry::trace {
+
+std::uint64_t Recording::After(const Ring& ring) const {
+  const auto log = logs_.find(ring);
+  return log == logs_.end() ? 0 : log->second.last_lamport;
+}
+
+void Recording::Add(const Ring& ring, v1::ReadTraceResponse read) {
+  Log& log = logs_[ring];
+  // The ring counts every event that it no longer has, also those read before.
+  if (read.overwritten() > log.past) {
+    log.trace.set_overwritten(log.trace.overwritten() + read.overwritten() -
+                              log.past);
+    log.past = read.overwritten();
+  }
+  log.past += static_cast<std::uint64_t>(read.events_size());
+  events_ += static_cast<std::size_t>(read.events_size());
+  for (v1::TraceEvent& event : *read.mutable_events()) {
+    log.last_lamport = std::max(log.last_lamport, event.lamport());
+    *log.trace.add_events() = std::move(event);
+  }
+}
+
+v1::TraceReport Recording::Merge() const {
+  v1::TraceReport report;
+  std::vector<ProcessTrace> processes;
+  for (const auto& [ring, log] : logs_) {
+    report.set_overwritten(report.overwritten() + log.trace.overwritten());
+    processes.push_back({ring.cpu, log.trace});
+  }
+  const std::vector<v1::TraceEvent> merged = MergeTraces(processes);
+  report.mutable_events()->Assign(merged.begin(), merged.end());
+  return report;
+}
+
+}  // namespace belfry::trace
