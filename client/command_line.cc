@@ -276,6 +276,16 @@ class Parser {
     return app;
   }
 
+  // A verb about one trace.
+  template <typename Options>
+  void AddFileVerb(CLI::App* parent, const std::string& name,
+                   const std::string& help,
+                   const std::vector<std::string>& examples) {
+    auto [app, options] = Verb<Options>(parent, name, help, examples);
+    app->add_option("FILE", options->file, "A trace; - is standard input")
+        ->required();
+  }
+
   // The innermost verb that was recognised.
   const CLI::App* Innermost() const {
     const CLI::App* app = &app_;
@@ -371,6 +381,7 @@ class Parser {
   void AddOperationVerbs();
   void AddInsightVerbs();
   void AddConform();
+  void AddTraceVerbs();
   void AddScenarioVerbs();
   void AddScenarioRun(CLI::App* scenario);
   void AddProfileVerbs();
@@ -627,12 +638,58 @@ void Parser::AddInsightVerbs() {
       &app_, "audit",
       "Is every call accounted for? 12 when one is lost, stranded or ran twice",
       {"belfry audit"});
-  CLI::App* trace =
-      Group("trace", "The protocol's recent events", {"belfry trace show"});
-  Verb<TraceShowOptions>(trace, "show",
-                         "All processes' events in causal order, as ftrace "
-                         "prints them",
-                         {"belfry trace show | less"});
+  AddTraceVerbs();
+}
+
+void Parser::AddTraceVerbs() {
+  CLI::App* trace = Group(
+      "trace", "The protocol's events: of the running cluster, or of a file",
+      {"belfry trace show", "belfry trace record -o run.trace --duration 10s",
+       "belfry trace convert run.trace --to perfetto -o run.json"});
+  auto [show, show_options] = Verb<TraceShowOptions>(
+      trace, "show", "All events in causal order, as ftrace prints them",
+      {"belfry trace show | less", "belfry trace show run.trace"});
+  show->add_option("FILE", show_options->file,
+                   "A trace; - is standard input; without it: the cluster's");
+  auto [record, record_options] = Verb<TraceRecordOptions>(
+      trace, "record", "Write the cluster's events to a file",
+      {"belfry trace record -o now.trace",
+       "belfry trace record -o run.trace --duration 10s"});
+  record->add_option("-o,--output", record_options->output, "The file")
+      ->type_name("FILE")
+      ->required();
+  AddDuration(record, "--duration", &record_options->duration, nullptr,
+              "Also what comes in this time");
+  record
+      ->add_option("--max-events", record_options->max_events,
+                   "Stop at so many (default 1000000)")
+      ->type_name("N");
+  auto [convert, convert_options] = Verb<TraceConvertOptions>(
+      trace, "convert", "Write a trace in another format",
+      {"belfry trace convert run.trace --to perfetto -o run.json",
+       "belfry trace convert kernel.ftrace --to belfry -o kernel.trace"});
+  convert->add_option("FILE", convert_options->file, "- is standard input")
+      ->required();
+  AddWord(convert, "--to", &convert_options->to,
+          {"ftrace", "perfetto", "belfry"}, "ftrace, perfetto or belfry")
+      ->type_name("FORMAT")
+      ->required();
+  convert
+      ->add_option("-o,--output", convert_options->output,
+                   "- is standard output")
+      ->type_name("FILE")
+      ->required();
+  AddFileVerb<TraceCheckOptions>(
+      trace, "check", "Which invariants does it violate? 12 when one",
+      {"belfry trace check run.trace"});
+  AddFileVerb<TraceStatOptions>(trace, "stat",
+                                "Events by kind and CPU, the span, the gaps",
+                                {"belfry trace stat run.trace"});
+  AddFileVerb<AnalyzeOptions>(
+      &app_, "analyze",
+      "What a trace, of a real kernel too, tells of calls, doorbells, hotplug",
+      {"belfry analyze kernel.ftrace", "trace-cmd report | belfry analyze -",
+       "belfry analyze run.trace -o json"});
 }
 
 void Parser::AddConform() {

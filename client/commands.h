@@ -55,9 +55,17 @@ ExitCode Run(Context& context, const PendingOptions& options);
 ExitCode Run(Context& context, const DumpOptions& options);
 ExitCode Run(Context& context, const ExplainOptions& options);
 ExitCode Run(Context& context, const AuditOptions& options);
+// trace_commands.cc
 ExitCode Run(Context& context, const TraceShowOptions& options);
 // conform_command.cc
 ExitCode Run(Context& context, const ConformOptions& options);
+ExitCode Run(Context& context, const TraceConvertOptions& options);
+ExitCode Run(Context& context, const TraceCheckOptions& options);
+ExitCode Run(Context& context, const TraceStatOptions& options);
+// trace_record_command.cc
+ExitCode Run(Context& context, const TraceRecordOptions& options);
+// analyze_command.cc
+ExitCode Run(Context& context, const AnalyzeOptions& options);
 // scenario_commands.cc
 ExitCode Run(Context& context, const ScenarioListOptions& options);
 ExitCode Run(Context& context, const ScenarioShowOptions& options);

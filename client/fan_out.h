@@ -20,13 +20,14 @@ template <typename Stub, typename Request, typename Response>
 using StartMethod = std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (
     Stub::*)(grpc::ClientContext*, const Request&, grpc::CompletionQueue*);
 
-// One answer for each address, in their order. All share one deadline: those
-// that do not answer cost it once. `Service` is the generated class.
+// One request and one answer for each address, in their order. All share one
+// deadline: those that do not answer cost it once. `Service` is the generated
+// class.
 template <typename Service, typename Request, typename Response>
-std::vector<absl::StatusOr<Response>> FanOut(
+std::vector<absl::StatusOr<Response>> FanOutEach(
     const std::vector<std::string>& addresses,
     StartMethod<typename Service::Stub, Request, Response> start,
-    const Request& request, absl::Duration timeout) {
+    const std::vector<Request>& requests, absl::Duration timeout) {
   struct Asked {
     std::unique_ptr<typename Service::Stub> stub;
     grpc::ClientContext context;
@@ -36,11 +37,12 @@ std::vector<absl::StatusOr<Response>> FanOut(
   };
   grpc::CompletionQueue queue;
   std::vector<std::unique_ptr<Asked>> all;
-  for (const std::string& address : addresses) {
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
     auto asked = std::make_unique<Asked>();
-    asked->stub = Service::NewStub(OpenChannel(address));
+    asked->stub = Service::NewStub(OpenChannel(addresses[i]));
     SetDeadline(&asked->context, timeout);
-    asked->reader = ((*asked->stub).*start)(&asked->context, request, &queue);
+    asked->reader =
+        ((*asked->stub).*start)(&asked->context, requests[i], &queue);
     asked->reader->Finish(&asked->response, &asked->status, asked.get());
     all.push_back(std::move(asked));
   }
@@ -59,6 +61,17 @@ std::vector<absl::StatusOr<Response>> FanOut(
     }
   }
   return answers;
+}
+
+// The same request to all of them.
+template <typename Service, typename Request, typename Response>
+std::vector<absl::StatusOr<Response>> FanOut(
+    const std::vector<std::string>& addresses,
+    StartMethod<typename Service::Stub, Request, Response> start,
+    const Request& request, absl::Duration timeout) {
+  return FanOutEach<Service, Request, Response>(
+      addresses, start, std::vector<Request>(addresses.size(), request),
+      timeout);
 }
 
 }  // namespace belfry::client

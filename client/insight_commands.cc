@@ -1,4 +1,4 @@
-// belfry pending, dump, explain, audit, trace show: each collects all that the
+// belfry pending, dump, explain, audit: each collects all that the
 // processes know, and prints what trace/ makes of it.
 #include <algorithm>
 #include <string>
@@ -16,7 +16,6 @@
 #include "trace/audit.h"
 #include "trace/dump.h"
 #include "trace/explain.h"
-#include "trace/ftrace_text.h"
 #include "trace/pending.h"
 
 namespace belfry::client {
@@ -99,26 +98,6 @@ ExitCode Run(Context& context, const AuditOptions&) {
   TellProblems(context.out, *view);
   if (report.clean()) return kExitOk;
   return IsViolated(report) ? kExitViolated : kExitInconclusive;
-}
-
-ExitCode Run(Context& context, const TraceShowOptions&) {
-  const auto view = Collect(context.options, /*with_trace=*/true);
-  if (!view.ok()) return view.status();
-  if (context.out.json()) {
-    v1::TraceReport report;
-    report.mutable_events()->Assign(view->events.begin(), view->events.end());
-    report.set_overwritten(view->overwritten);
-    for (std::string& problem : ProblemsOf(*view)) {
-      report.add_problems(std::move(problem));
-    }
-    context.out.Json(report);
-    return kExitOk;
-  }
-  const auto cpus = static_cast<std::uint32_t>(view->cpus.size());
-  context.out.Data(trace::FtraceText(
-      view->events, {.cpus = cpus, .overwritten = view->overwritten}));
-  TellProblems(context.out, *view);
-  return kExitOk;
 }
 
 }  // namespace belfry::client

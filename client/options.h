@@ -164,7 +164,32 @@ struct DumpOptions {
 };
 struct ExplainOptions {};
 struct AuditOptions {};
-struct TraceShowOptions {};
+// A trace's FILE may be "-", which is standard input or output.
+struct TraceShowOptions {
+  // Empty: what the running cluster's rings hold.
+  std::string file;
+};
+struct TraceRecordOptions {
+  std::string output;
+  // Zero: what the rings hold now, and no more.
+  absl::Duration duration;
+  std::uint64_t max_events = 1'000'000;
+};
+struct TraceConvertOptions {
+  std::string file;
+  // "ftrace", "perfetto", "belfry".
+  std::string to;
+  std::string output;
+};
+struct TraceCheckOptions {
+  std::string file;
+};
+struct TraceStatOptions {
+  std::string file;
+};
+struct AnalyzeOptions {
+  std::string file;
+};
 
 struct ConformOptions {
   // A recording; or a table of injected failures.
@@ -211,6 +236,17 @@ using Command =
                  OpsCancelOptions, LogsOptions, PendingOptions, DumpOptions,
                  ExplainOptions, AuditOptions, TraceShowOptions, ConformOptions,
                  ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions>;
+using Command = std::variant<
+    UpOptions, DownOptions, StatusOptions, HealthOptions, VersionOptions,
+    CompletionOptions, CpuListOptions, CpuShowOptions, CpuChangeOptions,
+    CpuCycleOptions, CpuFailOptions, CallOptions, StopMachineOptions,
+    KickOptions, CanaryOptions, LoadStartOptions, LoadStopOptions,
+    LoadShowOptions, ProfileListOptions, ProfileShowOptions, ProfileDiffOptions,
+    OpsListOptions, OpsWaitOptions, OpsCancelOptions, LogsOptions,
+    PendingOptions, DumpOptions, ExplainOptions, AuditOptions, TraceShowOptions,
+    TraceRecordOptions, TraceConvertOptions, TraceCheckOptions,
+    TraceStatOptions, AnalyzeOptions, ScenarioListOptions, ScenarioShowOptions,
+    ScenarioRunOptions>;
 
 }  // namespace belfry::client
 
