@@ -219,6 +219,7 @@ class Parser {
     AddOperationVerbs();
     AddInsightVerbs();
     AddConform();
+    AddReport();
     AddScenarioVerbs();
     AddProfileVerbs();
     AddAboutVerbs();
@@ -382,6 +383,7 @@ class Parser {
   void AddInsightVerbs();
   void AddConform();
   void AddTraceVerbs();
+  void AddReport();
   void AddScenarioVerbs();
   void AddScenarioRun(CLI::App* scenario);
   void AddProfileVerbs();
@@ -723,6 +725,22 @@ void Parser::AddConform() {
       ->type_name("FILE")
       ->excludes(recording)
       ->excludes(fail);
+}
+
+void Parser::AddReport() {
+  auto [report, report_options] = Verb<ReportOptions>(
+      &app_, "report", "A run as one HTML file: a space-time diagram",
+      {"belfry report                  # the running cluster, in report.html",
+       "belfry report lost.trace -o lost.html",
+       "belfry trace show -o json | belfry report - -o now.html"});
+  report->add_option("TRACE", report_options->trace,
+                     "A trace file; - is standard input (default: the running "
+                     "cluster)");
+  report
+      ->add_option("-o,--output", report_options->output,
+                   "The file to write; - is standard output (default "
+                   "report.html)")
+      ->type_name("FILE");
 }
 
 void Parser::AddScenarioVerbs() {

@@ -66,6 +66,8 @@ ExitCode Run(Context& context, const TraceStatOptions& options);
 ExitCode Run(Context& context, const TraceRecordOptions& options);
 // analyze_command.cc
 ExitCode Run(Context& context, const AnalyzeOptions& options);
+// report_command.cc
+ExitCode Run(Context& context, const ReportOptions& options);
 // scenario_commands.cc
 ExitCode Run(Context& context, const ScenarioListOptions& options);
 ExitCode Run(Context& context, const ScenarioShowOptions& options);

@@ -199,6 +199,12 @@ struct ConformOptions {
   bool online = false;
   // A number or a name; empty: none.
   std::string fail;
+struct TraceShowOptions {};
+struct ReportOptions {
+  // A file; empty: the running cluster.
+  std::string trace;
+  // "-" is standard output.
+  std::string output = "report.html";
 };
 
 struct ScenarioListOptions {};
@@ -247,6 +253,8 @@ using Command = std::variant<
     TraceRecordOptions, TraceConvertOptions, TraceCheckOptions,
     TraceStatOptions, AnalyzeOptions, ScenarioListOptions, ScenarioShowOptions,
     ScenarioRunOptions>;
+                 ExplainOptions, AuditOptions, TraceShowOptions, ReportOptions,
+                 ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions>;
 
 }  // namespace belfry::client
 
