@@ -8,23 +8,14 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "lab/judge.h"
 #include "lab/reduction.h"
+#include "lab/referee.h"
 #include "lab/step_cache.h"
 
 namespace belfry::lab {
 namespace {
 
 using Verdict = ExploreResult::Verdict;
-
-// A call that nobody has made yet.
-bool IsNewCall(const World& world, Move move) {
-  const Message& message = *world.pending()[move.place].message;
-  const auto* event = std::get_if<kernel::CpuEvent>(&message.event);
-  return event != nullptr &&
-         (std::holds_alternative<kernel::DeviceIrq>(*event) ||
-          std::holds_alternative<kernel::Call>(*event));
-}
 
 std::string NameOf(const World& world, Move move) {
   const World::Pending& pending = world.pending()[move.place];
@@ -163,14 +154,14 @@ class Search {
   void Look(const Open& open) {
     if (options_.until_any) {
       kernel::Violations found = CheckState(open.world);
-      if (!found.empty()) return Found(Verdict::kViolated, open, found);
+      if (!found.empty()) return Found(Verdict::kBroken, open, found);
     }
     const std::vector<Move> choices = mover_.Choices(open.world);
     if (IsQuiet(open.world, choices)) {
       kernel::Violations waits = WaitsOf(open.world);
       if (!waits.empty()) {
         if (!CanEnd(mover_, open.world, /*new_calls=*/false)) {
-          return Found(Verdict::kHang, open, waits);
+          return Found(Verdict::kHangs, open, waits);
         }
         World later = open.world;
         later.PassTime();
@@ -217,7 +208,7 @@ class Search {
     result_.violations = std::move(what);
     result_.cut.clear();
     result_.schedule = WayTo(open.node);
-    if (verdict == Verdict::kHang) FindPointOfNoReturn();
+    if (verdict == Verdict::kHangs) FindPointOfNoReturn();
   }
 
   std::vector<std::string> WayTo(std::uint32_t node) {
@@ -249,7 +240,7 @@ class Search {
     for (const std::string& move : result_.schedule) {
       worlds.push_back(worlds.back());
       // It came from this very start.
-      (void)Replay({move}, &worlds.back());
+      (void)MoveByName(move, &worlds.back(), nullptr);
     }
     const auto decided = std::partition_point(
         worlds.begin(), worlds.end(),
@@ -274,24 +265,25 @@ class Search {
 };
 
 // The first of what can move, until nothing can.
-void RunToRest(World* world) {
+void RunToRest(World* world, Happenings* out) {
   for (auto moves = world->Enabled(); !moves.empty();
        moves = world->Enabled()) {
-    world->Apply(moves.front(), nullptr);
+    world->Apply(moves.front(), out);
   }
 }
 
 }  // namespace
 
-World StartOf(const kernel::Profile& profile, const Scope& scope) {
+World StartOf(const kernel::Profile& profile, const Scope& scope,
+              Happenings* boot) {
   World world({.profile = profile,
                .cpus = scope.cpus,
                .prompt_doorbells = scope.prompt_doorbells});
-  RunToRest(&world);
+  RunToRest(&world, boot);
   for (std::uint32_t cpu = 1; cpu < scope.cpus; ++cpu) {
     world.Ask({.kind = kernel::OpKind::kOnline, .cpu = {cpu}});
   }
-  RunToRest(&world);
+  RunToRest(&world, boot);
   for (std::uint32_t i = 0; i < scope.cycles; ++i) {
     world.Ask({.kind = kernel::OpKind::kOffline, .cpu = {scope.victim}});
     world.Ask({.kind = kernel::OpKind::kOnline, .cpu = {scope.victim}});
@@ -303,6 +295,14 @@ World StartOf(const kernel::Profile& profile, const Scope& scope) {
     }
   }
   return world;
+}
+
+bool IsNewCall(const World& world, Move move) {
+  const Message& message = *world.pending()[move.place].message;
+  const auto* event = std::get_if<kernel::CpuEvent>(&message.event);
+  return event != nullptr &&
+         (std::holds_alternative<kernel::DeviceIrq>(*event) ||
+          std::holds_alternative<kernel::Call>(*event));
 }
 
 kernel::Violations WaitsOf(const World& world) {
@@ -324,32 +324,22 @@ ExploreResult Explore(const ExploreOptions& options) {
   return Search(options).Run();
 }
 
-absl::StatusOr<Happenings> Replay(const std::vector<std::string>& schedule,
-                                  World* world) {
-  Happenings happenings;
-  for (std::size_t i = 0; i < schedule.size(); ++i) {
-    if (schedule[i] == kTimePasses) {
-      world->PassTime();
-      continue;
-    }
-    const std::vector<Move> enabled = world->Enabled();
-    const auto move =
-        std::find_if(enabled.begin(), enabled.end(), [&](Move candidate) {
-          return NameOf(*world, candidate) == schedule[i];
-        });
-    if (move == enabled.end()) {
-      std::vector<std::string> names;
-      for (const Move possible : enabled) {
-        names.push_back(NameOf(*world, possible));
-      }
-      return absl::InvalidArgumentError(
-          absl::StrCat("move ", i + 1, " (", schedule[i],
-                       ") is not possible; possible are: ",
-                       names.empty() ? "none" : absl::StrJoin(names, ", ")));
-    }
-    world->Apply(*move, &happenings);
+absl::Status MoveByName(const std::string& name, World* world,
+                        Happenings* out) {
+  if (name == kTimePasses) {
+    world->PassTime();
+    return absl::OkStatus();
   }
-  return happenings;
+  std::vector<std::string> possible;
+  for (const Move move : world->Enabled()) {
+    possible.push_back(NameOf(*world, move));
+    if (possible.back() != name) continue;
+    world->Apply(move, out);
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", name, "\" is not possible; possible are: ",
+                   possible.empty() ? "none" : absl::StrJoin(possible, ", ")));
 }
 
 }  // namespace belfry::lab

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "kernel/invariants.h"
 #include "kernel/profile.h"
 #include "lab/world.h"
@@ -61,16 +61,16 @@ struct ExploreProgress {
 };
 
 struct ExploreResult {
-  enum class Verdict : std::uint8_t { kHolds, kHang, kViolated };
-  // With `cut`, kHolds says only that nothing was found.
+  enum class Verdict : std::uint8_t { kNothing, kHangs, kBroken };
+  // kNothing without `cut`: there is none.
   Verdict verdict{};
   // Why the search did not see all; empty when it did.
   std::string cut;
   ExploreProgress last;
-  // For kHang and kViolated: a shortest way there, one name a move
+  // For kHangs and kBroken: a shortest way there, one name a move
   // (MessageText(), or kTimePasses).
   std::vector<std::string> schedule;
-  // For kHang: the move of the schedule, counted from 1, after which no
+  // For kHangs: the move of the schedule, counted from 1, after which no
   // continuation ends the wait; 0 when none did from the start. None when a
   // call that has not been made could end it still.
   std::optional<std::size_t> point_of_no_return;
@@ -81,17 +81,21 @@ struct ExploreResult {
 // The move of a schedule in which nothing can move and timeouts pass.
 inline constexpr char kTimePasses[] = "time passes";
 
-// A machine that has booted, with the requests made and interrupts due.
-World StartOf(const kernel::Profile& profile, const Scope& scope);
+// A machine that has booted, with the requests made and interrupts due. `boot`
+// gets what happened until then; null when nobody asks.
+World StartOf(const kernel::Profile& profile, const Scope& scope,
+              Happenings* boot = nullptr);
 
 ExploreResult Explore(const ExploreOptions& options);
 
-// Follows a schedule from `world`, which it moves. InvalidArgument names the
-// first move that is not possible, and those that are.
-absl::StatusOr<Happenings> Replay(const std::vector<std::string>& schedule,
-                                  World* world);
+// One move of a schedule, by its name. InvalidArgument, and nothing moved, when
+// it is not possible: names those that are.
+absl::Status MoveByName(const std::string& name, World* world, Happenings* out);
 
-// Nothing but a new call can move, and calls or operations wait: what waits.
+// Whether the move makes a call that nobody has made yet.
+bool IsNewCall(const World& world, Move move);
+
+// The calls that wait, and the operation that has not ended.
 kernel::Violations WaitsOf(const World& world);
 
 }  // namespace belfry::lab

@@ -14,11 +14,11 @@
 
 namespace belfry::lab {
 
-struct Fingerprint {
+struct Digest {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
 
-  friend auto operator<=>(const Fingerprint&, const Fingerprint&) = default;
+  friend auto operator<=>(const Digest&, const Digest&) = default;
 };
 
 // The number of members of a plain struct that has no AbslHashValue: it is
@@ -77,7 +77,7 @@ class Fingerprinter {
     } else if constexpr (internal::Sequence<T>) {
       Add(value.size());
       for (const auto& element : value) Add(element);
-    } else if constexpr (std::is_same_v<T, Fingerprint>) {
+    } else if constexpr (std::is_same_v<T, Digest>) {
       Add(value.high);
       Add(value.low);
     } else if constexpr (kMembers<T> > 0) {
@@ -87,7 +87,7 @@ class Fingerprinter {
     }
   }
 
-  Fingerprint Get() const { return {Finish(high_), Finish(low_)}; }
+  Digest Get() const { return {Finish(high_), Finish(low_)}; }
 
  private:
   // Two walks over the same words, with different odd multipliers.
@@ -148,7 +148,7 @@ class Fingerprinter {
 };
 
 template <typename T>
-Fingerprint FingerprintOf(const T& value) {
+Digest DigestOf(const T& value) {
   Fingerprinter f;
   f.Add(value);
   return f.Get();

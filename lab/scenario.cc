@@ -12,13 +12,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
-#include "google/protobuf/io/tokenizer.h"
-#include "google/protobuf/text_format.h"
 #include "kernel/ids.h"
 #include "kernel/profile.h"
 #include "lab/embedded.h"
 #include "lab/gate.h"
 #include "lab/runner.h"
+#include "lab/schedule.h"
+#include "lab/text_format.h"
 #include "trace/invariants.h"
 
 namespace belfry::lab {
@@ -31,23 +31,6 @@ constexpr absl::string_view kSuffix = ".textproto";
 absl::string_view Abseil(std::string_view text) {
   return {text.data(), text.size()};
 }
-
-// Keeps the first error: the others mostly follow from it.
-class FirstError : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, google::protobuf::io::ColumnNumber column,
-                const std::string& message) override {
-    if (!text_.empty()) return;
-    // Counted from 0, and negative for an error of the whole text.
-    if (line >= 0) text_ = absl::StrCat(line + 1, ":", column + 1, ": ");
-    absl::StrAppend(&text_, message);
-  }
-
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
 
 std::string ConditionText(v1::AwaitCpu::Condition condition) {
   absl::string_view name = v1::AwaitCpu::Condition_Name(condition);
@@ -94,6 +77,11 @@ class Checker {
                         " are possible"));
     }
     if (scenario_.steps_size() == 0) Fail("it has no steps");
+    if (scenario_.has_explore()) {
+      where_ = "explore";
+      const absl::Status scope = CheckScope(scenario_.explore());
+      if (!scope.ok()) Fail(scope.message());
+    }
     where_ = "subject_cpu";
     CheckCpu(scenario_.subject_cpu());
     where_.clear();
@@ -202,12 +190,8 @@ std::string HotplugText(const v1::Hotplug& hotplug) {
 absl::StatusOr<v1::Scenario> ParseScenario(absl::string_view text,
                                            absl::string_view file) {
   v1::Scenario scenario;
-  FirstError error;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&error);
-  if (!parser.ParseFromString(std::string(text), &scenario)) {
-    return absl::InvalidArgumentError(absl::StrCat(file, ":", error.text()));
-  }
+  const absl::Status parsed = ParseText(text, file, &scenario);
+  if (!parsed.ok()) return parsed;
   const absl::Status status = Checker(scenario, file).Check();
   if (!status.ok()) return status;
   return scenario;

@@ -30,7 +30,7 @@ SeededWorld::SeededWorld(SeededOptions options)
               .cpus = options_.cpus,
               .split_doorbell = options_.split_doorbell,
               .queue_capacity = options_.queue_capacity}),
-      judge_(options_.cpus) {}
+      referee_(options_.cpus) {}
 
 void SeededWorld::BootAll() {
   Run();
@@ -59,7 +59,7 @@ Choose SeededWorld::Chooser() {
 }
 
 void SeededWorld::Crash(std::uint32_t cpu) {
-  if (world_.Crash(cpu, Chooser())) judge_.Forget(cpu);
+  if (world_.Crash(cpu, Chooser())) referee_.Forget(cpu);
 }
 
 void SeededWorld::BreakData(std::uint32_t from, std::uint32_t to) {
@@ -122,7 +122,7 @@ void SeededWorld::Settle() {
 }
 
 void SeededWorld::See(const Happenings& happenings) {
-  judge_.See(happenings);
+  referee_.See(happenings);
   for (const Happening& h : happenings) {
     if (const auto* event = std::get_if<kernel::TraceEvent>(&h.what)) {
       AppendTraceLine(&trace_, h.cpu, *event);
@@ -135,7 +135,8 @@ void SeededWorld::See(const Happenings& happenings) {
 }
 
 void SeededWorld::Judge(bool at_rest) {
-  judge_.Record(world_, absl::StrCat("after ", moves_, " deliveries"), at_rest);
+  referee_.Record(world_, absl::StrCat("after ", moves_, " deliveries"),
+                  at_rest);
 }
 
 }  // namespace belfry::lab

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
-#include "lab/judge.h"
+#include "lab/referee.h"
 #include "lab/world.h"
 
 namespace belfry::lab {
@@ -94,7 +94,7 @@ class SeededWorld {
   bool alive(std::uint32_t cpu) const { return world_.alive(cpu); }
   const kernel::Cpu& cpu(std::uint32_t n) const { return world_.cpu(n); }
   const kernel::Ledger& ledger(std::uint32_t n) const {
-    return judge_.ledger(n);
+    return referee_.ledger(n);
   }
   bool coordinator_up() const { return world_.coordinator_up(); }
   const kernel::Coordinator& coordinator() const {
@@ -112,7 +112,7 @@ class SeededWorld {
   // with `at_rest`.
   void Judge(bool at_rest = false);
   const std::map<kernel::Invariant, std::string>& violated() const {
-    return judge_.violated();
+    return referee_.violated();
   }
   // The trace, one line an event; the coordinator is "cpu -1".
   const std::string& trace() const { return trace_; }
@@ -125,7 +125,7 @@ class SeededWorld {
   SeededOptions options_;
   std::uint64_t random_;
   World world_;
-  lab::Judge judge_;
+  lab::Referee referee_;
   std::map<kernel::OpId, kernel::Operation> ended_ops_;
   std::map<kernel::Token, kernel::CallEnded> ended_calls_;
   std::string trace_;

@@ -32,9 +32,9 @@ class Shared {
   }
 
   // Of nothing: zeros.
-  Fingerprint fingerprint() const {
+  Digest fingerprint() const {
     if (body_ == nullptr) return {};
-    if (!body_->fingerprint) body_->fingerprint = FingerprintOf(body_->value);
+    if (!body_->fingerprint) body_->fingerprint = DigestOf(body_->value);
     return *body_->fingerprint;
   }
 
@@ -42,7 +42,7 @@ class Shared {
   struct Body {
     explicit Body(T v) : value(std::move(v)) {}
     T value;
-    std::optional<Fingerprint> fingerprint;
+    std::optional<Digest> fingerprint;
   };
   std::shared_ptr<Body> body_;
 };

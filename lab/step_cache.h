@@ -31,12 +31,12 @@ class StepCache {
 
   // The effects of `event` (the message's fingerprint is `key`) on `machine`.
   // The reference is good until the next call.
-  const CpuStep& Get(const Shared<kernel::Cpu>& machine, Fingerprint key,
+  const CpuStep& Get(const Shared<kernel::Cpu>& machine, Digest key,
                      const kernel::CpuEvent& event) {
     return Find<kernel::Trace>(cpus_, machine, key, event);
   }
   const CoordinatorStep& Get(const Shared<kernel::Coordinator>& machine,
-                             Fingerprint key,
+                             Digest key,
                              const kernel::CoordinatorEvent& event) {
     return Find<kernel::CoordinatorTrace>(coordinators_, machine, key, event);
   }
@@ -46,8 +46,8 @@ class StepCache {
 
  private:
   struct Key {
-    Fingerprint state;
-    Fingerprint event;
+    Digest state;
+    Digest event;
 
     friend bool operator==(const Key&, const Key&) = default;
     template <typename H>
@@ -60,7 +60,7 @@ class StepCache {
 
   template <typename TraceEffect, typename S, typename Machine, typename Event>
   static const S& Find(Map<S>& map, const Shared<Machine>& machine,
-                       Fingerprint event_key, const Event& event) {
+                       Digest event_key, const Event& event) {
     const auto [found, added] =
         map.try_emplace(Key{machine.fingerprint(), event_key});
     S& step = found->second;

@@ -411,7 +411,7 @@ DoorbellsInFlight World::DoorbellsInFlight() const {
   return rings;
 }
 
-Fingerprint World::fingerprint() const {
+Digest World::fingerprint() const {
   Fingerprinter f;
   for (const Shared<Cpu>& cpu : cpus_) f.Add(cpu.fingerprint());
   f.Add(coordinator_.fingerprint());

@@ -6,7 +6,7 @@
 //
 // It says what can move, and moves what it is told to. Who picks the next move
 // (a seed, all of them in turn, a schedule) and who judges what happened are
-// others: see lab/seeded_world.h, lab/explorer.h, lab/judge.h.
+// others: see lab/seeded_world.h, lab/explorer.h, lab/referee.h.
 #ifndef BELFRY_LAB_WORLD_H_
 #define BELFRY_LAB_WORLD_H_
 
@@ -132,7 +132,7 @@ class World {
   kernel::DoorbellsInFlight DoorbellsInFlight() const;
 
   // Equal worlds have equal fingerprints, whatever their histories.
-  Fingerprint fingerprint() const;
+  Digest fingerprint() const;
   friend bool operator==(const World& a, const World& b) {
     return a.fingerprint() == b.fingerprint();
   }

@@ -177,28 +177,6 @@ absl::StatusOr<kernel::View> FromProto(const v1::View& view) {
   return kernel::View{view.number(), *std::move(online)};
 }
 
-v1::Profile ToProto(const kernel::Profile& profile) {
-  v1::Profile result;
-  result.set_name(profile.name);
-  const auto knobs = kernel::Knobs();
-  for (std::size_t i = 0; i < knobs.size(); ++i) {
-    v1::Knob* knob = result.add_knobs();
-    knob->set_name(std::string(knobs[i].name));
-    knob->set_value(std::string(kernel::KnobValue(profile, i)));
-  }
-  return result;
-}
-
-absl::StatusOr<kernel::Profile> FromProto(const v1::Profile& profile) {
-  kernel::Profile result{.name = profile.name()};
-  for (const v1::Knob& knob : profile.knobs()) {
-    const absl::Status status =
-        kernel::SetKnob(&result, knob.name(), knob.value());
-    if (!status.ok()) return status;
-  }
-  return result;
-}
-
 v1::CoordinatorMessage ToProto(const kernel::ToCpu& message) {
   v1::CoordinatorMessage result;
   std::visit([&result](const auto& m) { Encode(m, &result); }, message);

@@ -13,7 +13,7 @@
 #include "google/protobuf/timestamp.pb.h"
 #include "kernel/control.h"
 #include "kernel/coordinator_event.h"
-#include "kernel/profile.h"
+#include "trace/codec.h"
 
 namespace belfry::rpc {
 
@@ -28,8 +28,9 @@ std::chrono::nanoseconds FromDuration(
 v1::View ToProto(const kernel::View& view);
 absl::StatusOr<kernel::View> FromProto(const v1::View& view);
 
-v1::Profile ToProto(const kernel::Profile& profile);
-absl::StatusOr<kernel::Profile> FromProto(const v1::Profile& profile);
+// Profiles and trace events.
+using trace::FromProto;
+using trace::ToProto;
 
 // The control link. PeerIs has no message of its own: it travels in Peers, with
 // the address.

@@ -35,25 +35,11 @@ v1::ReadTraceResponse TraceRing::Read(std::uint64_t after_lamport,
 
 void TraceRing::ToProto(const Entry& entry, const FunctionNamer& name,
                         v1::TraceEvent* out) const {
-  const kernel::TraceEvent& event = entry.event;
+  const std::string function =
+      trace::HasFunction(entry.event) ? name(entry.event.func) : "";
+  *out = trace::ToProto(cpu_, entry.event, function);
   out->set_lamport(entry.lamport);
   *out->mutable_time() = ToTimestamp(entry.time);
-  if (cpu_) out->set_cpu(cpu_->value);
-  out->set_name(std::string(kernel::TraceName(event.kind)));
-  if (event.about) out->set_about_cpu(event.about->value);
-  const bool has_function =
-      event.csd.has_value() || event.kind == kernel::TraceKind::kCsdRefused;
-  if (has_function) out->set_function(name(event.func));
-  if (event.csd) {
-    out->set_src_cpu(event.csd->src.value);
-    out->set_src_incarnation(event.csd->src_incarnation.value);
-    out->set_seq(event.csd->seq);
-  }
-  out->set_value(event.value);
-  out->set_value2(event.value2);
-  out->set_state(event.state);
-  out->set_detail(event.detail);
-  out->set_irqs_masked(event.irqs_masked);
 }
 
 }  // namespace belfry::rpc

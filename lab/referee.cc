@@ -1,4 +1,4 @@
-#include "lab/judge.h"
+#include "lab/referee.h"
 
 #include <variant>
 #include <vector>
@@ -20,15 +20,15 @@ Violations CheckState(const World& world) {
   return found;
 }
 
-Judge::Judge(std::uint32_t cpus) {
+Referee::Referee(std::uint32_t cpus) {
   for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) Forget(cpu);
 }
 
-void Judge::Forget(std::uint32_t cpu) {
+void Referee::Forget(std::uint32_t cpu) {
   ledgers_.insert_or_assign(CpuId{cpu}, Ledger(CpuId{cpu}));
 }
 
-void Judge::See(const Happenings& happenings) {
+void Referee::See(const Happenings& happenings) {
   for (const Happening& happening : happenings) {
     const auto* event = std::get_if<TraceEvent>(&happening.what);
     if (event == nullptr) continue;
@@ -41,7 +41,7 @@ void Judge::See(const Happenings& happenings) {
   }
 }
 
-Violations Judge::Check(const World& world) const {
+Violations Referee::Check(const World& world) const {
   Violations found = observer_.violations();
   for (const Violation& violation : CheckState(world)) {
     found.push_back(violation);
@@ -52,7 +52,8 @@ Violations Judge::Check(const World& world) const {
   return found;
 }
 
-void Judge::Record(const World& world, const std::string& when, bool at_rest) {
+void Referee::Record(const World& world, const std::string& when,
+                     bool at_rest) {
   Violations found = Check(world);
   if (at_rest) {
     for (const Cpu* cpu : world.Living()) CheckEveryWaitEnds(*cpu, found);

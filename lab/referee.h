@@ -1,8 +1,8 @@
 // Judges a run of a lab::World by the invariants of kernel/: the world as it
 // stands between two moves, and what happened in them. It is no part of the
 // world's state: who only wants to know where a world can get does without.
-#ifndef BELFRY_LAB_JUDGE_H_
-#define BELFRY_LAB_JUDGE_H_
+#ifndef BELFRY_LAB_REFEREE_H_
+#define BELFRY_LAB_REFEREE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -19,9 +19,9 @@ namespace belfry::lab {
 kernel::Violations CheckState(const World& world);
 
 // Not thread-safe.
-class Judge {
+class Referee {
  public:
-  explicit Judge(std::uint32_t cpus);
+  explicit Referee(std::uint32_t cpus);
 
   // Sees what a move did. Every move's happenings, in order.
   void See(const Happenings& happenings);
@@ -49,4 +49,4 @@ class Judge {
 
 }  // namespace belfry::lab
 
-#endif  // BELFRY_LAB_JUDGE_H_
+#endif  // BELFRY_LAB_REFEREE_H_

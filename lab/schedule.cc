@@ -1,0 +1,174 @@
+#include "lab/schedule.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/text_format.h"
+#include "kernel/functions.h"
+#include "lab/referee.h"
+#include "lab/runner.h"
+#include "lab/text_format.h"
+#include "trace/codec.h"
+
+namespace belfry::lab {
+namespace {
+
+constexpr std::uint32_t kScheduleVersion = 1;
+// Beyond these an exploration has no hope to end, and the state's counters no
+// room.
+constexpr std::uint32_t kMaxScopeCpus = 8;
+constexpr std::uint32_t kMaxScopeCalls = 8;
+constexpr std::uint32_t kMaxScopeCycles = 8;
+
+absl::Status CheckNumber(absl::string_view name, std::uint32_t value,
+                         std::uint32_t low, std::uint32_t high) {
+  if (value >= low && value <= high) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      name, " is ", value, "; ", low, " to ", high, " are possible"));
+}
+
+absl::Status CheckSchedule(const v1::Schedule& schedule) {
+  if (schedule.version() != kScheduleVersion) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("version is ", schedule.version(),
+                     "; this program reads version ", kScheduleVersion));
+  }
+  if (schedule.doorbells() != kLateDoorbells &&
+      schedule.doorbells() != kPromptDoorbells) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("doorbells are \"", schedule.doorbells(), "\"; they are ",
+                     kLateDoorbells, " or ", kPromptDoorbells));
+  }
+  const absl::Status profile = trace::FromProto(schedule.profile()).status();
+  return profile.ok() ? CheckScope(schedule.scope()) : profile;
+}
+
+std::string FunctionName(kernel::FuncId func) {
+  return func.value < kernel::kBuiltinFunctions.size()
+             ? std::string(kernel::kBuiltinFunctions[func.value])
+             : absl::StrCat("function ", func.value);
+}
+
+void AppendEvents(const Happenings& happenings,
+                  std::vector<v1::TraceEvent>* events) {
+  for (const Happening& happening : happenings) {
+    const auto* event = std::get_if<kernel::TraceEvent>(&happening.what);
+    if (event == nullptr) continue;
+    events->push_back(
+        trace::ToProto(happening.cpu, *event, FunctionName(event->func)));
+    const std::size_t number = events->size();
+    events->back().set_lamport(number);
+    events->back().mutable_time()->set_seconds(
+        static_cast<std::int64_t>(number / 1'000'000));
+    events->back().mutable_time()->set_nanos(
+        static_cast<std::int32_t>(number % 1'000'000 * 1000));
+  }
+}
+
+bool OnlyNewCallsLeft(const World& world) {
+  const std::vector<Move> moves = world.Enabled();
+  return std::all_of(moves.begin(), moves.end(),
+                     [&](Move move) { return IsNewCall(world, move); });
+}
+
+}  // namespace
+
+absl::Status CheckScope(const v1::ExploreScope& scope) {
+  for (const absl::Status& status :
+       {CheckNumber("cpus", scope.cpus(), 2, kMaxScopeCpus),
+        CheckNumber("victim", scope.victim(), 0, scope.cpus() - 1),
+        CheckNumber("async_calls", scope.async_calls(), 0, kMaxScopeCalls),
+        CheckNumber("cycles", scope.cycles(), 1, kMaxScopeCycles)}) {
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+Scope ScopeOf(const v1::ExploreScope& scope, absl::string_view doorbells) {
+  return {.cpus = scope.cpus(),
+          .victim = scope.victim(),
+          .async_calls = scope.async_calls(),
+          .cycles = scope.cycles(),
+          .prompt_doorbells = doorbells == kPromptDoorbells};
+}
+
+v1::Schedule MakeSchedule(absl::string_view scenario,
+                          const ExploreOptions& options,
+                          const ExploreResult& result) {
+  v1::Schedule schedule;
+  schedule.set_version(kScheduleVersion);
+  schedule.set_scenario(std::string(scenario));
+  *schedule.mutable_profile() = trace::ToProto(options.profile);
+  v1::ExploreScope& scope = *schedule.mutable_scope();
+  scope.set_cpus(options.scope.cpus);
+  scope.set_victim(options.scope.victim);
+  scope.set_async_calls(options.scope.async_calls);
+  scope.set_cycles(options.scope.cycles);
+  schedule.set_doorbells(std::string(
+      options.scope.prompt_doorbells ? kPromptDoorbells : kLateDoorbells));
+  schedule.set_verdict(std::string(
+      result.verdict == ExploreResult::Verdict::kHangs ? kHang : kViolated));
+  if (result.point_of_no_return) {
+    schedule.set_point_of_no_return(
+        static_cast<std::uint32_t>(*result.point_of_no_return));
+  }
+  schedule.mutable_moves()->Assign(result.schedule.begin(),
+                                   result.schedule.end());
+  return schedule;
+}
+
+std::string FormatSchedule(const v1::Schedule& schedule) {
+  std::string text;
+  google::protobuf::TextFormat::PrintToString(schedule, &text);
+  return absl::StrCat(
+      "# proto-file: proto/belfry/v1/scenario.proto\n"
+      "# proto-message: belfry.v1.Schedule\n",
+      text);
+}
+
+absl::StatusOr<v1::Schedule> ParseSchedule(absl::string_view text,
+                                           absl::string_view file) {
+  v1::Schedule schedule;
+  const absl::Status parsed = ParseText(text, file, &schedule);
+  if (!parsed.ok()) return parsed;
+  const absl::Status status = CheckSchedule(schedule);
+  if (!status.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, ": ", status.message()));
+  }
+  return schedule;
+}
+
+absl::StatusOr<Played> Play(const v1::Schedule& schedule) {
+  const absl::Status status = CheckSchedule(schedule);
+  if (!status.ok()) return status;
+  Happenings boot;
+  Played played{.end = StartOf(*trace::FromProto(schedule.profile()),
+                               ScopeOf(schedule.scope(), schedule.doorbells()),
+                               &boot)};
+  Referee referee(schedule.scope().cpus());
+  referee.See(boot);
+  for (int i = 0; i < schedule.moves_size(); ++i) {
+    Happenings happenings;
+    const absl::Status moved =
+        MoveByName(schedule.moves(i), &played.end, &happenings);
+    if (!moved.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("move ", i + 1, ": ", moved.message()));
+    }
+    referee.See(happenings);
+    referee.Record(played.end, absl::StrCat("move ", i + 1), /*at_rest=*/false);
+    AppendEvents(happenings, &played.events);
+  }
+  const bool quiet = OnlyNewCallsLeft(played.end);
+  if (quiet) referee.Record(played.end, "at the end", /*at_rest=*/true);
+  played.hangs = quiet && !WaitsOf(played.end).empty();
+  for (const auto& [invariant, what] : referee.violated()) {
+    played.violated.push_back(std::string(kernel::InvariantName(invariant)));
+  }
+  return played;
+}
+
+}  // namespace belfry::lab
