@@ -221,6 +221,7 @@ class Parser {
     AddConform();
     AddReport();
     AddScenarioVerbs();
+    AddExplore();
     AddProfileVerbs();
     AddAboutVerbs();
   }
@@ -386,6 +387,7 @@ class Parser {
   void AddReport();
   void AddScenarioVerbs();
   void AddScenarioRun(CLI::App* scenario);
+  void AddExplore();
   void AddProfileVerbs();
   void AddAboutVerbs();
 
@@ -792,6 +794,42 @@ void Parser::AddScenarioRun(CLI::App* scenario) {
   run->add_flag("--picture", options->picture,
                 "The space-time picture, also when nothing is violated and in "
                 "-o json");
+}
+
+void Parser::AddExplore() {
+  auto [explore, explore_options] = Verb<ExploreCommandOptions>(
+      &app_, "explore",
+      "Every interleaving of a small machine: 11 when one hangs",
+      {"belfry explore lost-ipi --profile linux-3.0",
+       "belfry explore lost-ipi --profile linux-3.0 --out hang.textproto",
+       "belfry explore lost-ipi --doorbells prompt --set offline_drain=none"});
+  ExploreCommandOptions* options = explore_options;
+  explore->add_option("NAME", options->scenario, "A scenario's name, or a file")
+      ->required();
+  explore
+      ->add_option("--profile", options->profile,
+                   "The rules to play by (default belfry)")
+      ->type_name("PROFILE");
+  AddSet(explore, &options->set);
+  AddWord(explore, "--doorbells", &options->doorbells, {"late", "prompt"},
+          "late: of any delay (the default); prompt: taken, or latched where "
+          "interrupts are masked, before their target is told anything else")
+      ->type_name("WHEN");
+  AddWord(explore, "--until", &options->until, {"hang", "any"},
+          "hang: a wait that cannot end (the default); any: also the first "
+          "broken invariant")
+      ->type_name("WHAT");
+  explore
+      ->add_option("--states", options->states,
+                   "Keep no more states; 3 when that cuts the search short")
+      ->type_name("N");
+  explore
+      ->add_option("--memory", options->memory_mib,
+                   "Keep no more than so much of them (default 4096)")
+      ->type_name("MIB");
+  explore->add_option("--out", options->out, "Write the schedule to this file")
+      ->type_name("FILE");
+  explore->add_flag("--moves", options->moves, "List the schedule's moves");
 }
 
 void Parser::AddProfileVerbs() {

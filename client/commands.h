@@ -73,6 +73,8 @@ ExitCode Run(Context& context, const ScenarioListOptions& options);
 ExitCode Run(Context& context, const ScenarioShowOptions& options);
 // scenario_run.cc
 ExitCode Run(Context& context, const ScenarioRunOptions& options);
+// explore_command.cc
+ExitCode Run(Context& context, const ExploreCommandOptions& options);
 
 // Any of them: prints the error as well, and returns the exit code.
 int RunCommand(const GlobalOptions& options, const Command& command);

@@ -2,6 +2,7 @@
 #ifndef BELFRY_CLIENT_OPTIONS_H_
 #define BELFRY_CLIENT_OPTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -242,6 +243,24 @@ using Command =
                  OpsCancelOptions, LogsOptions, PendingOptions, DumpOptions,
                  ExplainOptions, AuditOptions, TraceShowOptions, ConformOptions,
                  ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions>;
+struct ExploreCommandOptions {
+  // A built-in one's name, or a file.
+  std::string scenario;
+  std::string profile = "belfry";
+  std::vector<std::string> set;
+  // "late", "prompt".
+  std::string doorbells = "late";
+  // "hang", "any".
+  std::string until = "hang";
+  // Bounds; 0: none.
+  std::size_t states = 0;
+  std::size_t memory_mib = 4096;
+  // Where the schedule goes; empty: nowhere.
+  std::string out;
+  // List the schedule's moves.
+  bool moves = false;
+};
+
 using Command = std::variant<
     UpOptions, DownOptions, StatusOptions, HealthOptions, VersionOptions,
     CompletionOptions, CpuListOptions, CpuShowOptions, CpuChangeOptions,
@@ -255,6 +274,8 @@ using Command = std::variant<
     ScenarioRunOptions>;
                  ExplainOptions, AuditOptions, TraceShowOptions, ReportOptions,
                  ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions>;
+    ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions,
+    ExploreCommandOptions>;
 
 }  // namespace belfry::client
 

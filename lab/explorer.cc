@@ -157,6 +157,7 @@ class Search {
       if (!found.empty()) return Found(Verdict::kBroken, open, found);
     }
     const std::vector<Move> choices = mover_.Choices(open.world);
+    if (choices.empty() && options_.at_rest) options_.at_rest(open.world);
     if (IsQuiet(open.world, choices)) {
       kernel::Violations waits = WaitsOf(open.world);
       if (!waits.empty()) {

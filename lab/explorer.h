@@ -44,7 +44,9 @@ struct ExploreOptions {
   std::size_t max_states = 0;
   // Bytes that states may take; 0: no bound.
   std::size_t max_bytes = 0;
-  // Called now and then; false stops the search.
+  // Called with every state in which nothing can move; may be empty.
+  std::function<void(const World&)> at_rest;
+  // Called now and then; false stops the search. May be empty.
   std::function<bool(const struct ExploreProgress&)> progress;
 };
 

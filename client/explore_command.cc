@@ -1,0 +1,233 @@
+// belfry explore.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "belfry/v1/report.pb.h"
+#include "client/commands.h"
+#include "client/duration.h"
+#include "client/exit_code.h"
+#include "client/interrupt.h"
+#include "client/profile_choice.h"
+#include "client/scenario_file.h"
+#include "lab/explorer.h"
+#include "lab/runner.h"
+#include "lab/schedule.h"
+#include "rpc/files.h"
+#include "trace/codec.h"
+#include "trace/picture.h"
+#include "trace/report_text.h"
+
+namespace belfry::client {
+namespace {
+
+using Verdict = lab::ExploreResult::Verdict;
+
+constexpr std::size_t kMebi = 1 << 20;
+
+absl::string_view VerdictName(const lab::ExploreResult& result) {
+  if (result.verdict == Verdict::kHangs) return lab::kHang;
+  if (result.verdict == Verdict::kBroken) return lab::kViolated;
+  return result.cut.empty() ? lab::kHolds : lab::kInconclusive;
+}
+
+int ExitCodeOf(absl::string_view verdict) {
+  if (verdict == lab::kHang) return kExitHang;
+  if (verdict == lab::kViolated) return kExitViolated;
+  return verdict == lab::kHolds ? kExitOk : kExitInconclusive;
+}
+
+// What was explored, for it is a part of what the verdict means.
+std::string ScopeText(const v1::ExploreReport& report) {
+  const v1::ExploreScope& scope = report.scope();
+  return absl::StrCat(
+      trace::CountText(scope.cpus(), "CPU"), ", CPU ", scope.victim(),
+      " offline and online ", scope.cycles() == 1 ? "once" : "",
+      scope.cycles() == 1 ? "" : trace::CountText(scope.cycles(), "time"), ", ",
+      trace::CountText(scope.async_calls(), "interrupt"),
+      " of each other CPU, ",
+      report.doorbells() == lab::kPromptDoorbells ? "doorbells prompt"
+                                                  : "doorbells of any delay",
+      ", faults: ", report.faults());
+}
+
+std::string CountsText(const v1::ExploreReport& report) {
+  return absl::StrCat(report.states(), " states, ", report.transitions(),
+                      " transitions, ", report.depth(), " deep; ",
+                      static_cast<std::uint64_t>(report.states_per_s()),
+                      " states/s, ", report.memory_bytes() / kMebi, " MiB");
+}
+
+void PrintSchedule(Output& out, const v1::Schedule& schedule) {
+  const bool decided = schedule.has_point_of_no_return();
+  const auto point = static_cast<int>(schedule.point_of_no_return());
+  for (int i = 0; i < schedule.moves_size(); ++i) {
+    std::string line = absl::StrCat("  ", i + 1, ". ", schedule.moves(i));
+    if (decided && i + 1 == point) {
+      line = out.Painted(
+          Style::kBad,
+          absl::StrCat(line, "   ! from here on nothing ends the wait"));
+    }
+    out.Line(line);
+  }
+  if (decided && point == 0) out.Line("  nothing ends the wait from the start");
+  if (!decided && schedule.verdict() == lab::kHang) {
+    out.Line("  a call that has not been made could still end the wait");
+  }
+}
+
+void PrintReport(Output& out, const v1::ExploreReport& report, bool moves) {
+  out.Line(absl::StrCat("explored  ", ScopeText(report)));
+  out.Line(absl::StrCat("          ", CountsText(report)));
+  if (!report.picture().empty()) {
+    out.Line("");
+    out.Data(report.picture());
+  }
+  const v1::Schedule& schedule = report.schedule();
+  if (schedule.moves_size() > 0) {
+    out.Line("");
+    out.Line(absl::StrCat("schedule  ", schedule.moves_size(), " moves",
+                          report.schedule_file().empty()
+                              ? ""
+                              : ", in " + report.schedule_file()));
+    if (moves) PrintSchedule(out, schedule);
+    if (!moves && schedule.point_of_no_return() > 0) {
+      const auto point = static_cast<int>(schedule.point_of_no_return());
+      out.Line(absl::StrCat("          move ", point, ", \"",
+                            schedule.moves(point - 1),
+                            "\", is the point of no return"));
+    }
+  }
+  for (const std::string& finding : report.findings()) {
+    out.Line(absl::StrCat("finding   ", finding));
+  }
+  const bool good = report.verdict() == lab::kHolds;
+  std::string line = out.Painted(
+      good                                              ? Style::kGood
+      : report.exhausted() || schedule.moves_size() > 0 ? Style::kBad
+                                                        : Style::kWarn,
+      absl::StrCat("verdict   ", good ? "" : "! ",
+                   absl::AsciiStrToUpper(report.verdict())));
+  absl::StrAppend(&line, " under ", report.profile());
+  if (good) absl::StrAppend(&line, ": exhausted, nothing found");
+  if (!report.cut_short().empty()) {
+    absl::StrAppend(&line, ": cut short ", report.cut_short(),
+                    "; nothing found until then");
+  }
+  if (!report.violated().empty()) {
+    absl::StrAppend(&line, ", violates ",
+                    absl::StrJoin(report.violated(), ", "));
+  }
+  out.Line(absl::StrCat(line, " (",
+                        DurationText(absl::Seconds(report.duration_s())), ")"));
+}
+
+// Plays the schedule in memory: it must end as the search said.
+absl::Status AddPlayed(const Output& out, v1::ExploreReport* report) {
+  v1::Schedule& schedule = *report->mutable_schedule();
+  const absl::StatusOr<lab::Played> played = lab::Play(schedule);
+  if (!played.ok()) return played.status();
+  if (schedule.verdict() == lab::kHang && !played->hangs) {
+    return absl::InternalError("the schedule does not end in the hang");
+  }
+  schedule.mutable_violated()->Assign(played->violated.begin(),
+                                      played->violated.end());
+  *report->mutable_violated() = schedule.violated();
+  report->set_picture(trace::DrawPicture(
+      played->events, schedule.scope().cpus(),
+      {.color = out.color(), .width = out.width(), .ascii = out.ascii()}));
+  return absl::OkStatus();
+}
+
+v1::ExploreReport MakeReport(const v1::Scenario& scenario,
+                             const ExploreCommandOptions& options,
+                             const lab::ExploreOptions& search,
+                             const lab::ExploreResult& result,
+                             absl::Duration duration) {
+  v1::ExploreReport report;
+  report.set_scenario(scenario.name());
+  report.set_profile(ProfileText(trace::ToProto(search.profile)));
+  report.set_verdict(std::string(VerdictName(result)));
+  report.set_exhausted(report.verdict() == lab::kHolds);
+  report.set_cut_short(result.cut);
+  *report.mutable_scope() = scenario.explore();
+  report.set_doorbells(options.doorbells);
+  report.set_faults("none");
+  for (const kernel::Violation& violation : result.violations) {
+    report.add_findings(absl::StrCat(
+        violation.cpu ? absl::StrCat("cpu ", violation.cpu->value, ": ") : "",
+        violation.what));
+  }
+  if (!result.schedule.empty()) {
+    *report.mutable_schedule() =
+        lab::MakeSchedule(scenario.name(), search, result);
+  }
+  report.set_states(result.last.states);
+  report.set_transitions(result.last.transitions);
+  report.set_depth(result.last.depth);
+  const double seconds = absl::ToDoubleSeconds(duration);
+  report.set_duration_s(seconds);
+  report.set_states_per_s(
+      seconds > 0 ? static_cast<double>(result.last.states) / seconds : 0);
+  report.set_memory_bytes(result.last.bytes);
+  return report;
+}
+
+}  // namespace
+
+ExitCode Run(Context& context, const ExploreCommandOptions& options) {
+  const absl::StatusOr<v1::Scenario> scenario = LoadScenario(options.scenario);
+  if (!scenario.ok()) return scenario.status();
+  if (!scenario->has_explore()) {
+    return UsageError(absl::StrCat(
+        "scenario ", scenario->name(),
+        " has no bounds to explore: it needs explore { cpus: 3 victim: 2 "
+        "async_calls: 2 cycles: 1 }, or the like"));
+  }
+  const absl::StatusOr<kernel::Profile> profile =
+      ChooseProfile(options.profile, options.set);
+  if (!profile.ok()) return profile.status();
+  Interrupt interrupt;
+  lab::ExploreOptions search{
+      .profile = *profile,
+      .scope = lab::ScopeOf(scenario->explore(), options.doorbells),
+      .until_any = options.until == "any",
+      .max_states = options.states,
+      .max_bytes = options.memory_mib * kMebi};
+  search.progress = [&](const lab::ExploreProgress& progress) {
+    context.out.Progress(absl::StrCat(progress.states, " states, ",
+                                      progress.depth, " deep, ",
+                                      progress.bytes / kMebi, " MiB"));
+    return !interrupt.requested();
+  };
+  const absl::Time start = absl::Now();
+  const lab::ExploreResult result = lab::Explore(search);
+  context.out.EndProgress();
+  if (interrupt.requested()) return interrupt.Check();
+  v1::ExploreReport report =
+      MakeReport(*scenario, options, search, result, absl::Now() - start);
+  if (report.has_schedule()) {
+    const absl::Status played = AddPlayed(context.out, &report);
+    if (!played.ok()) return played;
+    if (!options.out.empty()) {
+      const absl::Status written = rpc::WriteFileAtomically(
+          options.out, lab::FormatSchedule(report.schedule()));
+      if (!written.ok()) return written;
+      report.set_schedule_file(options.out);
+    }
+  }
+  if (context.out.json()) {
+    context.out.Json(report);
+  } else if (context.out.format() == Format::kName) {
+    context.out.Line(report.verdict());
+  } else {
+    PrintReport(context.out, report, options.moves);
+  }
+  return ExitCodeOf(report.verdict());
+}
+
+}  // namespace belfry::client
