@@ -97,6 +97,7 @@ class HotplugFollower {
     if (walk.own || !walk.open.empty()) return false;
     const HotplugOperation& operation = operations_[walk.operation];
     const std::int64_t step = event.value();
+    if (up == walk.up && operation.failed && step == walk.last) return true;
     if (up == walk.up) return up ? step < walk.last : step > walk.last;
     if (operation.turned_after) return true;
     if (operation.failed) return false;

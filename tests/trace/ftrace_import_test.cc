@@ -80,10 +80,10 @@ TEST(FtraceImport, Fields) {
 
 TEST(FtraceImport, CutOffIsNoTrace) {
   const std::string text = RecordingText("online");
-  const auto trace = ReadTrace(absl::string_view(text).substr(0, 4000));
+  const auto trace = ReadTrace(absl::string_view(text).substr(0, 4010));
   ASSERT_FALSE(trace.ok());
   EXPECT_THAT(std::string(trace.status().message()),
-              HasSubstr("ftrace text, cut off at byte 4000, within line "));
+              HasSubstr("ftrace text, cut off at byte 4010, within line "));
 }
 
 TEST(FtraceImport, LessThanItsHeaderCountsIsSaid) {
