@@ -42,10 +42,13 @@ struct UrgentRules {
   bool operator()(const Latched&) const { return true; }
   // A handler runs with interrupts off, from a list that is its own: whatever
   // else reaches the CPU waits for its end. But for a late one, after which the
-  // CPU looks once more for a doorbell before it dies.
+  // CPU looks once more for a doorbell before it dies; and where doorbells are
+  // prompt: what is latched at the handler's end may then be masked by a state
+  // that came before, and may not by one that comes after.
   bool operator()(const FunctionReturned&) const {
     const auto& drain = world.cpu(cpu).drain();
-    return drain && drain->context != Context::kLate;
+    return drain && drain->context != Context::kLate &&
+           !world.options().prompt_doorbells;
   }
   // Frees the csd of a call that nobody waits for. Its guard went before.
   bool operator()(const Done& e) const {
