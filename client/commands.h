@@ -57,8 +57,6 @@ ExitCode Run(Context& context, const ExplainOptions& options);
 ExitCode Run(Context& context, const AuditOptions& options);
 // trace_commands.cc
 ExitCode Run(Context& context, const TraceShowOptions& options);
-// conform_command.cc
-ExitCode Run(Context& context, const ConformOptions& options);
 ExitCode Run(Context& context, const TraceConvertOptions& options);
 ExitCode Run(Context& context, const TraceCheckOptions& options);
 ExitCode Run(Context& context, const TraceStatOptions& options);
@@ -66,6 +64,8 @@ ExitCode Run(Context& context, const TraceStatOptions& options);
 ExitCode Run(Context& context, const TraceRecordOptions& options);
 // analyze_command.cc
 ExitCode Run(Context& context, const AnalyzeOptions& options);
+// conform_command.cc
+ExitCode Run(Context& context, const ConformOptions& options);
 // report_command.cc
 ExitCode Run(Context& context, const ReportOptions& options);
 // scenario_commands.cc

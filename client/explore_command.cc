@@ -14,6 +14,7 @@
 #include "client/interrupt.h"
 #include "client/profile_choice.h"
 #include "client/scenario_file.h"
+#include "client/scenario_text.h"
 #include "lab/explorer.h"
 #include "lab/runner.h"
 #include "lab/schedule.h"
@@ -33,12 +34,6 @@ absl::string_view VerdictName(const lab::ExploreResult& result) {
   if (result.verdict == Verdict::kHangs) return lab::kHang;
   if (result.verdict == Verdict::kBroken) return lab::kViolated;
   return result.cut.empty() ? lab::kHolds : lab::kInconclusive;
-}
-
-int ExitCodeOf(absl::string_view verdict) {
-  if (verdict == lab::kHang) return kExitHang;
-  if (verdict == lab::kViolated) return kExitViolated;
-  return verdict == lab::kHolds ? kExitOk : kExitInconclusive;
 }
 
 // What was explored, for it is a part of what the verdict means.
@@ -227,7 +222,7 @@ ExitCode Run(Context& context, const ExploreCommandOptions& options) {
   } else {
     PrintReport(context.out, report, options.moves);
   }
-  return ExitCodeOf(report.verdict());
+  return ExitCodeOfVerdict(report.verdict());
 }
 
 }  // namespace belfry::client

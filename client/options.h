@@ -200,78 +200,68 @@ struct ConformOptions {
   bool online = false;
   // A number or a name; empty: none.
   std::string fail;
-  struct TraceShowOptions {};
-  struct ReportOptions {
-    // A file; empty: the running cluster.
-    std::string trace;
-    // "-" is standard output.
-    std::string output = "report.html";
-  };
+};
+struct ReportOptions {
+  // A file; empty: the running cluster.
+  std::string trace;
+  // "-" is standard output.
+  std::string output = "report.html";
+};
 
-  struct ScenarioListOptions {};
-  struct ScenarioShowOptions {
-    std::string scenario;
-  };
-  struct ScenarioRunOptions {
-    // A built-in one's name, or a file.
-    std::string scenario;
-    std::string profile = "belfry";
-    // Said by the user: with --attach it must be the running cluster's.
-    bool profile_given = false;
-    std::vector<std::string> set;
-    // What plays the machine.
-    std::string driver = "processes";
-    // A verdict; empty: none.
-    std::string expect;
-    std::uint32_t count = 1;
-    // Leave the temporary cluster up.
-    bool keep = false;
-    // Use the running cluster.
-    bool attach = false;
-    bool explain = false;
-    bool picture = false;
-  };
+struct ScenarioListOptions {};
+struct ScenarioShowOptions {
+  std::string scenario;
+};
+struct ScenarioRunOptions {
+  // A built-in one's name, or a file.
+  std::string scenario;
+  std::string profile = "belfry";
+  // Said by the user: with --attach it must be the running cluster's.
+  bool profile_given = false;
+  std::vector<std::string> set;
+  // What plays the machine.
+  std::string driver = "processes";
+  // A verdict; empty: none.
+  std::string expect;
+  std::uint32_t count = 1;
+  // Leave the temporary cluster up.
+  bool keep = false;
+  // Use the running cluster.
+  bool attach = false;
+  bool explain = false;
+  bool picture = false;
+};
 
-  using Command = std::variant<
-      UpOptions, DownOptions, StatusOptions, HealthOptions, VersionOptions,
-      CompletionOptions, CpuListOptions, CpuShowOptions, CpuChangeOptions,
-      CpuCycleOptions, CpuFailOptions, CallOptions, StopMachineOptions,
-      KickOptions, CanaryOptions, LoadStartOptions, LoadStopOptions,
-      LoadShowOptions, ProfileListOptions, ProfileShowOptions,
-      ProfileDiffOptions, OpsListOptions, OpsWaitOptions, OpsCancelOptions,
-      LogsOptions, PendingOptions, DumpOptions, ExplainOptions, AuditOptions,
-      TraceShowOptions, ConformOptions, ScenarioListOptions,
-      ScenarioShowOptions, ScenarioRunOptions>;
-  struct ExploreCommandOptions {
-    // A built-in one's name, or a file.
-    std::string scenario;
-    std::string profile = "belfry";
-    std::vector<std::string> set;
-    // "late", "prompt".
-    std::string doorbells = "late";
-    // "hang", "any".
-    std::string until = "hang";
-    // Bounds; 0: none.
-    std::size_t states = 0;
-    std::size_t memory_mib = 4096;
-    // Where the schedule goes; empty: nowhere.
-    std::string out;
-    // List the schedule's moves.
-    bool moves = false;
-  };
+struct ExploreCommandOptions {
+  // A built-in one's name, or a file.
+  std::string scenario;
+  std::string profile = "belfry";
+  std::vector<std::string> set;
+  // "late", "prompt".
+  std::string doorbells = "late";
+  // "hang", "any".
+  std::string until = "hang";
+  // Bounds; 0: none.
+  std::size_t states = 0;
+  std::size_t memory_mib = 4096;
+  // Where the schedule goes; empty: nowhere.
+  std::string out;
+  // List the schedule's moves.
+  bool moves = false;
+};
 
-  using Command = std::variant<
-      UpOptions, DownOptions, StatusOptions, HealthOptions, VersionOptions,
-      CompletionOptions, CpuListOptions, CpuShowOptions, CpuChangeOptions,
-      CpuCycleOptions, CpuFailOptions, CallOptions, StopMachineOptions,
-      KickOptions, CanaryOptions, LoadStartOptions, LoadStopOptions,
-      LoadShowOptions, ProfileListOptions, ProfileShowOptions,
-      ProfileDiffOptions, OpsListOptions, OpsWaitOptions, OpsCancelOptions,
-      LogsOptions, PendingOptions, DumpOptions, ExplainOptions, AuditOptions,
-      TraceShowOptions, TraceRecordOptions, TraceConvertOptions,
-      TraceCheckOptions, TraceStatOptions, AnalyzeOptions, ReportOptions,
-      ConformOptions, ScenarioListOptions, ScenarioShowOptions,
-      ScenarioRunOptions, ExploreCommandOptions>;
+using Command = std::variant<
+    UpOptions, DownOptions, StatusOptions, HealthOptions, VersionOptions,
+    CompletionOptions, CpuListOptions, CpuShowOptions, CpuChangeOptions,
+    CpuCycleOptions, CpuFailOptions, CallOptions, StopMachineOptions,
+    KickOptions, CanaryOptions, LoadStartOptions, LoadStopOptions,
+    LoadShowOptions, ProfileListOptions, ProfileShowOptions, ProfileDiffOptions,
+    OpsListOptions, OpsWaitOptions, OpsCancelOptions, LogsOptions,
+    PendingOptions, DumpOptions, ExplainOptions, AuditOptions, TraceShowOptions,
+    TraceRecordOptions, TraceConvertOptions, TraceCheckOptions,
+    TraceStatOptions, AnalyzeOptions, ReportOptions, ConformOptions,
+    ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions,
+    ExploreCommandOptions>;
 
 }  // namespace belfry::client
 

@@ -30,13 +30,6 @@ constexpr absl::Duration kRunTimeout = absl::Seconds(60);
 constexpr absl::Duration kRpcTimeout = absl::Seconds(10);
 constexpr int kDefaultCsdLockTimeoutMs = 1000;
 
-int ExitCodeOfVerdict(const std::string& verdict) {
-  if (verdict == lab::kHolds) return kExitOk;
-  if (verdict == lab::kHang) return kExitHang;
-  if (verdict == lab::kViolated) return kExitViolated;
-  return kExitInconclusive;
-}
-
 // The machine that the scenario asks for, under the profile that the user does.
 absl::StatusOr<v1::LocalCluster> MachineOf(const v1::Scenario& scenario,
                                            const ScenarioRunOptions& options) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "client/duration.h"
+#include "client/exit_code.h"
 #include "client/insight_text.h"
 #include "client/state_dir.h"
 #include "lab/runner.h"
@@ -64,6 +65,13 @@ Style StyleOf(const std::string& verdict) {
 }
 
 }  // namespace
+
+int ExitCodeOfVerdict(absl::string_view verdict) {
+  if (verdict == lab::kHolds) return kExitOk;
+  if (verdict == lab::kHang) return kExitHang;
+  if (verdict == lab::kViolated) return kExitViolated;
+  return kExitInconclusive;
+}
 
 void PrintScenarioResult(Output& out, const v1::ScenarioResult& result,
                          const ScenarioRunOptions& options,

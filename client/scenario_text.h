@@ -4,11 +4,15 @@
 
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "belfry/v1/report.pb.h"
 #include "client/options.h"
 #include "client/output.h"
 
 namespace belfry::client {
+
+// Of lab::kHolds, kHang, kViolated, kInconclusive.
+int ExitCodeOfVerdict(absl::string_view verdict);
 
 // Picture and explanation where they were asked for or something is wrong; the
 // state; the verdict. `difference` says what is not as the scenario's file

@@ -57,7 +57,9 @@ TEST_P(PresetTest, IsSeenWhole) {
       Explore({.profile = Preset(c.preset), .scope = SmallScope(1, c.prompt)});
   EXPECT_EQ(result.verdict, c.verdict);
   EXPECT_EQ(result.cut, "");
-  if (c.states != 0) EXPECT_EQ(result.last.states, c.states);
+  if (c.states != 0) {
+    EXPECT_EQ(result.last.states, c.states);
+  }
   EXPECT_EQ(result.schedule.empty(), c.verdict == Verdict::kNothing);
 }
 
