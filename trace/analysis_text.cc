@@ -240,8 +240,10 @@ class Writer {
     }
     Line(absl::StrCat("  the slowest: ", latency.slowest()));
     if (latency.backwards() > 0) {
-      Line(absl::StrCat("  ", latency.backwards(),
-                        " more run backwards: the clocks of two hosts differ"));
+      Line(absl::StrCat(
+          "  ", latency.backwards(),
+          " more whose end is earlier by the clock: another host's, or the "
+          "sender recorded it only after it had arrived"));
     }
   }
 
