@@ -42,6 +42,7 @@ std::optional<kernel::TraceEvent> ToKernel(const v1::TraceEvent& event) {
   }
   out.value = event.value();
   out.value2 = event.value2();
+  out.state = event.state();
   out.detail = event.detail();
   out.irqs_masked = event.irqs_masked();
   return out;

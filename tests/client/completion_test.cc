@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -35,7 +36,9 @@ VerbTree Root() {
 // What bash offers for the line, whose last word is where the cursor is; each
 // list that `belfry` is asked for is the question itself.
 std::vector<std::string> Complete(const std::vector<std::string>& line) {
-  const std::string path = testing::TempDir() + "/completion.bash";
+  // Tests run side by side.
+  const std::string path = absl::StrCat(
+      testing::TempDir(), "/belfry-completion-", getpid(), ".bash");
   std::ofstream script(path);
   script << CompletionScript("bash", Root())
          << "belfry() { local IFS=_; echo \"asked_$*\"; }\nCOMP_WORDS=(";
@@ -48,6 +51,7 @@ std::vector<std::string> Complete(const std::vector<std::string>& line) {
   char buffer[4096];
   while (std::fgets(buffer, sizeof(buffer), bash) != nullptr) words += buffer;
   EXPECT_EQ(pclose(bash), 0) << words;
+  std::remove(path.c_str());
   return absl::StrSplit(words, absl::ByAnyChar(" \n"), absl::SkipEmpty());
 }
 
