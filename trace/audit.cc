@@ -106,16 +106,16 @@ Rows CollectRows(const MachineView& view, v1::AuditReport* report) {
 
 // What a dead CPU had reported last, and nobody who lives can account for: it
 // had called CPUs that died as well. What it called and its target never had
-// died with it, and is nobody's.
+// died with it, and is nobody's. One that went in order had no call under way,
+// or has said so.
 void FindUnknown(const MachineView& view, const Rows& rows,
                  v1::AuditReport* report) {
-  const auto dead = [](const CpuView& cpu) {
-    return IsGone(cpu) && cpu.info.report().ledger().issued() > 0;
-  };
   if (std::count_if(view.cpus.begin(), view.cpus.end(), IsGone) < 2) return;
   for (const CpuView& cpu : view.cpus) {
-    if (!dead(cpu)) continue;
     const v1::CallTotals& last = cpu.info.report().ledger();
+    const bool in_order =
+        cpu.info.state() == v1::CPU_STATE_ABSENT && last.outstanding() == 0;
+    if (!IsGone(cpu) || in_order) continue;
     std::uint64_t known = last.refused();
     for (const auto& [pair, row] : rows) {
       if (pair.first == cpu.info.cpu()) known += row.issued();

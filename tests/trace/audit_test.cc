@@ -211,6 +211,11 @@ TEST(Audit, WhatAllWhoKnewAreGoneForIsNotKnown) {
   EXPECT_THAT(report.unknown(),
               ElementsAre("cpu/1: its process is gone, and 9 calls of its to "
                           "CPUs that are gone, too"));
+  // One that went in order had seen the end of them all.
+  view.cpus[1].info.set_state(v1::CPU_STATE_ABSENT);
+  EXPECT_TRUE(MakeAuditReport(view).clean());
+  last.set_outstanding(1);
+  EXPECT_FALSE(MakeAuditReport(view).clean());
 }
 
 TEST(Audit, ARestartedSourceAddsToItsOldRow) {
