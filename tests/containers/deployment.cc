@@ -46,7 +46,12 @@ Deployment::~Deployment() {
     std::cerr << Compose({"ps"}).out
               << Compose({"logs", "--no-color", "--tail", "40"}).out;
   }
-  EXPECT_EQ(Compose({"down", "--volumes", "--timeout", "2"}).exit_code, 0);
+  // It gives up when the engine is still busy with a container: again, then.
+  Outcome down;
+  EXPECT_TRUE(WaitFor([&] {
+    down = Compose({"down", "--volumes", "--timeout", "2"});
+    return down.exit_code == 0;
+  })) << down;
 }
 
 Outcome Deployment::Compose(Arguments arguments) const {
