@@ -208,8 +208,7 @@ absl::Status Journal::Load(const kernel::Profile& profile,
   if (!view.ParseFromString(records["view"]) ||
       !op.ParseFromString(records["op"]) ||
       !last_op.ParseFromString(records["last_op"])) {
-    return absl::DataLossError(absl::StrCat(
-        "the journal ", path_, " holds a record that cannot be read", kKept));
+    return Unreadable();
   }
   auto decoded = rpc::FromProto(view.view());
   if (!decoded.ok()) return decoded.status();
@@ -228,8 +227,7 @@ absl::Status Journal::Load(const kernel::Profile& profile,
     v1::CpuRecord r;
     if (!absl::ConsumePrefix(&rest, "cpu/")) continue;
     if (!absl::SimpleAtoi(rest, &cpu) || !r.ParseFromString(value)) {
-      return absl::DataLossError(absl::StrCat(
-          "the journal ", path_, " holds a record that cannot be read", kKept));
+      return Unreadable();
     }
     recovery_.cpus[kernel::CpuId{cpu}] = {
         .incarnation = kernel::Incarnation{r.incarnation()},
@@ -312,6 +310,11 @@ absl::Status Journal::Execute(const char* sql) {
     return absl::OkStatus();
   }
   return Error("cannot be written");
+}
+
+absl::Status Journal::Unreadable() const {
+  return absl::DataLossError(absl::StrCat(
+      "the journal ", path_, " holds a record that cannot be read", kKept));
 }
 
 absl::Status Journal::Error(const std::string& what) const {

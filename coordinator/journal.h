@@ -58,6 +58,7 @@ class Journal {
                            std::uint32_t possible);
   absl::Status Put(const std::string& key, const std::string& value);
   absl::Status Execute(const char* sql);
+  absl::Status Unreadable() const;
   absl::Status Error(const std::string& what) const;
   std::string ViewValue(const kernel::View& view) const;
 
