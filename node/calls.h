@@ -30,7 +30,6 @@ class Calls {
   void OnQueued(kernel::Token token);
   void OnEnded(const kernel::CallEnded& ended);
 
-  static constexpr std::size_t kPayloadMax = 1 << 20;
   static constexpr std::uint32_t kCountMax = 1'000'000;
 
  private:

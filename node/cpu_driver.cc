@@ -13,9 +13,6 @@ using kernel::TraceKind;
 
 namespace {
 
-// As for payloads: what a frame can carry.
-constexpr std::size_t kResultMax = 1 << 20;
-
 kernel::FunctionReturned TooLong() { return {kernel::Errno::kEnobufs, {}}; }
 
 }  // namespace
@@ -106,7 +103,7 @@ void CpuDriver::Run(kernel::RunFunction effect) {
   const auto call = [functions = around_.functions, id, src = effect.src,
                      cpu = cpu_.id(), payload = std::move(effect.payload)] {
     FunctionResult result = functions->Run(id, {cpu, src, payload});
-    if (result.payload.size() > kResultMax) return TooLong();
+    if (result.payload.size() > kPayloadMax) return TooLong();
     return kernel::FunctionReturned{result.error, std::move(result.payload)};
   };
   if (!around_.functions->IsLong(id)) return Deliver(call());
@@ -162,8 +159,9 @@ void CpuDriver::AfterStep() {
   while (queue_times_.size() > cpu_.queue().size()) queue_times_.pop_front();
 }
 
-bool CpuDriver::IsOverdue(TimePoint issued) const {
-  return std::chrono::system_clock::now() - issued > csd_lock_timeout_;
+TimePoint CpuDriver::overdue_before() const {
+  return std::chrono::system_clock::now() -
+         std::chrono::duration_cast<TimePoint::duration>(csd_lock_timeout_);
 }
 
 // A waiter that is overdue is told so once. Beside that one call that is
@@ -171,6 +169,7 @@ bool CpuDriver::IsOverdue(TimePoint issued) const {
 // its whole queue.
 void CpuDriver::Watch() {
   Feed(kernel::Retry{});
+  const TimePoint limit = overdue_before();
   std::vector<kernel::Overdue> overdue;
   for (const auto& [dst, issues] : issues_) {
     const auto peer = cpu_.peers().find(dst);
@@ -178,8 +177,8 @@ void CpuDriver::Watch() {
     TimePoint& rung = rung_[dst];
     issues.ForEach([&, to = dst](kernel::Seq seq, TimePoint time) {
       const kernel::Outgoing* call = peer->second.out.Find(seq);
-      if (call == nullptr || !IsOverdue(time)) return;
-      const bool ring = IsOverdue(rung);
+      if (call == nullptr || time >= limit) return;
+      const bool ring = rung < limit;
       if (!ring && (!call->wait || call->stuck)) return;
       if (ring) rung = std::chrono::system_clock::now();
       overdue.push_back({to, seq});

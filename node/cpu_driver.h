@@ -72,8 +72,8 @@ class CpuDriver {
   // When a call under way was issued.
   TimePoint issue_time(kernel::CpuId dst, kernel::Seq seq) const;
   TimePoint doorbell_time() const { return doorbell_time_; }
-  // Older than the csd-lock timeout.
-  bool IsOverdue(TimePoint issued) const;
+  // What was issued before this is older than the csd-lock timeout.
+  TimePoint overdue_before() const;
   // A function has the CPU's own thread.
   bool runs_function() const { return thread_.runs(); }
   // Doorbells that a gate holds.

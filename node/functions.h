@@ -3,6 +3,7 @@
 #ifndef BELFRY_NODE_FUNCTIONS_H_
 #define BELFRY_NODE_FUNCTIONS_H_
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <optional>
@@ -16,6 +17,10 @@
 namespace belfry::node {
 
 // One run of a function.
+// Bytes of a call's payload, and of what a function returns: what a frame can
+// carry.
+inline constexpr std::size_t kPayloadMax = 1 << 20;
+
 struct FunctionCall {
   // Where it runs, and who called.
   kernel::CpuId cpu;

@@ -277,11 +277,12 @@ v1::NodeReport Report(const CpuDriver& driver) {
       if (call.stuck) report.set_waiters_stuck(report.waiters_stuck() + 1);
     });
   }
+  const TimePoint limit = driver.overdue_before();
   for (const kernel::HeldCall& held : cpu.backed_off()) {
     if (held.issued_as == 0) continue;
     const TimePoint issued = driver.issue_time(held.dst, held.issued_as);
     oldest = std::min(oldest, issued);
-    if (driver.IsOverdue(issued)) {
+    if (issued < limit) {
       report.set_waiters_stuck(report.waiters_stuck() + 1);
     }
   }
