@@ -25,7 +25,7 @@ using ::belfry::kernel::StepAction;
 
 std::string ReadRecording(const std::string& name) {
   std::ifstream in(
-      absl::StrCat(BELFRY_SOURCE_DIR, "/tests/lab/linux-6.12/", name));
+      absl::StrCat(BELFRY_SOURCE_DIR, "/tests/testdata/linux-6.12/", name));
   EXPECT_TRUE(in.good()) << name;
   std::ostringstream text;
   text << in.rdbuf();

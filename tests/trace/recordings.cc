@@ -12,7 +12,7 @@ namespace belfry::testing {
 
 std::string RecordingText(const std::string& name) {
   const std::string path = absl::StrCat(
-      BELFRY_SOURCE_DIR, "/tests/trace/testdata/linux-6.12/", name, ".ftrace");
+      BELFRY_SOURCE_DIR, "/tests/testdata/linux-6.12/", name, ".ftrace");
   std::ifstream file(path);
   EXPECT_TRUE(file.good()) << path;
   std::ostringstream text;

@@ -9,7 +9,7 @@
 
 namespace belfry::testing {
 
-// tests/trace/testdata/linux-6.12/NAME.ftrace
+// tests/testdata/linux-6.12/NAME.ftrace
 std::string RecordingText(const std::string& name);
 v1::TraceReport Recording(const std::string& name);
 
