@@ -43,18 +43,10 @@ class ReportTest : public ::testing::Test {
 
   // The document, once the page has drawn itself.
   std::string Open(const std::string& fragment = "") const {
-    const TempDir profile;
-    Program browser({"chromium", "--headless", "--no-sandbox", "--disable-gpu",
-                     "--disable-quic", "--no-first-run",
-                     "--disable-background-networking",
-                     "--disable-component-update", "--disable-sync",
-                     absl::StrCat("--user-data-dir=", profile.path()),
-                     "--virtual-time-budget=3000", "--dump-dom",
-                     absl::StrCat("file://", page_, fragment)});
-    const Outcome outcome = browser.Wait();
-    EXPECT_EQ(outcome.exit_code, 0) << outcome;
+    const std::string page =
+        OpenInBrowser(absl::StrCat("file://", page_, fragment));
     // Its end is the script, which would match everything.
-    return outcome.out.substr(0, outcome.out.find("<script id=\"data\""));
+    return page.substr(0, page.find("<script id=\"data\""));
   }
 
   TempDir folder_;

@@ -1,6 +1,7 @@
 #include "tests/e2e/support/program.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -184,6 +185,18 @@ Outcome Program::Wait(std::chrono::milliseconds timeout) {
 Outcome RunProgram(std::vector<std::string> argv, absl::string_view input,
                    std::chrono::milliseconds timeout) {
   return Program(std::move(argv), input).Wait(timeout);
+}
+
+std::string OpenInBrowser(const std::string& url) {
+  const TempDir profile;
+  const Outcome outcome = RunProgram(
+      {"chromium", "--headless", "--no-sandbox", "--disable-gpu",
+       "--disable-quic", "--no-first-run", "--disable-background-networking",
+       "--disable-component-update", "--disable-sync",
+       absl::StrCat("--user-data-dir=", profile.path()),
+       "--virtual-time-budget=3000", "--dump-dom", url});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome;
+  return outcome.out;
 }
 
 std::string BinaryPath(absl::string_view name) {

@@ -85,6 +85,10 @@ class Program {
 Outcome RunProgram(std::vector<std::string> argv, absl::string_view input = "",
                    std::chrono::milliseconds timeout = kPatience);
 
+// The document at the URL as a browser has it, once its scripts have run; a
+// failure of the test when there is none.
+std::string OpenInBrowser(const std::string& url);
+
 // One of the programs that are tested.
 std::string BinaryPath(absl::string_view name);
 
