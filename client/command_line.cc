@@ -16,12 +16,14 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/duration.h"
 #include "client/exit_code.h"
 #include "client/state_dir.h"
 #include "client/suggest.h"
 #include "kernel/ids.h"
+#include "lab/simulation_maker.h"
 
 namespace belfry::client {
 namespace {
@@ -185,6 +187,26 @@ void AddRate(CLI::App* app, const std::string& name, double* value,
   app->add_option_function<std::string>(name, read, help)->type_name("N");
 }
 
+// "7", or "1-1000".
+void AddSeeds(CLI::App* app, const std::string& name, std::uint64_t* first,
+              std::uint64_t* last, const std::string& help) {
+  const auto read = [=](const std::string& text) {
+    const std::vector<std::string> ends = absl::StrSplit(text, '-');
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+    if (ends.size() > 2 || !absl::SimpleAtoi(ends.front(), &low) ||
+        !absl::SimpleAtoi(ends.back(), &high) || low > high) {
+      throw CLI::ValidationError(
+          name, absl::StrCat("'", text,
+                             "' are no seeds: write 7, or 1-1000, the lower "
+                             "first"));
+    }
+    *first = low;
+    *last = high;
+  };
+  app->add_option_function<std::string>(name, read, help)->type_name("SEEDS");
+}
+
 void AddSet(CLI::App* app, std::vector<std::string>* set) {
   app->add_option("--set", *set,
                   "Change a knob of the profile: knob=value; may be repeated "
@@ -222,6 +244,7 @@ class Parser {
     AddReport();
     AddScenarioVerbs();
     AddExplore();
+    AddSimulate();
     AddProfileVerbs();
     AddAboutVerbs();
   }
@@ -388,6 +411,7 @@ class Parser {
   void AddScenarioVerbs();
   void AddScenarioRun(CLI::App* scenario);
   void AddExplore();
+  void AddSimulate();
   void AddProfileVerbs();
   void AddAboutVerbs();
 
@@ -830,6 +854,63 @@ void Parser::AddExplore() {
   explore->add_option("--out", options->out, "Write the schedule to this file")
       ->type_name("FILE");
   explore->add_flag("--moves", options->moves, "List the schedule's moves");
+}
+
+void Parser::AddSimulate() {
+  auto [simulate, options] = Verb<SimulateCommandOptions>(
+      &app_, "simulate",
+      "A machine in virtual time, many seeds of it, with faults",
+      {"belfry simulate --seeds 1-1000 --faults all",
+       "belfry simulate --profile linux-3.0 --out small.simulation.textproto",
+       "belfry simulate small.simulation.textproto --trace small.trace",
+       "belfry simulate --cpus 16 --faults kill,coordinator --swarm"});
+  simulate->add_option("FILE", options->file,
+                       "A simulation to play again, instead of seeds");
+  simulate
+      ->add_option("--profile", options->profile,
+                   "The rules to play by (default belfry)")
+      ->type_name("PROFILE");
+  AddSet(simulate, &options->set);
+  AddNumber(simulate, "--cpus", &options->cpus, {2, kernel::kMaxCpus},
+            "CPUs of the machine (default 4)");
+  AddChoice<bool>(
+      simulate, "--doorbell", &options->split_doorbell,
+      {{"fused", false}, {"split", true}},
+      "fused (default): in the frame of its call; split: on its own")
+      ->type_name("MODE");
+  AddSeeds(simulate, "--seeds,--seed", &options->first_seed,
+           &options->last_seed, "One run each (default 1-100)");
+  AddNumber(simulate, "--cycles", &options->cycles, {1, 100'000},
+            "Times that a CPU goes and comes back, in each run (default 100)");
+  AddNumber(simulate, "--calls", &options->calls, {0, 10'000},
+            "Calls in each cycle, on average (default 8)");
+  AddNumber(simulate, "--block-io", &options->block_ios, {0, 10'000},
+            "Block-I/O completions in each cycle, on average (default 8)");
+  simulate
+      ->add_option(
+          "--faults", options->faults,
+          absl::StrCat("Which come: all, or of ",
+                       absl::StrJoin(lab::kFaultNames, ","), " (default none)"))
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("LIST");
+  AddNumber(simulate, "--fault-rate", &options->fault_rate, {0, 100},
+            "Faults in a hundred cycles (default 30)");
+  simulate->add_flag("--swarm", options->swarm,
+                     "Machine, load, faults and knobs differ by seed");
+  AddNumber(simulate, "--jobs", &options->jobs, {1, 1024},
+            "Threads (default: one for each core)");
+  simulate->add_flag("--no-shrink{false}", options->shrink,
+                     "Leave a run that fails as long as it is");
+  simulate
+      ->add_option("--out", options->out,
+                   "Write the run that fails to this file")
+      ->type_name("FILE");
+  simulate
+      ->add_option("--trace", options->trace,
+                   "Write the trace of the run (one seed, a FILE, or the run "
+                   "that fails)")
+      ->type_name("FILE");
 }
 
 void Parser::AddProfileVerbs() {

@@ -250,6 +250,30 @@ struct ExploreCommandOptions {
   bool moves = false;
 };
 
+struct SimulateCommandOptions {
+  // A simulation that is played again; empty: seeds are.
+  std::string file;
+  std::string profile = "belfry";
+  std::vector<std::string> set;
+  std::uint32_t cpus = 4;
+  bool split_doorbell = false;
+  std::uint64_t first_seed = 1;
+  std::uint64_t last_seed = 100;
+  std::uint32_t cycles = 100;
+  std::uint32_t calls = 8;
+  std::uint32_t block_ios = 8;
+  // Names of faults; empty: none.
+  std::vector<std::string> faults;
+  std::uint32_t fault_rate = 30;
+  bool swarm = false;
+  // 0: as many as there are cores.
+  std::uint32_t jobs = 0;
+  bool shrink = true;
+  // Where the run that fails goes, and its trace; empty: nowhere.
+  std::string out;
+  std::string trace;
+};
+
 using Command = std::variant<
     UpOptions, DownOptions, StatusOptions, HealthOptions, VersionOptions,
     CompletionOptions, CpuListOptions, CpuShowOptions, CpuChangeOptions,
@@ -261,7 +285,7 @@ using Command = std::variant<
     TraceRecordOptions, TraceConvertOptions, TraceCheckOptions,
     TraceStatOptions, AnalyzeOptions, ReportOptions, ConformOptions,
     ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions,
-    ExploreCommandOptions>;
+    ExploreCommandOptions, SimulateCommandOptions>;
 
 }  // namespace belfry::client
 

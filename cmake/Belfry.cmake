@@ -194,8 +194,9 @@ function(belfry_embed target function)
     DEPENDS ${files} "${script}"
     COMMENT "Embedding files for ${function}()" VERBATIM)
   target_sources(${target} PRIVATE "${source}")
-  # Generated sources keep out of the precompiled header.
-  set_source_files_properties("${source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  # Generated sources keep out of the precompiled header, and of each other.
+  set_source_files_properties("${source}" PROPERTIES
+    SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
 
 # The presets compile several sources as one (unity builds): the headers of gRPC and

@@ -1,4 +1,4 @@
-// The files of lab/scenarios, held inside the program.
+// Files of lab/, held inside the program.
 #ifndef BELFRY_LAB_EMBEDDED_H_
 #define BELFRY_LAB_EMBEDDED_H_
 
@@ -16,6 +16,9 @@ struct EmbeddedFile {
 // All embedded scenarios, in the order in which lab/CMakeLists.txt lists them.
 // Lives as long as the program.
 std::span<const EmbeddedFile> EmbeddedScenarios();
+
+// lab/latencies.textproto alone.
+std::span<const EmbeddedFile> EmbeddedLatencies();
 
 }  // namespace belfry::lab
 

@@ -306,21 +306,6 @@ bool IsNewCall(const World& world, Move move) {
           std::holds_alternative<kernel::Call>(*event));
 }
 
-kernel::Violations WaitsOf(const World& world) {
-  kernel::Violations waits;
-  for (const kernel::Cpu* cpu : world.Living()) {
-    CheckEveryWaitEnds(*cpu, waits);
-  }
-  const auto& op = world.coordinator().current();
-  if (op && waits.empty()) {
-    waits.push_back(
-        {kernel::Invariant::kEveryWaitEnds, std::nullopt,
-         absl::StrCat(OpKindName(op->kind), " of cpu ", op->cpu.value,
-                      " stands in leg ", LegName(op->leg))});
-  }
-  return waits;
-}
-
 ExploreResult Explore(const ExploreOptions& options) {
   return Search(options).Run();
 }

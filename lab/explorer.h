@@ -97,9 +97,6 @@ absl::Status MoveByName(const std::string& name, World* world, Happenings* out);
 // Whether the move makes a call that nobody has made yet.
 bool IsNewCall(const World& world, Move move);
 
-// The calls that wait, and the operation that has not ended.
-kernel::Violations WaitsOf(const World& world);
-
 }  // namespace belfry::lab
 
 #endif  // BELFRY_LAB_EXPLORER_H_

@@ -2,11 +2,14 @@
 #ifndef BELFRY_LAB_MESSAGE_H_
 #define BELFRY_LAB_MESSAGE_H_
 
+#include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
 
+#include "absl/strings/string_view.h"
 #include "kernel/coordinator_event.h"
 #include "kernel/cpu_event.h"
 #include "lab/fingerprint.h"
@@ -41,6 +44,12 @@ struct Lane {
 
   friend auto operator<=>(const Lane&, const Lane&) = default;
 };
+
+// By their kinds.
+inline constexpr std::array<absl::string_view, 9> kLaneNames = {
+    "data", "reply",  "ring",    "self",  "control",
+    "up",   "attach", "request", "driver"};
+inline constexpr std::size_t kLaneKinds = kLaneNames.size();
 
 struct Message {
   std::variant<kernel::CpuEvent, kernel::CoordinatorEvent> event;

@@ -1,5 +1,6 @@
 #include "lab/referee.h"
 
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -20,12 +21,27 @@ Violations CheckState(const World& world) {
   return found;
 }
 
+Violations WaitsOf(const World& world) {
+  Violations waits;
+  for (const Cpu* cpu : world.Living()) CheckEveryWaitEnds(*cpu, waits);
+  if (!waits.empty() || !world.coordinator_up()) return waits;
+  const auto& op = world.coordinator().current();
+  if (op) {
+    waits.push_back(
+        {Invariant::kEveryWaitEnds, std::nullopt,
+         absl::StrCat(OpKindName(op->kind), " of cpu ", op->cpu.value,
+                      " stands in leg ", LegName(op->leg))});
+  }
+  return waits;
+}
+
 Referee::Referee(std::uint32_t cpus) {
   for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) Forget(cpu);
 }
 
 void Referee::Forget(std::uint32_t cpu) {
   ledgers_.insert_or_assign(CpuId{cpu}, Ledger(CpuId{cpu}));
+  unrung_.erase(CpuId{cpu});
 }
 
 void Referee::See(const Happenings& happenings) {
@@ -52,16 +68,20 @@ Violations Referee::Check(const World& world) const {
   return found;
 }
 
-void Referee::Record(const World& world, const std::string& when,
+void Referee::Record(const World& world, absl::FunctionRef<std::string()> when,
                      bool at_rest) {
   Violations found = Check(world);
   if (at_rest) {
-    for (const Cpu* cpu : world.Living()) CheckEveryWaitEnds(*cpu, found);
+    for (Violation& wait : WaitsOf(world)) found.push_back(std::move(wait));
   }
   for (const Violation& v : found) {
+    const bool excused = !at_rest && v.cpu && unrung_.contains(*v.cpu) &&
+                         v.invariant == Invariant::kNoStrandedQueue;
+    if (excused || violated_.contains(v.invariant)) continue;
     const std::string where =
         v.cpu ? absl::StrCat("cpu ", v.cpu->value, ": ") : "";
-    violated_.try_emplace(v.invariant, absl::StrCat(when, ": ", where, v.what));
+    violated_.try_emplace(v.invariant,
+                          absl::StrCat(when(), ": ", where, v.what));
   }
 }
 

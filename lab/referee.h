@@ -7,8 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "kernel/invariants.h"
 #include "kernel/ledger.h"
 #include "lab/world.h"
@@ -17,6 +19,9 @@ namespace belfry::lab {
 
 // What a world violates as it stands, whatever its history.
 kernel::Violations CheckState(const World& world);
+
+// The calls that wait, and, if none does, the operation that has not ended.
+kernel::Violations WaitsOf(const World& world);
 
 // Not thread-safe.
 class Referee {
@@ -27,12 +32,17 @@ class Referee {
   void See(const Happenings& happenings);
   // The CPU's process died; its next one keeps accounts of its own.
   void Forget(std::uint32_t cpu);
+  // A doorbell to the CPU was dropped: until one arrives there, or the machine
+  // is at rest, no_stranded_queue is not held against it.
+  void RingDropped(kernel::CpuId cpu) { unrung_.insert(cpu); }
+  void RingArrived(kernel::CpuId cpu) { unrung_.erase(cpu); }
 
   // What the invariants say of the world as it stands and of its history.
   kernel::Violations Check(const World& world) const;
   // Keeps what Check() finds. `at_rest`: nothing moves any more, so every wait
-  // must have ended. `when` begins what is said.
-  void Record(const World& world, const std::string& when, bool at_rest);
+  // must have ended. `when` begins what is said, if there is something to say.
+  void Record(const World& world, absl::FunctionRef<std::string()> when,
+              bool at_rest);
   // The names of what was ever found, with what was said first of each.
   const std::map<kernel::Invariant, std::string>& violated() const {
     return violated_;
@@ -44,6 +54,7 @@ class Referee {
  private:
   std::map<kernel::CpuId, kernel::Ledger> ledgers_;
   kernel::TraceObserver observer_;
+  std::set<kernel::CpuId> unrung_;
   std::map<kernel::Invariant, std::string> violated_;
 };
 

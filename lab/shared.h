@@ -24,6 +24,8 @@ class Shared {
   const T& operator*() const { return body_->value; }
   const T* operator->() const { return &body_->value; }
   void reset() { body_.reset(); }
+  // Whether it is that very value, and not only an equal one.
+  bool is(const Shared& other) const { return body_ == other.body_; }
 
   T& Mutable() {
     if (body_.use_count() > 1) body_ = std::make_shared<Body>(body_->value);

@@ -20,8 +20,19 @@ World::World(WorldOptions options)
 
 // ---- Messages.
 
+bool IsDoorbell(const Message& message) {
+  const auto* event = std::get_if<CpuEvent>(&message.event);
+  return event != nullptr && std::holds_alternative<Doorbell>(*event);
+}
+
+bool IsIrqEntry(const Message& message) {
+  const auto* event = std::get_if<CpuEvent>(&message.event);
+  return event != nullptr && std::holds_alternative<IrqEntry>(*event);
+}
+
 void World::Post(const Lane& lane, Message message) {
   Pending pending{lane, Shared<Message>(std::move(message))};
+  if (options_->on_post) options_->on_post(lane, pending.message);
   const auto [first, last] = std::equal_range(
       pending_.begin(), pending_.end(), pending,
       [](const Pending& a, const Pending& b) { return a.lane < b.lane; });
@@ -166,6 +177,15 @@ void World::BreakControl(std::uint32_t cpu, const Choose& choose) {
   Post({Lane::Kind::kAttach, cpu, cpu}, {});
 }
 
+void World::DropDoorbell(Move move) {
+  pending_.erase(pending_.begin() + move.place);
+}
+
+void World::RepeatDoorbell(Move move) {
+  const Pending rung = pending_[move.place];
+  Post(rung.lane, *rung.message);
+}
+
 void World::CrashCoordinator(const Choose& choose, Happenings& out) {
   if (!coordinator_) return;
   Surroundings& around = surroundings_.Mutable();
@@ -240,24 +260,10 @@ bool World::CanDeliver(const Pending& pending) const {
   return !surroundings_->held.contains({place, GateOf(pending)});
 }
 
-namespace {
-
-bool IsDoorbell(const World::Pending& p) {
-  const auto* event = std::get_if<CpuEvent>(&p.message->event);
-  return event != nullptr && std::holds_alternative<Doorbell>(*event);
-}
-
-bool IsIrqEntry(const World::Pending& p) {
-  const auto* event = std::get_if<CpuEvent>(&p.message->event);
-  return event != nullptr && std::holds_alternative<IrqEntry>(*event);
-}
-
-}  // namespace
-
 std::vector<Move> World::Enabled() const {
   CpuMask rung;
   const auto rings = [](const Pending& p) {
-    return IsDoorbell(p) || IsIrqEntry(p);
+    return IsDoorbell(*p.message) || IsIrqEntry(*p.message);
   };
   if (options_->prompt_doorbells) {
     for (const Pending& p : pending_) {
@@ -281,6 +287,21 @@ std::vector<Move> World::Enabled() const {
     enabled.push_back({i});
   }
   return enabled;
+}
+
+std::optional<World::Standing> World::Find(
+    const Lane& lane, const Shared<Message>& message) const {
+  auto place = std::lower_bound(
+      pending_.begin(), pending_.end(), lane,
+      [](const Pending& p, const Lane& wanted) { return p.lane < wanted; });
+  for (bool first = true; place != pending_.end() && place->lane == lane;
+       ++place, first = false) {
+    if (!place->message.is(message)) continue;
+    return Standing{
+        .move = {static_cast<std::uint32_t>(place - pending_.begin())},
+        .enabled = (first || lane.is_bag()) && CanDeliver(*place)};
+  }
+  return std::nullopt;
 }
 
 void World::Apply(Move move, Happenings* out, StepCache* cache) {
@@ -388,7 +409,7 @@ DoorbellsInFlight World::DoorbellsInFlight() const {
   kernel::DoorbellsInFlight rings;
   std::set<Lane> replies;
   for (const Pending& p : pending_) {
-    if (IsDoorbell(p)) ++rings[{p.lane.to}];
+    if (IsDoorbell(*p.message)) ++rings[{p.lane.to}];
     // A split ring that is not sent yet: the news that it is due is on its way.
     if (p.lane.kind == Lane::Kind::kReply && options_->split_doorbell &&
         replies.insert(p.lane).second) {

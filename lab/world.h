@@ -33,6 +33,9 @@
 
 namespace belfry::lab {
 
+// Told of every message that is put on its way, for who gives them times.
+using OnPost = std::function<void(const Lane&, const Shared<Message>&)>;
+
 struct WorldOptions {
   kernel::Profile profile;
   std::uint32_t cpus = 4;
@@ -42,6 +45,8 @@ struct WorldOptions {
   // taken, before its target is told anything else. Else it may be overtaken by
   // all else.
   bool prompt_doorbells = false;
+  // May be empty. Copies of a world share it.
+  OnPost on_post;
 };
 
 // One message to deliver: its place in World::pending().
@@ -60,6 +65,11 @@ using Happenings = std::vector<Happening>;
 // Where chance has a say in a fault (how much of a link's tail is lost):
 // answers a number below the bound.
 using Choose = std::function<std::uint64_t(std::uint64_t bound)>;
+
+// Whether the message is a doorbell, and whether it is the interrupt that one
+// raises.
+bool IsDoorbell(const Message& message);
+bool IsIrqEntry(const Message& message);
 
 // Copies share what they have in common. Not thread-safe: neither are two
 // copies of one.
@@ -89,6 +99,9 @@ class World {
   // from some point on; it comes up again.
   void BreakData(std::uint32_t from, std::uint32_t to, const Choose& choose);
   void BreakControl(std::uint32_t cpu, const Choose& choose);
+  // Of a doorbell that is on its way: it is lost, or it comes twice.
+  void DropDoorbell(Move move);
+  void RepeatDoorbell(Move move);
   // Appends the operations that die with it.
   void CrashCoordinator(const Choose& choose, Happenings& out);
   void RestartCoordinator();
@@ -112,6 +125,17 @@ class World {
   // What can be delivered next, in the order of pending(). Of equal messages in
   // one bag only the first.
   std::vector<Move> Enabled() const;
+  // A message that was once posted, as it stands now: nothing when it is gone.
+  struct Standing {
+    Move move;
+    // It can be delivered next.
+    bool enabled = false;
+  };
+  std::optional<Standing> Find(const Lane& lane,
+                               const Shared<Message>& message) const;
+  // The gate where a message of pending() waits, or would; empty when it passes
+  // none.
+  std::string GateOf(const Pending& pending) const;
   // Delivers it. `out` gets what happened, in order; null when nobody asks, and
   // only then does a cache help.
   void Apply(Move move, Happenings* out, StepCache* cache = nullptr);
@@ -163,7 +187,6 @@ class World {
 
   void Post(const Lane& lane, Message message);
   bool Has(const Lane& lane) const;
-  std::string GateOf(const Pending& pending) const;
   bool CanDeliver(const Pending& pending) const;
   void StepCpu(kernel::CpuId id, const Shared<Message>& message,
                StepCache* cache);

@@ -1,0 +1,557 @@
+#include "lab/simulation.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <queue>
+#include <set>
+#include <tuple>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "kernel/cpumask.h"
+#include "lab/events.h"
+#include "lab/random.h"
+#include "lab/referee.h"
+#include "lab/world.h"
+#include "trace/codec.h"
+
+namespace belfry::lab {
+namespace {
+
+// Virtual ns.
+using Time = std::uint64_t;
+constexpr Time kNever = std::numeric_limits<Time>::max();
+constexpr Time kMicrosecond = 1000;
+constexpr Time kSecond = 1'000'000'000;
+
+// The csd_lock_timeout: how often the watchdogs look, and how old a call must
+// be for them.
+constexpr Time kWatchPeriod = kSecond;
+// A message that cannot be delivered yet is tried again so much later.
+constexpr Time kRetry = 100 * kMicrosecond;
+// From the last input to the restart of what is dead.
+constexpr Time kBeforeRepair = 10'000 * kMicrosecond;
+// At rest: so many looks of the watchdogs, and nothing moved.
+constexpr int kQuietWatches = 4;
+// A machine that still moves so long after the last input never rests.
+constexpr Time kPatience = 600 * kSecond;
+
+class Simulation {
+ public:
+  Simulation(const v1::Simulation& run, const Latencies& latencies,
+             const SimulateOptions& options)
+      : run_(run),
+        latencies_(latencies),
+        options_(options),
+        referee_(run.cpus()),
+        world_({.profile = trace::FromProto(run.profile()).value(),
+                .cpus = run.cpus(),
+                .split_doorbell = run.split_doorbell(),
+                .on_post = [this](const Lane& lane,
+                                  const Shared<Message>& message) {
+                  Posted(lane, message);
+                }}) {}
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  Simulated Run() {
+    Boot();
+    while (!stop_ && Step()) {
+    }
+    if (!stop_) JudgeEnd();
+    result_.violated = referee_.violated();
+    result_.inputs = next_input_;
+    result_.counts.set_virtual_us((now_ - epoch_) / kMicrosecond);
+    return std::move(result_);
+  }
+
+ private:
+  enum class Fate : std::uint8_t { kArrives, kDropped, kRepeated };
+  // A message that arrives.
+  struct Due {
+    Time time = 0;
+    // Of two at one time the one that was put there first.
+    std::uint64_t order = 0;
+    Lane lane;
+    Shared<Message> message;
+    Fate fate = Fate::kArrives;
+
+    friend bool operator<(const Due& a, const Due& b) {
+      return std::tie(b.time, b.order) < std::tie(a.time, a.order);
+    }
+  };
+  struct LaneClock {
+    std::uint64_t messages = 0;
+    // When the last of them arrives.
+    Time last = 0;
+  };
+  struct Cut {
+    kernel::CpuMask cpus;
+    Time until = 0;
+  };
+  using CallName =
+      std::tuple<std::uint32_t, std::uint64_t, kernel::CpuId, kernel::Seq>;
+
+  // ---- Time.
+
+  void Posted(const Lane& lane, const Shared<Message>& message) {
+    LaneClock& clock = lanes_[lane];
+    const std::uint64_t chance =
+        Mix(run_.seed() ^
+            Mix((static_cast<std::uint64_t>(lane.kind) << 60) ^
+                (static_cast<std::uint64_t>(lane.from) << 40) ^
+                (static_cast<std::uint64_t>(lane.to) << 20) ^ clock.messages));
+    ++clock.messages;
+    Due due{now_ + latencies_.Draw(lane.kind, chance), 0, lane, message};
+    if (IsDoorbell(*message)) Disturb(&due);
+    // Links are in order.
+    if (!lane.is_bag()) due.time = clock.last = std::max(due.time, clock.last);
+    Push(std::move(due));
+  }
+
+  void Push(Due due) {
+    due.order = ++pushed_;
+    due_.push(std::move(due));
+  }
+
+  void Disturb(Due* due) {
+    const auto fault = ring_faults_.find({due->lane.from, due->lane.to});
+    if (fault == ring_faults_.end()) return;
+    switch (fault->second.fault_case()) {
+      case v1::DoorbellFault::kDrop:
+        due->fate = Fate::kDropped;
+        break;
+      case v1::DoorbellFault::kRepeat:
+        due->fate = Fate::kRepeated;
+        break;
+      default:
+        due->time += fault->second.delay_us() * kMicrosecond;
+        CountFault("doorbell delayed");
+        break;
+    }
+    ring_faults_.erase(fault);
+  }
+
+  // The next of: an input, a message, a look of the watchdogs.
+  bool Step() {
+    const Time input = NextInputTime();
+    const Time message = due_.empty() ? kNever : due_.top().time;
+    const Time watch = next_watch_;
+    if (input <= message && input <= watch) {
+      now_ = std::max(now_, input);
+      TakeInput();
+      return true;
+    }
+    if (message <= watch) {
+      now_ = std::max(now_, message);
+      Due due = due_.top();
+      due_.pop();
+      Arrive(std::move(due));
+      return now_ < last_input_ + kPatience;
+    }
+    now_ = watch;
+    next_watch_ += kWatchPeriod;
+    return Watch();
+  }
+
+  // ---- Messages.
+
+  void Arrive(Due due) {
+    const std::optional<World::Standing> standing =
+        world_.Find(due.lane, due.message);
+    // It was lost with a link or a process.
+    if (!standing) return;
+    const Time until = StoppedUntil(due.lane);
+    if (until > now_ || !standing->enabled) {
+      due.time = until > now_ ? until : now_ + kRetry;
+      Push(std::move(due));
+      return;
+    }
+    if (!armed_.empty() && TakeInputAtGate(*standing)) {
+      due.time = now_;
+      Push(std::move(due));
+      return;
+    }
+    Deliver(due, standing->move);
+  }
+
+  void Deliver(const Due& due, Move move) {
+    if (due.fate == Fate::kDropped) {
+      CountFault("doorbell dropped");
+      referee_.RingDropped({due.lane.to});
+      world_.DropDoorbell(move);
+      return;
+    }
+    if (due.fate == Fate::kRepeated) {
+      CountFault("doorbell repeated");
+      world_.RepeatDoorbell(move);
+      // It may have moved its twin.
+      move = world_.Find(due.lane, due.message)->move;
+    }
+    if (IsDoorbell(*due.message)) referee_.RingArrived({due.lane.to});
+    Happenings happenings;
+    world_.Apply(move, &happenings);
+    See(happenings);
+    moved_ = true;
+    Judge();
+  }
+
+  // Until when nothing passes on the lane; 0 when it is free.
+  Time StoppedUntil(const Lane& lane) const {
+    Time until = 0;
+    if (!lane.to_coordinator() && !paused_.empty()) {
+      const auto pause = paused_.find(lane.to);
+      if (pause != paused_.end()) until = pause->second;
+    }
+    for (const Cut& cut : cuts_) {
+      if (cut.until > now_ && Crosses(cut, lane)) {
+        until = std::max(until, cut.until);
+      }
+    }
+    return until;
+  }
+
+  // The coordinator is on the other side of every cut.
+  static bool Crosses(const Cut& cut, const Lane& lane) {
+    switch (lane.kind) {
+      case Lane::Kind::kSelf:
+      case Lane::Kind::kRequest:
+      case Lane::Kind::kDriver:
+        return false;
+      case Lane::Kind::kControl:
+        return cut.cpus.Has({lane.to});
+      case Lane::Kind::kUp:
+      case Lane::Kind::kAttach:
+        return cut.cpus.Has({lane.from});
+      default:
+        return cut.cpus.Has({lane.from}) != cut.cpus.Has({lane.to});
+    }
+  }
+
+  void See(const Happenings& happenings) {
+    referee_.See(happenings);
+    v1::SimulationCounts& counts = result_.counts;
+    counts.set_events(counts.events() + 1);
+    for (const Happening& h : happenings) {
+      if (const auto* call = std::get_if<kernel::CallEnded>(&h.what)) {
+        Count(*call);
+      } else if (const auto* op = std::get_if<kernel::Operation>(&h.what)) {
+        Count(*op);
+      }
+    }
+    if (options_.record && booted_) {
+      AppendEvents(happenings, now_ - epoch_, &result_.events);
+    }
+  }
+
+  void Count(const kernel::CallEnded& call) {
+    v1::SimulationCounts& counts = result_.counts;
+    switch (call.outcome) {
+      case kernel::Outcome::kCompleted:
+        counts.set_calls_completed(counts.calls_completed() + 1);
+        break;
+      case kernel::Outcome::kRefused:
+        counts.set_calls_refused(counts.calls_refused() + 1);
+        break;
+      case kernel::Outcome::kLost:
+        counts.set_calls_lost(counts.calls_lost() + 1);
+        break;
+    }
+  }
+
+  void Count(const kernel::Operation& op) {
+    if (!booted_) return;
+    v1::SimulationCounts& counts = result_.counts;
+    if (op.error != kernel::Errno::kOk) {
+      counts.set_failed_operations(counts.failed_operations() + 1);
+    } else if (op.kind == kernel::OpKind::kOffline) {
+      counts.set_offlines(counts.offlines() + 1);
+    } else if (op.kind == kernel::OpKind::kOnline) {
+      counts.set_onlines(counts.onlines() + 1);
+    }
+  }
+
+  void CountFault(const std::string& kind) {
+    ++(*result_.counts.mutable_faults())[kind];
+  }
+
+  // ---- Boot and watchdogs.
+
+  void Boot() {
+    const auto settle = [this] {
+      while (!due_.empty()) {
+        now_ = std::max(now_, due_.top().time);
+        Due due = due_.top();
+        due_.pop();
+        Arrive(std::move(due));
+      }
+    };
+    settle();
+    for (std::uint32_t cpu = 1; cpu < run_.cpus(); ++cpu) {
+      world_.Ask({.kind = kernel::OpKind::kOnline, .cpu = {cpu}});
+    }
+    settle();
+    booted_ = true;
+    epoch_ = last_input_ = now_;
+    next_watch_ = now_ + kWatchPeriod;
+    JudgeNow();
+  }
+
+  // False when there is nothing more to wait for.
+  bool Watch() {
+    std::set<CallName> waiting;
+    for (const kernel::Cpu* cpu : world_.Living()) {
+      const std::uint32_t me = cpu->id().value;
+      if (!cpu->backed_off().empty()) world_.Tell(me, kernel::Retry{});
+      for (const auto& [dst, peer] : cpu->peers())
+        WatchPeer(*cpu, dst, &waiting);
+    }
+    if (world_.coordinator_up() && recovery_timeout_ <= now_) {
+      recovery_timeout_ = kNever;
+      world_.TellCoordinator(kernel::RecoveryTimeout{});
+    }
+    watched_ = std::move(waiting);
+    quiet_watches_ = moved_ || !Repaired() ? 0 : quiet_watches_ + 1;
+    moved_ = false;
+    return quiet_watches_ < kQuietWatches;
+  }
+
+  // Of the calls that the last look saw, each waiter is told once that it is
+  // overdue, and the oldest call stands for all others: one bit covers the
+  // whole queue.
+  void WatchPeer(const kernel::Cpu& cpu, kernel::CpuId dst,
+                 std::set<CallName>* waiting) {
+    const std::uint32_t me = cpu.id().value;
+    bool rung = false;
+    cpu.peers().at(dst).out.ForEach(
+        [&](kernel::Seq seq, const kernel::Outgoing& call) {
+          const CallName name{me, cpu.incarnation().value, dst, seq};
+          waiting->insert(name);
+          if (!watched_.contains(name)) return;
+          if (rung && (!call.wait || call.stuck)) return;
+          rung = true;
+          world_.Tell(me, kernel::Overdue{dst, seq});
+        });
+  }
+
+  // ---- Inputs.
+
+  bool InputsLeft() const {
+    return next_input_ < static_cast<std::size_t>(run_.inputs_size());
+  }
+  bool Repaired() const { return !InputsLeft() && repaired_; }
+
+  Time NextInputTime() const {
+    if (InputsLeft()) {
+      const auto input = static_cast<int>(next_input_);
+      return epoch_ + run_.inputs(input).at_us() * kMicrosecond;
+    }
+    return repaired_ ? kNever : last_input_ + kBeforeRepair;
+  }
+
+  void TakeInput() {
+    if (!InputsLeft()) return Repair();
+    last_input_ = now_;
+    const auto place = static_cast<int>(next_input_++);
+    const v1::SimulationInput& input = run_.inputs(place);
+    if (input.has_gate()) {
+      armed_.push_back(place);
+    } else {
+      Make(input, place);
+    }
+  }
+
+  // Whether an input waited for the event that stands there.
+  bool TakeInputAtGate(const World::Standing& standing) {
+    const World::Pending& pending = world_.pending()[standing.move.place];
+    const std::string gate = world_.GateOf(pending);
+    if (gate.empty()) return false;
+    const bool at_coordinator = pending.lane.to_coordinator();
+    const auto found =
+        std::find_if(armed_.begin(), armed_.end(), [&](int place) {
+          const v1::GateAt& at = run_.inputs(place).gate();
+          return at.gate() == gate && at.has_cpu() != at_coordinator &&
+                 (at_coordinator || at.cpu() == pending.lane.to);
+        });
+    if (found == armed_.end()) return false;
+    const int place = *found;
+    armed_.erase(found);
+    last_input_ = now_;
+    Make(run_.inputs(place), place);
+    return true;
+  }
+
+  void Make(const v1::SimulationInput& input, int place) {
+    moved_ = true;
+    Random chance(run_.seed() ^ Mix(static_cast<std::uint64_t>(place)));
+    const Choose choose = [&](std::uint64_t bound) {
+      return chance.Below(bound);
+    };
+    using Input = v1::SimulationInput;
+    switch (input.input_case()) {
+      case Input::kOffline:
+        return AskFor(kernel::OpKind::kOffline, input.offline());
+      case Input::kOnline:
+        return AskFor(kernel::OpKind::kOnline, input.online());
+      case Input::kBlockIo:
+        for (std::uint32_t i = 0; i < input.block_io().count(); ++i) {
+          world_.DeviceIrq(input.block_io().on(), input.block_io().submitter());
+        }
+        return;
+      case Input::kCall:
+        for (std::uint32_t i = 0; i < input.call().count(); ++i) {
+          world_.Call(input.call().from(), input.call().cpu(),
+                      input.call().wait());
+        }
+        return;
+      case Input::kStopMachine:
+        world_.Ask(
+            {.kind = kernel::OpKind::kStop,
+             .active = kernel::ParseCpuList(input.stop_machine()).value(),
+             .func = "nop"});
+        return;
+      default:
+        MakeFault(input, choose);
+    }
+  }
+
+  void AskFor(kernel::OpKind kind, const v1::Hotplug& hotplug) {
+    kernel::Request request{.kind = kind, .cpu = {hotplug.cpu()}};
+    if (hotplug.has_on()) request.control = kernel::CpuId{hotplug.on()};
+    world_.Ask(std::move(request));
+  }
+
+  void MakeFault(const v1::SimulationInput& input, const Choose& choose) {
+    using Input = v1::SimulationInput;
+    switch (input.input_case()) {
+      case Input::kKill:
+        if (!world_.Crash(input.kill(), choose)) return;
+        referee_.Forget(input.kill());
+        return CountFault("process killed");
+      case Input::kRestart:
+        world_.Restart(input.restart());
+        return;
+      case Input::kPause:
+        paused_[input.pause().cpu()] = now_ + input.pause().us() * kMicrosecond;
+        return CountFault("process paused");
+      case Input::kKillCoordinator:
+        if (!world_.coordinator_up()) return;
+        KillCoordinator(choose);
+        return CountFault("coordinator killed");
+      case Input::kRestartCoordinator:
+        return RestartCoordinator();
+      case Input::kBreakData:
+        world_.BreakData(input.break_data().from(), input.break_data().to(),
+                         choose);
+        return CountFault("data link broken");
+      case Input::kBreakControl:
+        world_.BreakControl(input.break_control(), choose);
+        return CountFault("control link broken");
+      case Input::kPartition:
+        cuts_.push_back({kernel::ParseCpuList(input.partition().cpus()).value(),
+                         now_ + input.partition().us() * kMicrosecond});
+        return CountFault("network cut");
+      case Input::kDoorbell:
+        ring_faults_[{input.doorbell().from(), input.doorbell().to()}] =
+            input.doorbell();
+        return;
+      default:
+        return;
+    }
+  }
+
+  void KillCoordinator(const Choose& choose) {
+    Happenings happenings;
+    world_.CrashCoordinator(choose, happenings);
+    See(happenings);
+  }
+
+  void RestartCoordinator() {
+    if (world_.coordinator_up()) return;
+    world_.RestartCoordinator();
+    recovery_timeout_ = now_ + kWatchPeriod;
+  }
+
+  // What is dead is started again; cuts and pauses end by themselves.
+  void Repair() {
+    repaired_ = true;
+    last_input_ = now_;
+    armed_.clear();
+    ring_faults_.clear();
+    for (std::uint32_t cpu = 0; cpu < run_.cpus(); ++cpu) world_.Restart(cpu);
+    RestartCoordinator();
+  }
+
+  // ---- Judging.
+
+  void Judge() {
+    const std::uint32_t stride =
+        std::max<std::uint32_t>(1, run_.cpus() / kJudgedAlways);
+    if (++unjudged_ < stride || (!booted_ && stride > 1)) return;
+    JudgeNow();
+  }
+
+  void JudgeNow() {
+    unjudged_ = 0;
+    referee_.Record(
+        world_, [this] { return When(); }, /*at_rest=*/false);
+    stop_ = options_.stop_at_violation && !referee_.violated().empty();
+  }
+
+  void JudgeEnd() {
+    referee_.Record(
+        world_, [] { return "at the end"; }, /*at_rest=*/true);
+  }
+
+  std::string When() const {
+    return absl::StrFormat("at %.3f ms",
+                           static_cast<double>(now_ - epoch_) / 1e6);
+  }
+
+  const v1::Simulation& run_;
+  const Latencies& latencies_;
+  const SimulateOptions& options_;
+
+  Time now_ = 0;
+  Time epoch_ = 0;
+  Time last_input_ = 0;
+  Time next_watch_ = kNever;
+  Time recovery_timeout_ = kNever;
+  std::uint64_t pushed_ = 0;
+  std::priority_queue<Due> due_;
+  std::map<Lane, LaneClock> lanes_;
+
+  std::size_t next_input_ = 0;
+  // Inputs that wait for their gates.
+  std::vector<int> armed_;
+  bool booted_ = false;
+  bool repaired_ = false;
+
+  std::map<std::uint32_t, Time> paused_;
+  std::vector<Cut> cuts_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, v1::DoorbellFault>
+      ring_faults_;
+
+  std::set<CallName> watched_;
+  bool moved_ = false;
+  int quiet_watches_ = 0;
+  std::uint32_t unjudged_ = 0;
+  bool stop_ = false;
+
+  Referee referee_;
+  Simulated result_;
+  // Last: it posts while it is made.
+  World world_;
+};
+
+}  // namespace
+
+Simulated Simulate(const v1::Simulation& run, const Latencies& latencies,
+                   const SimulateOptions& options) {
+  return Simulation(run, latencies, options).Run();
+}
+
+}  // namespace belfry::lab

@@ -1,0 +1,54 @@
+// One run of a machine in virtual time: a lab::World whose messages take as
+// long as the model of latencies says, with the inputs and faults of a
+// v1::Simulation. The same file gives the same run everywhere, event by event.
+#ifndef BELFRY_LAB_SIMULATION_H_
+#define BELFRY_LAB_SIMULATION_H_
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "belfry/v1/debug.pb.h"
+#include "belfry/v1/report.pb.h"
+#include "belfry/v1/scenario.pb.h"
+#include "kernel/invariants.h"
+#include "lab/latency.h"
+
+namespace belfry::lab {
+
+struct SimulateOptions {
+  // Keep the trace of all that happens once every CPU is online.
+  bool record = false;
+  // Stop at the first violation; else go on to the end.
+  bool stop_at_violation = true;
+};
+
+struct Simulated {
+  // The names of what was violated, with where and when it was first.
+  std::map<kernel::Invariant, std::string> violated;
+  // The inputs that had been made by then, or by the end.
+  std::size_t inputs = 0;
+  v1::SimulationCounts counts;
+  // In causal order, with virtual times; empty unless recorded.
+  std::vector<v1::TraceEvent> events;
+};
+
+// A machine of at most so many CPUs is judged after every event, a larger one
+// after one event in as many more; every machine when it has booted and at the
+// end.
+inline constexpr std::uint32_t kJudgedAlways = 64;
+
+// Of a checked file (lab/simulation_file.h). When the inputs are over, dead
+// processes are started again and the machine is left alone until nothing
+// moves: then every wait must have ended.
+//
+// A dropped doorbell is repaired by the csd-lock watchdog alone, so until a
+// doorbell reaches its target again, or the end, no_stranded_queue is not held
+// against that CPU.
+Simulated Simulate(const v1::Simulation& run, const Latencies& latencies,
+                   const SimulateOptions& options);
+
+}  // namespace belfry::lab
+
+#endif  // BELFRY_LAB_SIMULATION_H_
