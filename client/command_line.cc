@@ -898,6 +898,11 @@ void Parser::AddSimulate() {
             "Faults in a hundred cycles (default 30)");
   simulate->add_flag("--swarm", options->swarm,
                      "Machine, load, faults and knobs differ by seed");
+  AddChoice<bool>(simulate, "--until", &options->until_hang,
+                  {{"any", false}, {"hang", true}},
+                  "any: the first broken invariant (the default); hang: a wait "
+                  "that cannot end")
+      ->type_name("WHAT");
   AddNumber(simulate, "--jobs", &options->jobs, {1, 1024},
             "Threads (default: one for each core)");
   simulate->add_flag("--no-shrink{false}", options->shrink,

@@ -266,6 +266,8 @@ struct SimulateCommandOptions {
   std::vector<std::string> faults;
   std::uint32_t fault_rate = 30;
   bool swarm = false;
+  // Only a hang is a failure.
+  bool until_hang = false;
   // 0: as many as there are cores.
   std::uint32_t jobs = 0;
   bool shrink = true;

@@ -177,7 +177,12 @@ class Simulator {
     report_.set_runs(result.runs);
     *report_.mutable_counts() = std::move(result.counts);
     report_.set_verdict(std::string(lab::kHolds));
-    if (result.failure) Failed(std::move(result.failure->simulation));
+    if (result.failure) {
+      v1::Simulation& failing = result.failure->simulation;
+      const auto made = static_cast<std::uint32_t>(failing.inputs_size());
+      if (options_.shrink) Minimise(&failing);
+      Failed(std::move(failing), made);
+    }
     if (!result.failure && one && !options_.trace.empty()) {
       simulation_ =
           lab::MakeSimulation(*shape, latencies_, options_.first_seed);
@@ -208,34 +213,38 @@ class Simulator {
     *report_.mutable_counts() = simulated.counts;
     report_.set_verdict(std::string(lab::kHolds));
     simulation_ = *std::move(simulation);
-    if (!simulated.violated.empty()) Failed(*simulation_);
+    if (lab::Fails(simulated, options_.until_hang)) {
+      Failed(*simulation_,
+             static_cast<std::uint32_t>(simulation_->inputs_size()));
+    }
     return absl::OkStatus();
   }
 
-  // Makes it as small as it gets, and sees how it ends.
-  void Failed(v1::Simulation failing) {
-    const auto made = static_cast<std::uint32_t>(failing.inputs_size());
-    const lab::Simulated first = lab::Simulate(failing, latencies_, {});
-    const kernel::Invariant violated = first.violated.begin()->first;
-    // What comes after the violation had no part in it.
+  void Minimise(v1::Simulation* failing) {
+    const lab::Simulated first = lab::Simulate(
+        *failing, latencies_, {.stop_at_violation = !options_.until_hang});
+    const kernel::Invariant violated = options_.until_hang
+                                           ? kernel::Invariant::kEveryWaitEnds
+                                           : first.violated.begin()->first;
+    // What would have come after the violation had no part in it.
     const auto used = static_cast<int>(first.inputs);
-    if (violated != kernel::Invariant::kEveryWaitEnds &&
-        used < failing.inputs_size()) {
-      failing.mutable_inputs()->DeleteSubrange(used,
-                                               failing.inputs_size() - used);
-    }
-    if (options_.shrink && options_.file.empty()) {
-      failing =
-          lab::Shrink(failing, latencies_, violated, [&](std::size_t inputs) {
-            context_.out.Progress(
-                absl::StrCat("seed ", failing.seed(), " violates ",
-                             kernel::InvariantName(violated), "; shrinking, ",
-                             inputs, " inputs left"));
-            return !interrupt_.requested();
-          });
-    }
+    failing->mutable_inputs()->DeleteSubrange(used,
+                                              failing->inputs_size() - used);
+    *failing =
+        lab::Shrink(*failing, latencies_, violated, [&](std::size_t inputs) {
+          context_.out.Progress(
+              absl::StrCat("seed ", failing->seed(), " violates ",
+                           kernel::InvariantName(violated), "; shrinking, ",
+                           inputs, " inputs left"));
+          return !interrupt_.requested();
+        });
+  }
+
+  // Sees how it ends. Its seed had made so many inputs.
+  void Failed(v1::Simulation failing, std::uint32_t made) {
     const lab::Simulated whole = lab::Simulate(
         failing, latencies_, {.record = true, .stop_at_violation = false});
+    failing.clear_violated();
     report_.set_failed_seed(failing.seed());
     report_.set_inputs(made);
     report_.set_inputs_left(static_cast<std::uint32_t>(failing.inputs_size()));

@@ -182,7 +182,10 @@ void Coordinator::LeaveOp(CpuId cpu, CoordinatorEffects& out) {
     return;
   }
   if (await_ == Await::kWalk && walker_ == cpu) {
-    // Another CPU takes the control steps over and does them again.
+    // Another CPU takes the control steps over and does them again. It is the
+    // same walk and keeps its number: a coordinator that comes back while it is
+    // under way asks for it by that.
+    --op_->walks;
     ContinueWalk(out);
   }
 }

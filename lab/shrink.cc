@@ -20,7 +20,10 @@ v1::Simulation Shrink(const v1::Simulation& failing, const Latencies& latencies,
                       kernel::Invariant violated,
                       absl::FunctionRef<bool(std::size_t)> keep_on) {
   const auto fails = [&](const v1::Simulation& simulation) {
-    return Simulate(simulation, latencies, {}).violated.contains(violated);
+    // A wait without end is seen at the end only.
+    const bool to_end = violated == kernel::Invariant::kEveryWaitEnds;
+    return Simulate(simulation, latencies, {.stop_at_violation = !to_end})
+        .violated.contains(violated);
   };
   v1::Simulation smallest = failing;
   int part = std::max(1, smallest.inputs_size() / 2);

@@ -57,11 +57,12 @@ class Sweeper {
     while (const std::optional<std::uint64_t> seed = TakeSeed()) {
       v1::Simulation simulation =
           MakeSimulation(sweep_.shape, latencies_, *seed);
-      Simulated simulated = Simulate(simulation, latencies_, {});
+      Simulated simulated = Simulate(simulation, latencies_,
+                                     {.stop_at_violation = !sweep_.until_hang});
       const absl::MutexLock lock(&mutex_);
       ++result_.runs;
       AddCounts(simulated.counts, &result_.counts);
-      if (simulated.violated.empty()) continue;
+      if (!Fails(simulated, sweep_.until_hang)) continue;
       if (result_.failure && result_.failure->simulation.seed() < *seed) {
         continue;
       }
@@ -84,6 +85,12 @@ class Sweeper {
 
 SweepResult RunSweep(const Sweep& sweep, const Latencies& latencies) {
   return Sweeper(sweep, latencies).Run();
+}
+
+bool Fails(const Simulated& simulated, bool until_hang) {
+  return until_hang
+             ? simulated.violated.contains(kernel::Invariant::kEveryWaitEnds)
+             : !simulated.violated.empty();
 }
 
 void AddCounts(const v1::SimulationCounts& counts, v1::SimulationCounts* to) {

@@ -19,6 +19,9 @@ struct Sweep {
   std::uint64_t first_seed = 1;
   // first_seed or more.
   std::uint64_t last_seed = 1;
+  // Only a wait that cannot end is a failure, and each run goes to its end; else
+  // the first violation of any invariant ends it.
+  bool until_hang = false;
   // Threads; at least 1.
   unsigned jobs = 1;
   // Called ten times a second from the caller's thread, with the runs that have
@@ -30,7 +33,7 @@ struct SweepResult {
   std::uint64_t runs = 0;
   // Of all runs, added up.
   v1::SimulationCounts counts;
-  // The lowest seed that violates something: however many threads look, the
+  // The lowest seed that fails: however many threads look, the
   // same is found.
   struct Failure {
     v1::Simulation simulation;
@@ -42,6 +45,9 @@ struct SweepResult {
 };
 
 SweepResult RunSweep(const Sweep& sweep, const Latencies& latencies);
+
+// Whether a run fails, by the same rule.
+bool Fails(const Simulated& simulated, bool until_hang);
 
 // Adds what was counted in one run to the rest.
 void AddCounts(const v1::SimulationCounts& counts, v1::SimulationCounts* to);

@@ -419,6 +419,38 @@ TEST(RecoveryTest, AFunctionThatRunsIsWaitedFor) {
   ExpectAtRest(w);
 }
 
+// Found by the simulator: the CPU that takes a dead one's steps over is still at
+// them when the coordinator dies as well. The one that comes back asks for the
+// walk by its number, which must be that of the walk under way.
+TEST(RecoveryTest, AWalkThatWasTakenOver) {
+  for (const bool up : {true, false}) {
+    for (std::string gate : {"step:6", "step:1"}) {
+      for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+        SCOPED_TRACE(absl::StrCat(up ? "online " : "offline ", gate, " seed ",
+                                  seed));
+        World w = Booted("belfry", seed);
+        if (up) End(w, w.Offline(kVictim));
+        for (std::uint32_t cpu : {0U, 1U}) w.Hold(cpu, gate);
+        up ? w.Online(kVictim) : w.Offline(kVictim);
+        w.Run();
+        w.Crash(0);
+        w.Run();
+        ASSERT_TRUE(w.IsHeldAt(1, gate));
+        w.CrashCoordinator();
+        w.RestartCoordinator();
+        w.Run();
+        w.PassTime();
+        w.Run();
+        w.Release(1, gate);
+        ExpectAtRest(w);
+        EXPECT_EQ(w.coordinator().view().online.Has({kVictim}), up);
+        ExpectCycle(w, kVictim);
+        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
 TEST(RecoveryTest, AVictimThatDiesMeanwhile) {
   for (const LegCase& c : kLegs) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
