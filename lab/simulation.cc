@@ -32,6 +32,8 @@ constexpr Time kSecond = 1'000'000'000;
 constexpr Time kWatchPeriod = kSecond;
 // A message that cannot be delivered yet is tried again so much later.
 constexpr Time kRetry = 100 * kMicrosecond;
+// From the start of one process to the next.
+constexpr Time kBootPeriod = 2'000 * kMicrosecond;
 // From the last input to the restart of what is dead.
 constexpr Time kBeforeRepair = 10'000 * kMicrosecond;
 // At rest: so many looks of the watchdogs, and nothing moved.
@@ -107,6 +109,11 @@ class Simulation {
     ++clock.messages;
     Due due{now_ + latencies_.Draw(lane.kind, chance), 0, lane, message};
     if (IsDoorbell(*message)) Disturb(&due);
+    // One after another: each newcomer is introduced to all, and all at once
+    // would be their number squared on their way.
+    if (!booted_ && lane.kind == Lane::Kind::kAttach) {
+      due.time += lane.from * kBootPeriod;
+    }
     // Links are in order.
     if (!lane.is_bag()) due.time = clock.last = std::max(due.time, clock.last);
     Push(std::move(due));
