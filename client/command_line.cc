@@ -215,6 +215,9 @@ void AddSet(CLI::App* app, std::vector<std::string>* set) {
       ->allow_extra_args(false);
 }
 
+// Each CPU knows each other: 2048 of them take some 9 GiB.
+constexpr std::uint32_t kMaxSimulatedCpus = 2048;
+
 // A string object: CLI11 would take a literal for a variable to fill in.
 const std::string kWaitHelp = "Wait for them (the default)";
 
@@ -871,7 +874,7 @@ void Parser::AddSimulate() {
                    "The rules to play by (default belfry)")
       ->type_name("PROFILE");
   AddSet(simulate, &options->set);
-  AddNumber(simulate, "--cpus", &options->cpus, {2, kernel::kMaxCpus},
+  AddNumber(simulate, "--cpus", &options->cpus, {2, kMaxSimulatedCpus},
             "CPUs of the machine (default 4)");
   AddChoice<bool>(
       simulate, "--doorbell", &options->split_doorbell,

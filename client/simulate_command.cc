@@ -246,6 +246,9 @@ class Simulator {
         failing, latencies_, {.record = true, .stop_at_violation = false});
     failing.clear_violated();
     report_.set_failed_seed(failing.seed());
+    // A swarm's seed has a machine of its own.
+    report_.set_profile(ProfileText(failing.profile()));
+    report_.set_cpus(failing.cpus());
     report_.set_inputs(made);
     report_.set_inputs_left(static_cast<std::uint32_t>(failing.inputs_size()));
     for (const auto& [invariant, what] : whole.violated) {

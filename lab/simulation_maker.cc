@@ -35,12 +35,17 @@ std::string OneOf(const Names& names, Random& random) {
   return std::string(names[random.Below(names.size())]);
 }
 
+// Nothing but the watchdog repairs a doorbell that was dropped.
+bool IsPromise(absl::string_view knob, const std::set<Fault>& faults) {
+  return std::find(kPromises.begin(), kPromises.end(), knob) !=
+             kPromises.end() ||
+         (knob == "ring_rule" && faults.contains(Fault::kDrop));
+}
+
 // What the swarm makes of a shape.
 SimulationShape Vary(SimulationShape shape, Random& random) {
   for (const kernel::Knob& knob : kernel::Knobs()) {
-    const bool promise = std::find(kPromises.begin(), kPromises.end(),
-                                   knob.name) != kPromises.end();
-    if (promise || !random.Chance(1, 3)) continue;
+    if (IsPromise(knob.name, shape.faults) || !random.Chance(1, 3)) continue;
     // A knob has its own values.
     (void)kernel::SetKnob(&shape.profile, knob.name,
                           knob.values[random.Below(knob.values.size())]);
