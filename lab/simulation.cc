@@ -367,7 +367,7 @@ class Simulation {
     if (input.has_gate()) {
       armed_.push_back(place);
     } else {
-      Make(input, place);
+      Make(input);
     }
   }
 
@@ -387,13 +387,14 @@ class Simulation {
     const int place = *found;
     armed_.erase(found);
     last_input_ = now_;
-    Make(run_.inputs(place), place);
+    Make(run_.inputs(place));
     return true;
   }
 
-  void Make(const v1::SimulationInput& input, int place) {
+  void Make(const v1::SimulationInput& input) {
     moved_ = true;
-    Random chance(run_.seed() ^ Mix(static_cast<std::uint64_t>(place)));
+    // By its time, not its place: so it is the same when others are left out.
+    Random chance(run_.seed() ^ Mix(input.at_us()));
     const Choose choose = [&](std::uint64_t bound) {
       return chance.Below(bound);
     };

@@ -321,9 +321,29 @@ void World::Apply(Move move, Happenings* out, StepCache* cache) {
         (message.to.value != 0 && cpu(id.value).incarnation() != message.to) ||
         (message.from.value != 0 &&
          IncarnationSeenBy(id, {taken.lane.from}) != message.from);
-    if (!stale) StepCpu(id, taken.message, cache);
+    if (!stale) {
+      Greet(id, taken, cache);
+      StepCpu(id, taken.message, cache);
+    }
   }
   happenings_ = nullptr;
+}
+
+// The first frame on a link says whose it is, so that a process may be called
+// by one that the coordinator has not told it of yet. Nobody is called by a
+// process that is new to it but through a Confirmed first.
+void World::Greet(CpuId id, const Pending& arrived, StepCache* cache) {
+  if (arrived.lane.kind != Lane::Kind::kData) return;
+  const auto* confirmed =
+      std::get_if<Confirmed>(&std::get<CpuEvent>(arrived.message->event));
+  if (confirmed == nullptr ||
+      confirmed->incarnation <= IncarnationSeenBy(id, confirmed->from)) {
+    return;
+  }
+  StepCpu(id,
+          Shared<Message>({.event = CpuEvent(PeerIs{confirmed->from,
+                                                    confirmed->incarnation})}),
+          cache);
 }
 
 void World::StepCpu(CpuId id, const Shared<Message>& message,

@@ -188,6 +188,7 @@ class World {
   void Post(const Lane& lane, Message message);
   bool Has(const Lane& lane) const;
   bool CanDeliver(const Pending& pending) const;
+  void Greet(kernel::CpuId id, const Pending& arrived, StepCache* cache);
   void StepCpu(kernel::CpuId id, const Shared<Message>& message,
                StepCache* cache);
   void StepCoordinator(const Shared<Message>& message, StepCache* cache);

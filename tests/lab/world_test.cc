@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "lab/explorer.h"
+#include "lab/referee.h"
 
 namespace belfry::lab {
 namespace {
@@ -44,6 +46,43 @@ TEST(WorldTest, ACacheChangesNothing) {
     ASSERT_EQ(plain, cached);
   }
   EXPECT_GT(cache.size(), 0u);
+}
+
+// Delivers whatever is not on its way to `deaf` from the coordinator.
+void RunBut(std::uint32_t deaf, World* world) {
+  const auto next = [&]() -> std::optional<Move> {
+    for (const Move move : world->Enabled()) {
+      const Lane& lane = world->pending()[move.place].lane;
+      if (lane != Lane{Lane::Kind::kControl, 0, deaf}) return move;
+    }
+    return std::nullopt;
+  };
+  while (const auto move = next()) world->Apply(*move, nullptr);
+}
+
+constexpr std::uint32_t kNobodyDeaf = ~0U;
+
+// Found by the simulator: a new process may call before its target has been
+// told of it by the coordinator. The link between them says who it is.
+TEST(WorldTest, ANewProcessIntroducesItself) {
+  World world({.profile = kernel::PresetByName("belfry").value(), .cpus = 3});
+  RunBut(kNobodyDeaf, &world);
+  for (std::uint32_t cpu : {1U, 2U}) {
+    world.Ask({.kind = kernel::OpKind::kOnline, .cpu = {cpu}});
+  }
+  RunBut(kNobodyDeaf, &world);
+  world.Crash(1, [](std::uint64_t) { return 0; });
+  RunBut(kNobodyDeaf, &world);
+  world.Restart(1);
+  world.Ask({.kind = kernel::OpKind::kOnline, .cpu = {1}});
+  RunBut(2, &world);
+  ASSERT_EQ(world.cpu(1).life(), kernel::Life::kOnline);
+  ASSERT_NE(world.cpu(2).peers().at(kernel::CpuId{1}).incarnation,
+            world.cpu(1).incarnation());
+  world.Call(1, 2, /*wait=*/true);
+  RunBut(2, &world);
+  RunBut(kNobodyDeaf, &world);
+  EXPECT_TRUE(WaitsOf(world).empty());
 }
 
 // What a fingerprint left out, two machines could differ in and be taken for
