@@ -8,7 +8,8 @@
 
 All processes run on one host, so that their clocks are one. What a trace does not
 show is taken from what it does: `request` and `attach` travel as `control` does,
-and `driver` is the journal's part of the way from one leg to the next.
+and `driver` is how much longer the end of a round takes, which is journaled, than what is
+only published.
 """
 import json
 import sys
@@ -28,8 +29,10 @@ def ns_of(event):
 
 
 def call_of(event):
-    csd = event.get("csd")
-    return csd and (csd.get("src", 0), csd.get("srcIncarnation"), csd.get("seq"))
+    """A call's name: its target counts the calls of each source from 1."""
+    at_source = event["name"] in ("csd_queue_cpu", "csd_done")
+    target = event.get("about_cpu") if at_source else event.get("cpu")
+    return target, event.get("src_cpu"), event.get("src_incarnation"), event.get("seq")
 
 
 class Meter:
@@ -67,20 +70,16 @@ class Meter:
         elif name == "csd_done":
             self.end("reply", "answer", call, event)
         elif name == "stop_publish":
-            key = (event.get("value"), event.get("detail"))
-            self.end("up", "acked", event.get("value"), event)
-            self.begin("state", key, event)
+            # The end of a round is journaled before it is published.
+            lane = "journaled" if event.get("detail") == "NONE" else "up"
+            self.end(lane, "acked", event.get("value"), event)
+            self.begin("state", (event.get("value"), event.get("detail")), event)
         elif name == "stop_state":
             key = (event.get("value"), event.get("detail"))
             self.end("control", "state", key, event, keep=True)
         elif name == "stop_ack":
             # The last of them counts: it is the one that is waited for.
             self.begun[("acked", event.get("value"))] = ns_of(event)
-        elif name == "op_begin":
-            self.begin("leg", event.get("value"), event)
-            self.last_op = event.get("value")
-        elif name == "cpuhp_enter" and getattr(self, "last_op", None):
-            self.end("driver", "leg", self.last_op, event)
 
 
 def main():
@@ -88,9 +87,10 @@ def main():
     for event in json.load(sys.stdin)["events"]:
         meter.see(event)
     taken = meter.taken
-    control = sorted(taken["control"])
-    way = control[len(control) // 2] if control else 0
-    taken["driver"] = [max(1, ns - way) for ns in taken["driver"]]
+    up = sorted(taken["up"])
+    if not up:
+        sys.exit("the trace shows no stop_machine")
+    taken["driver"] = [max(1, ns - up[len(up) // 2]) for ns in taken["journaled"]]
     taken["request"] = taken["attach"] = taken["control"]
     print("# proto-file: proto/belfry/v1/scenario.proto")
     print("# proto-message: belfry.v1.LatencyModel")
