@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -157,20 +158,35 @@ struct Range {
 
 // A whole number. CLI11 itself takes -1 for the largest one there is.
 template <typename Value>
+Value ReadNumber(const std::string& name, const std::string& text,
+                 Range<Value> range) {
+  Value number = 0;
+  if (!absl::SimpleAtoi(text, &number) || number < range.min ||
+      number > range.max) {
+    throw CLI::ValidationError(
+        name, absl::StrCat("'", text, "' is no whole number from ", range.min,
+                           " to ", range.max));
+  }
+  return number;
+}
+
+template <typename Value>
 CLI::Option* AddNumber(CLI::App* app, const std::string& name, Value* value,
                        Range<Value> range, const std::string& help) {
   const auto read = [=](const std::string& text) {
-    Value number = 0;
-    if (!absl::SimpleAtoi(text, &number) || number < range.min ||
-        number > range.max) {
-      throw CLI::ValidationError(
-          name, absl::StrCat("'", text, "' is no whole number from ", range.min,
-                             " to ", range.max));
-    }
-    *value = number;
+    *value = ReadNumber(name, text, range);
   };
   return app->add_option_function<std::string>(name, read, help)
       ->type_name("N");
+}
+
+// One that may be left out.
+void AddNumber(CLI::App* app, const std::string& name,
+               std::optional<std::uint32_t>* value, const std::string& help) {
+  const auto read = [=](const std::string& text) {
+    *value = ReadNumber(name, text, Range<std::uint32_t>{});
+  };
+  app->add_option_function<std::string>(name, read, help)->type_name("N");
 }
 
 // So many a second.
@@ -829,7 +845,9 @@ void Parser::AddExplore() {
       "Every interleaving of a small machine: 11 when one hangs",
       {"belfry explore lost-ipi --profile linux-3.0",
        "belfry explore lost-ipi --profile linux-3.0 --out hang.textproto",
-       "belfry explore lost-ipi --doorbells prompt --set offline_drain=none"});
+       "belfry explore lost-ipi --doorbells prompt --set offline_drain=none",
+       "belfry explore lost-ipi --profile belfry --drops 1",
+       "belfry explore lost-ipi --profile belfry --kills 1 --calls 1"});
   ExploreCommandOptions* options = explore_options;
   explore->add_option("NAME", options->scenario, "A scenario's name, or a file")
       ->required();
@@ -842,6 +860,16 @@ void Parser::AddExplore() {
           "late: of any delay (the default); prompt: taken, or latched where "
           "interrupts are masked, before their target is told anything else")
       ->type_name("WHEN");
+  AddNumber(explore, "--cpus", &options->cpus,
+            "CPUs, instead of the scenario's");
+  AddNumber(explore, "--cycles", &options->cycles,
+            "Times that the victim goes and comes back");
+  AddNumber(explore, "--calls", &options->async_calls,
+            "Interrupts of each other CPU, each of which calls the victim");
+  AddNumber(explore, "--drops", &options->drops,
+            "Doorbells that may be dropped, at any time (default 0)");
+  AddNumber(explore, "--kills", &options->kills,
+            "Processes that may be killed, at any time (default 0)");
   AddWord(explore, "--until", &options->until, {"hang", "any"},
           "hang: a wait that cannot end (the default); any: also the first "
           "broken invariant")

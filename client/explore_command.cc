@@ -138,7 +138,19 @@ absl::Status AddPlayed(const Output& out, v1::ExploreReport* report) {
   return absl::OkStatus();
 }
 
+std::string FaultsText(const v1::ExploreScope& scope) {
+  std::vector<std::string> faults;
+  if (scope.drops() > 0) {
+    faults.push_back(trace::CountText(scope.drops(), "dropped doorbell"));
+  }
+  if (scope.kills() > 0) {
+    faults.push_back(trace::CountText(scope.kills(), "process kill"));
+  }
+  return faults.empty() ? "none" : absl::StrJoin(faults, ", ");
+}
+
 v1::ExploreReport MakeReport(const v1::Scenario& scenario,
+                             const v1::ExploreScope& scope,
                              const ExploreCommandOptions& options,
                              const lab::ExploreOptions& search,
                              const lab::ExploreResult& result,
@@ -149,9 +161,9 @@ v1::ExploreReport MakeReport(const v1::Scenario& scenario,
   report.set_verdict(std::string(VerdictName(result)));
   report.set_exhausted(report.verdict() == lab::kHolds);
   report.set_cut_short(result.cut);
-  *report.mutable_scope() = scenario.explore();
+  *report.mutable_scope() = scope;
   report.set_doorbells(options.doorbells);
-  report.set_faults("none");
+  report.set_faults(FaultsText(scope));
   for (const kernel::Violation& violation : result.violations) {
     report.add_findings(absl::StrCat(
         violation.cpu ? absl::StrCat("cpu ", violation.cpu->value, ": ") : "",
@@ -186,13 +198,20 @@ ExitCode Run(Context& context, const ExploreCommandOptions& options) {
   const absl::StatusOr<kernel::Profile> profile =
       ChooseProfile(options.profile, options.set);
   if (!profile.ok()) return profile.status();
+  v1::ExploreScope scope = scenario->explore();
+  if (options.drops) scope.set_drops(*options.drops);
+  if (options.kills) scope.set_kills(*options.kills);
+  if (options.async_calls) scope.set_async_calls(*options.async_calls);
+  if (options.cpus) scope.set_cpus(*options.cpus);
+  if (options.cycles) scope.set_cycles(*options.cycles);
+  const absl::Status bounds = lab::CheckScope(scope);
+  if (!bounds.ok()) return UsageError(bounds.message());
   Interrupt interrupt;
-  lab::ExploreOptions search{
-      .profile = *profile,
-      .scope = lab::ScopeOf(scenario->explore(), options.doorbells),
-      .until_any = options.until == "any",
-      .max_states = options.states,
-      .max_bytes = options.memory_mib * kMebi};
+  lab::ExploreOptions search{.profile = *profile,
+                             .scope = lab::ScopeOf(scope, options.doorbells),
+                             .until_any = options.until == "any",
+                             .max_states = options.states,
+                             .max_bytes = options.memory_mib * kMebi};
   search.progress = [&](const lab::ExploreProgress& progress) {
     context.out.Progress(absl::StrCat(progress.states, " states, ",
                                       progress.depth, " deep, ",
@@ -203,8 +222,8 @@ ExitCode Run(Context& context, const ExploreCommandOptions& options) {
   const lab::ExploreResult result = lab::Explore(search);
   context.out.EndProgress();
   if (interrupt.requested()) return interrupt.Check();
-  v1::ExploreReport report =
-      MakeReport(*scenario, options, search, result, absl::Now() - start);
+  v1::ExploreReport report = MakeReport(*scenario, scope, options, search,
+                                        result, absl::Now() - start);
   if (report.has_schedule()) {
     const absl::Status played = AddPlayed(context.out, &report);
     if (!played.ok()) return played;

@@ -239,6 +239,12 @@ struct ExploreCommandOptions {
   std::vector<std::string> set;
   // "late", "prompt".
   std::string doorbells = "late";
+  // Instead of the scenario's.
+  std::optional<std::uint32_t> cpus;
+  std::optional<std::uint32_t> cycles;
+  std::optional<std::uint32_t> async_calls;
+  std::optional<std::uint32_t> drops;
+  std::optional<std::uint32_t> kills;
   // "hang", "any".
   std::string until = "hang";
   // Bounds; 0: none.

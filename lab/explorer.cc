@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lab/reduction.h"
@@ -22,11 +23,101 @@ std::string NameOf(const World& world, Move move) {
   return MessageText(pending.lane, *pending.message);
 }
 
+// What a search may do next: deliver a message, or make a fault.
+struct Choice {
+  enum class Kind : std::uint8_t { kDeliver, kDrop, kKill };
+  Kind kind = Kind::kDeliver;
+  // Of a message.
+  Move move;
+  // Of a kill: whose process, and what of its links' tails is left, in the
+  // order in which World::Crash() asks.
+  std::uint32_t cpu = 0;
+  std::vector<std::uint64_t> kept;
+};
+
+// Kills the process; the numbers that chance is asked for are taken from
+// `kept`, and 0 when it has no more. `bounds` gets what was asked.
+void Kill(World* world, std::uint32_t cpu,
+          const std::vector<std::uint64_t>& kept,
+          std::vector<std::uint64_t>* bounds) {
+  bounds->clear();
+  world->Crash(cpu, [&](std::uint64_t bound) {
+    bounds->push_back(bound);
+    return bounds->size() > kept.size() ? 0 : kept[bounds->size() - 1];
+  });
+}
+
+// Every way in which the process can be killed: all that its links may lose.
+void AddKills(const World& world, std::uint32_t cpu,
+              std::vector<Choice>* choices) {
+  std::vector<std::uint64_t> kept;
+  std::vector<std::uint64_t> bounds;
+  do {
+    World dying = world;
+    Kill(&dying, cpu, kept, &bounds);
+    kept.resize(bounds.size());
+    choices->push_back({.kind = Choice::Kind::kKill, .cpu = cpu, .kept = kept});
+    // The next number, read from its end.
+    while (!kept.empty() && ++kept.back() == bounds[kept.size() - 1]) {
+      kept.pop_back();
+    }
+  } while (!kept.empty());
+}
+
+std::uint32_t Killed(const World& world) {
+  return world.options().cpus -
+         static_cast<std::uint32_t>(world.Living().size());
+}
+
+std::vector<Choice> FaultsIn(const World& world, const Scope& scope) {
+  std::vector<Choice> faults;
+  if (world.dropped() < scope.drops) {
+    for (const Move move : world.Enabled()) {
+      if (IsDoorbell(*world.pending()[move.place].message)) {
+        faults.push_back({.kind = Choice::Kind::kDrop, .move = move});
+      }
+    }
+  }
+  if (Killed(world) < scope.kills) {
+    for (const kernel::Cpu* cpu : world.Living()) {
+      AddKills(world, cpu->id().value, &faults);
+    }
+  }
+  return faults;
+}
+
+std::string NameOf(const World& world, const Choice& choice) {
+  switch (choice.kind) {
+    case Choice::Kind::kDeliver:
+      return NameOf(world, choice.move);
+    case Choice::Kind::kDrop:
+      return absl::StrCat("drop ", NameOf(world, choice.move));
+    case Choice::Kind::kKill:
+      break;
+  }
+  return absl::StrCat(
+      "kill ", choice.cpu,
+      choice.kept.empty() ? "" : ", kept " + absl::StrJoin(choice.kept, " "));
+}
+
+void Take(const Choice& choice, World* world, Happenings* out,
+          StepCache* cache) {
+  switch (choice.kind) {
+    case Choice::Kind::kDeliver:
+      return world->Apply(choice.move, out, cache);
+    case Choice::Kind::kDrop:
+      return world->DropDoorbell(choice.move);
+    case Choice::Kind::kKill:
+      std::vector<std::uint64_t> bounds;
+      return Kill(world, choice.cpu, choice.kept, &bounds);
+  }
+}
+
 // The moves of one search: what it takes at once, and what it chooses from.
 class Mover {
  public:
   Mover(const Scope& scope, bool reduce)
-      : reduction_(scope.victim), reduce_(reduce) {}
+      : scope_(scope), reduction_(scope.victim, scope.drops), reduce_(reduce) {}
 
   // Takes what may be taken at once. `taken` gets the moves' names; null when
   // nobody asks.
@@ -43,20 +134,31 @@ class Mover {
     return moves;
   }
 
-  // Of a settled world.
-  std::vector<Move> Choices(const World& world) const {
-    std::vector<Move> choices = world.Enabled();
-    if (reduce_) reduction_.DropUntakeable(world, &choices);
+  // Of a settled world: the messages that can be delivered.
+  std::vector<Move> Deliveries(const World& world) const {
+    std::vector<Move> moves = world.Enabled();
+    if (reduce_) reduction_.DropUntakeable(world, &moves);
+    return moves;
+  }
+  std::vector<Choice> Faults(const World& world) const {
+    return FaultsIn(world, scope_);
+  }
+  // Deliveries and faults, in this order.
+  std::vector<Choice> Choices(const World& world) const {
+    std::vector<Choice> choices;
+    for (const Move move : Deliveries(world)) choices.push_back({.move = move});
+    for (Choice& fault : Faults(world)) choices.push_back(std::move(fault));
     return choices;
   }
 
-  World Next(const World& world, Move move) {
+  World Next(const World& world, const Choice& choice) {
     World next = world;
-    next.Apply(move, nullptr, &cache_);
+    Take(choice, &next, nullptr, &cache_);
     return next;
   }
 
  private:
+  Scope scope_;
   Reduction reduction_;
   bool reduce_;
   StepCache cache_;
@@ -69,7 +171,7 @@ bool IsQuiet(const World& world, const std::vector<Move>& choices) {
 
 // Whether some continuation of `world` ends with nothing waiting: depth first,
 // for where there is one it is found soon, and where there is none little is
-// left to see. `new_calls`: those that come may help.
+// left to see. `new_calls`: those that come may help. No fault comes any more.
 bool CanEnd(Mover& mover, World world, bool new_calls) {
   mover.Settle(&world, nullptr);
   std::vector<World> stack;
@@ -79,16 +181,16 @@ bool CanEnd(Mover& mover, World world, bool new_calls) {
   while (!stack.empty()) {
     const World here = std::move(stack.back());
     stack.pop_back();
-    const std::vector<Move> choices = mover.Choices(here);
+    const std::vector<Move> moves = mover.Deliveries(here);
     std::vector<World> next;
-    if (IsQuiet(here, choices)) {
+    if (IsQuiet(here, moves)) {
       if (WaitsOf(here).empty()) return true;
       next.push_back(here);
       next.back().PassTime();
     }
-    for (const Move move : choices) {
+    for (const Move move : moves) {
       if (new_calls || !IsNewCall(here, move)) {
-        next.push_back(mover.Next(here, move));
+        next.push_back(mover.Next(here, {.move = move}));
       }
     }
     for (World& there : next) {
@@ -105,7 +207,8 @@ class Search {
  public:
   explicit Search(const ExploreOptions& options)
       : options_(options),
-        mover_(options.scope, options.reduce && !options.until_any) {}
+        mover_(options.scope, options.reduce && !options.until_any &&
+                                  options.scope.kills == 0) {}
 
   ExploreResult Run() {
     World start = StartOf(options_.profile, options_.scope);
@@ -156,9 +259,9 @@ class Search {
       kernel::Violations found = CheckState(open.world);
       if (!found.empty()) return Found(Verdict::kBroken, open, found);
     }
-    const std::vector<Move> choices = mover_.Choices(open.world);
-    if (choices.empty() && options_.at_rest) options_.at_rest(open.world);
-    if (IsQuiet(open.world, choices)) {
+    const std::vector<Move> moves = mover_.Deliveries(open.world);
+    if (moves.empty() && options_.at_rest) options_.at_rest(open.world);
+    if (IsQuiet(open.world, moves)) {
       kernel::Violations waits = WaitsOf(open.world);
       if (!waits.empty()) {
         if (!CanEnd(mover_, open.world, /*new_calls=*/false)) {
@@ -166,16 +269,21 @@ class Search {
         }
         World later = open.world;
         later.PassTime();
-        Take(std::move(later), {open.node, kTime});
+        Reach(std::move(later), {open.node, kTime});
       }
     }
-    for (std::size_t i = 0; i < choices.size() && !stop_; ++i) {
-      Take(mover_.Next(open.world, choices[i]),
-           {open.node, static_cast<std::uint16_t>(i)});
+    std::uint16_t place = 0;
+    for (const Move move : moves) {
+      if (stop_) return;
+      Reach(mover_.Next(open.world, {.move = move}), {open.node, place++});
+    }
+    for (const Choice& fault : mover_.Faults(open.world)) {
+      if (stop_) return;
+      Reach(mover_.Next(open.world, fault), {open.node, place++});
     }
   }
 
-  void Take(World world, Node node) {
+  void Reach(World world, Node node) {
     const std::size_t moves = 1 + mover_.Settle(&world, nullptr);
     progress_.transitions += moves;
     Meet(std::move(world), progress_.depth + moves, node);
@@ -225,9 +333,9 @@ class Search {
         way.push_back(kTimePasses);
         world.PassTime();
       } else {
-        const Move move = mover_.Choices(world)[*choice];
-        way.push_back(NameOf(world, move));
-        world = mover_.Next(world, move);
+        const Choice taken = mover_.Choices(world)[*choice];
+        way.push_back(NameOf(world, taken));
+        world = mover_.Next(world, taken);
       }
       mover_.Settle(&world, &way);
     }
@@ -316,11 +424,18 @@ absl::Status MoveByName(const std::string& name, World* world,
     world->PassTime();
     return absl::OkStatus();
   }
+  // Whoever names a fault may have it.
+  const Scope any{.drops = ~0U, .kills = ~0U};
+  std::vector<Choice> choices;
+  for (const Move move : world->Enabled()) choices.push_back({.move = move});
+  if (absl::StartsWith(name, "drop ") || absl::StartsWith(name, "kill ")) {
+    choices = FaultsIn(*world, any);
+  }
   std::vector<std::string> possible;
-  for (const Move move : world->Enabled()) {
-    possible.push_back(NameOf(*world, move));
+  for (const Choice& choice : choices) {
+    possible.push_back(NameOf(*world, choice));
     if (possible.back() != name) continue;
-    world->Apply(move, out);
+    Take(choice, world, out, nullptr);
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(

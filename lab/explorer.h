@@ -20,7 +20,6 @@ namespace belfry::lab {
 // and comes online again, so often; meanwhile, at any time, every other CPU is
 // interrupted so often, and each interrupt makes an asynchronous call to the
 // victim. The notifier that runs when the victim is online makes a waiting one.
-// No faults.
 struct Scope {
   std::uint32_t cpus = 3;
   std::uint32_t victim = 2;
@@ -29,6 +28,11 @@ struct Scope {
   std::uint32_t cycles = 1;
   // As in WorldOptions. A late doorbell always arrives, too.
   bool prompt_doorbells = false;
+  // Faults, at any time: doorbells that are dropped, and processes of CPUs that
+  // are killed and lose any tail of what was on their links. With kills the
+  // search is without reductions.
+  std::uint32_t drops = 0;
+  std::uint32_t kills = 0;
 };
 
 struct ExploreOptions {

@@ -34,6 +34,7 @@ struct UrgentRules {
   std::uint32_t from;
   std::uint32_t cpu;
   bool victim;
+  bool may_drop;
 
   // What nobody waits for: it takes an answer from the target's memory, which
   // is read only when a link has broken.
@@ -87,9 +88,10 @@ struct UrgentRules {
   bool operator()(const Enqueued&) const {
     return !victim && !InterruptsLeft(world, cpu);
   }
-  // Where doorbells are prompt nothing else moves at the target meanwhile.
+  // Where doorbells are prompt nothing else moves at the target meanwhile. But
+  // one that may be dropped has two ways to go.
   bool operator()(const Doorbell&) const {
-    return world.options().prompt_doorbells;
+    return world.options().prompt_doorbells && !may_drop;
   }
   bool operator()(const IrqEntry&) const {
     return world.options().prompt_doorbells;
@@ -110,7 +112,8 @@ bool Reduction::IsUrgent(const World& world,
   const Lane& lane = pending.lane;
   if (lane.to_coordinator()) return true;
   if (lane.kind == Lane::Kind::kAttach) return false;
-  return std::visit(UrgentRules{world, lane.from, lane.to, lane.to == victim_},
+  return std::visit(UrgentRules{world, lane.from, lane.to, lane.to == victim_,
+                                world.dropped() < drops_},
                     *CpuEventOf(pending));
 }
 

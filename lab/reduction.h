@@ -11,8 +11,9 @@
 
 namespace belfry::lab {
 
-// For worlds without faults, in which only `victim` is called by interrupts and
-// goes offline. Stateless but for that; thread-safe.
+// For worlds in which only `victim` is called by interrupts and goes offline,
+// and no fault comes but so many dropped doorbells. Stateless but for that;
+// thread-safe.
 //
 // A move may be taken at once, alone, if every other move that can come before
 // it commutes with it: done earlier or later, the same states are reached, and
@@ -21,7 +22,8 @@ namespace belfry::lab {
 // move any more, and so every hang, and the number of moves that lead there.
 class Reduction {
  public:
-  explicit Reduction(std::uint32_t victim) : victim_(victim) {}
+  explicit Reduction(std::uint32_t victim, std::uint32_t drops = 0)
+      : victim_(victim), drops_(drops) {}
 
   // Of the enabled moves one that may be taken at once; none if there is none.
   std::optional<Move> Urgent(const World& world,
@@ -35,6 +37,7 @@ class Reduction {
   bool IsUrgent(const World& world, const World::Pending& pending) const;
 
   std::uint32_t victim_;
+  std::uint32_t drops_;
 };
 
 }  // namespace belfry::lab

@@ -21,6 +21,7 @@ constexpr std::uint32_t kScheduleVersion = 1;
 constexpr std::uint32_t kMaxScopeCpus = 8;
 constexpr std::uint32_t kMaxScopeCalls = 8;
 constexpr std::uint32_t kMaxScopeCycles = 8;
+constexpr std::uint32_t kMaxScopeFaults = 8;
 
 absl::Status CheckNumber(absl::string_view name, std::uint32_t value,
                          std::uint32_t low, std::uint32_t high) {
@@ -58,7 +59,9 @@ absl::Status CheckScope(const v1::ExploreScope& scope) {
        {CheckNumber("cpus", scope.cpus(), 2, kMaxScopeCpus),
         CheckNumber("victim", scope.victim(), 0, scope.cpus() - 1),
         CheckNumber("async_calls", scope.async_calls(), 0, kMaxScopeCalls),
-        CheckNumber("cycles", scope.cycles(), 1, kMaxScopeCycles)}) {
+        CheckNumber("cycles", scope.cycles(), 1, kMaxScopeCycles),
+        CheckNumber("drops", scope.drops(), 0, kMaxScopeFaults),
+        CheckNumber("kills", scope.kills(), 0, kMaxScopeFaults)}) {
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -69,7 +72,9 @@ Scope ScopeOf(const v1::ExploreScope& scope, absl::string_view doorbells) {
           .victim = scope.victim(),
           .async_calls = scope.async_calls(),
           .cycles = scope.cycles(),
-          .prompt_doorbells = doorbells == kPromptDoorbells};
+          .prompt_doorbells = doorbells == kPromptDoorbells,
+          .drops = scope.drops(),
+          .kills = scope.kills()};
 }
 
 v1::Schedule MakeSchedule(absl::string_view scenario,
@@ -84,6 +89,8 @@ v1::Schedule MakeSchedule(absl::string_view scenario,
   scope.set_victim(options.scope.victim);
   scope.set_async_calls(options.scope.async_calls);
   scope.set_cycles(options.scope.cycles);
+  scope.set_drops(options.scope.drops);
+  scope.set_kills(options.scope.kills);
   schedule.set_doorbells(std::string(
       options.scope.prompt_doorbells ? kPromptDoorbells : kLateDoorbells));
   schedule.set_verdict(std::string(

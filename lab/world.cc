@@ -178,6 +178,7 @@ void World::BreakControl(std::uint32_t cpu, const Choose& choose) {
 }
 
 void World::DropDoorbell(Move move) {
+  ++surroundings_.Mutable().dropped;
   pending_.erase(pending_.begin() + move.place);
 }
 

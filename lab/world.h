@@ -102,6 +102,8 @@ class World {
   // Of a doorbell that is on its way: it is lost, or it comes twice.
   void DropDoorbell(Move move);
   void RepeatDoorbell(Move move);
+  // So many were dropped; a part of the state, for who may drop only so many.
+  std::uint32_t dropped() const { return surroundings_->dropped; }
   // Appends the operations that die with it.
   void CrashCoordinator(const Choose& choose, Happenings& out);
   void RestartCoordinator();
@@ -176,12 +178,13 @@ class World {
     bool recovery_timeout_due = false;
     kernel::Token last_token = 0;
     std::uint32_t last_op = 0;
+    std::uint32_t dropped = 0;
 
     template <typename H>
     friend H AbslHashValue(H h, const Surroundings& s) {
       return H::combine(std::move(h), s.incarnations, s.attached, s.broken,
                         s.held, s.record, s.unconfirmed, s.recovery_timeout_due,
-                        s.last_token, s.last_op);
+                        s.last_token, s.last_op, s.dropped);
     }
   };
 

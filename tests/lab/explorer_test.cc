@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <ostream>
 #include <set>
 #include <string>
@@ -199,13 +200,17 @@ TEST(ReductionTest, KeepsVerdictsShortestWaysAndOutcomes) {
   for (const kernel::Profile& profile : profiles) {
     for (const bool prompt : {false, true}) {
       SCOPED_TRACE(absl::StrCat(profile.name, prompt ? " prompt" : " late"));
-      const Seen whole = SeeAll(profile, SmallScope(1, prompt), false);
-      const Seen reduced = SeeAll(profile, SmallScope(1, prompt), true);
-      EXPECT_EQ(whole.verdict, reduced.verdict);
-      EXPECT_EQ(whole.shortest, reduced.shortest);
-      if (whole.verdict == Verdict::kNothing) {
-        EXPECT_EQ(whole.outcomes, reduced.outcomes);
-        EXPECT_FALSE(whole.outcomes.empty());
+      for (const std::uint32_t drops : {0U, 1U}) {
+        Scope scope = SmallScope(1 - drops, prompt);
+        scope.drops = drops;
+        const Seen whole = SeeAll(profile, scope, false);
+        const Seen reduced = SeeAll(profile, scope, true);
+        EXPECT_EQ(whole.verdict, reduced.verdict);
+        EXPECT_EQ(whole.shortest, reduced.shortest);
+        if (whole.verdict == Verdict::kNothing) {
+          EXPECT_EQ(whole.outcomes, reduced.outcomes);
+          EXPECT_FALSE(whole.outcomes.empty());
+        }
       }
     }
   }
@@ -228,6 +233,60 @@ TEST(ExplorerTest, UntilAnyFindsTheStrandedQueueBeforeTheHang) {
   ASSERT_FALSE(result.violations.empty());
   EXPECT_EQ(result.violations[0].invariant,
             kernel::Invariant::kNothingLeftBehind);
+}
+
+// ---- Faults.
+
+struct FaultCase {
+  std::string preset;
+  std::uint32_t drops = 0;
+  std::uint32_t kills = 0;
+  std::uint32_t async_calls = 1;
+  Verdict verdict{};
+};
+
+void PrintTo(const FaultCase& c, std::ostream* out) {
+  *out << c.preset << " drops " << c.drops << " kills " << c.kills;
+}
+
+class FaultTest : public ::testing::TestWithParam<FaultCase> {};
+
+TEST_P(FaultTest, EndsAsItMust) {
+  const FaultCase& c = GetParam();
+  for (const bool prompt : {false, true}) {
+    const ExploreResult result =
+        Explore({.profile = Preset(c.preset),
+                 .scope = {.async_calls = c.async_calls,
+                           .prompt_doorbells = prompt,
+                           .drops = c.drops,
+                           .kills = c.kills}});
+    EXPECT_EQ(result.verdict, c.verdict) << (prompt ? "prompt" : "late");
+    EXPECT_EQ(result.cut, "");
+    EXPECT_EQ(result.schedule.empty(), c.verdict == Verdict::kNothing);
+    EXPECT_EQ(result.violations.empty(), c.verdict == Verdict::kNothing);
+  }
+}
+
+// Who rings only into an empty queue never rings again for a doorbell that was
+// dropped: the watchdog is what repairs it.
+INSTANTIATE_TEST_SUITE_P(
+    Faults, FaultTest,
+    ::testing::Values(FaultCase{"linux-3.16", 1, 0, 1, Verdict::kHangs},
+                      FaultCase{"belfry", 1, 0, 1, Verdict::kNothing},
+                      FaultCase{"belfry", 2, 0, 1, Verdict::kNothing},
+                      FaultCase{"belfry", 0, 1, 0, Verdict::kNothing}));
+
+TEST(FaultTest, ADroppedDoorbellIsAMoveOfTheSchedule) {
+  const ExploreResult result =
+      Explore({.profile = Preset("linux-3.16"),
+               .scope = {.async_calls = 0, .drops = 1}});
+  ASSERT_EQ(result.verdict, Verdict::kHangs);
+  const auto drop = std::find_if(
+      result.schedule.begin(), result.schedule.end(),
+      [](const std::string& move) { return move.starts_with("drop "); });
+  ASSERT_NE(drop, result.schedule.end());
+  EXPECT_EQ(result.point_of_no_return,
+            static_cast<std::size_t>(drop - result.schedule.begin() + 1));
 }
 
 // ---- Bounds.
