@@ -17,11 +17,6 @@ namespace {
 
 using Verdict = ExploreResult::Verdict;
 
-std::string NameOf(const World& world, Move move) {
-  const World::Pending& pending = world.pending()[move.place];
-  return MessageText(pending.lane, *pending.message);
-}
-
 // The moves of one search: what it takes at once, and what it chooses from.
 class Mover {
  public:
@@ -325,18 +320,31 @@ ExploreResult Explore(const ExploreOptions& options) {
   return Search(options).Run();
 }
 
+std::string NameOf(const World& world, Move move) {
+  const World::Pending& pending = world.pending()[move.place];
+  return MessageText(pending.lane, *pending.message);
+}
+
+std::optional<Move> FindMove(const World& world, const std::string& name) {
+  for (const Move move : world.Enabled()) {
+    if (NameOf(world, move) == name) return move;
+  }
+  return std::nullopt;
+}
+
 absl::Status MoveByName(const std::string& name, World* world,
                         Happenings* out) {
   if (name == kTimePasses) {
     world->PassTime();
     return absl::OkStatus();
   }
+  if (const std::optional<Move> move = FindMove(*world, name)) {
+    world->Apply(*move, out);
+    return absl::OkStatus();
+  }
   std::vector<std::string> possible;
   for (const Move move : world->Enabled()) {
     possible.push_back(NameOf(*world, move));
-    if (possible.back() != name) continue;
-    world->Apply(move, out);
-    return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
       absl::StrCat("\"", name, "\" is not possible; possible are: ",

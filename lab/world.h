@@ -112,6 +112,8 @@ class World {
   // What can be delivered next, in the order of pending(). Of equal messages in
   // one bag only the first.
   std::vector<Move> Enabled() const;
+  // The gate that it passes where it goes; empty when it passes none.
+  std::string GateOf(const Pending& pending) const;
   // Delivers it. `out` gets what happened, in order; null when nobody asks, and
   // only then does a cache help.
   void Apply(Move move, Happenings* out, StepCache* cache = nullptr);
@@ -163,7 +165,6 @@ class World {
 
   void Post(const Lane& lane, Message message);
   bool Has(const Lane& lane) const;
-  std::string GateOf(const Pending& pending) const;
   bool CanDeliver(const Pending& pending) const;
   void StepCpu(kernel::CpuId id, const Shared<Message>& message,
                StepCache* cache);
