@@ -193,6 +193,14 @@ void AddSet(CLI::App* app, std::vector<std::string>* set) {
       ->allow_extra_args(false);
 }
 
+void AddShow(CLI::App* app, ShowOptions* show) {
+  app->add_flag("--explain", show->explain,
+                "The chain of causes, also when nothing hangs");
+  app->add_flag("--picture", show->picture,
+                "The space-time picture, also when nothing is violated and in "
+                "-o json");
+}
+
 // A string object: CLI11 would take a literal for a variable to fill in.
 const std::string kWaitHelp = "Wait for them (the default)";
 
@@ -222,6 +230,7 @@ class Parser {
     AddReport();
     AddScenarioVerbs();
     AddExplore();
+    AddReplay();
     AddProfileVerbs();
     AddAboutVerbs();
   }
@@ -388,6 +397,7 @@ class Parser {
   void AddScenarioVerbs();
   void AddScenarioRun(CLI::App* scenario);
   void AddExplore();
+  void AddReplay();
   void AddProfileVerbs();
   void AddAboutVerbs();
 
@@ -789,11 +799,7 @@ void Parser::AddScenarioRun(CLI::App* scenario) {
   run->add_flag("--attach", options->attach,
                 "Use the running cluster (started with --gates)")
       ->excludes(keep);
-  run->add_flag("--explain", options->explain,
-                "The chain of causes, also when nothing hangs");
-  run->add_flag("--picture", options->picture,
-                "The space-time picture, also when nothing is violated and in "
-                "-o json");
+  AddShow(run, &options->show);
 }
 
 void Parser::AddExplore() {
@@ -830,6 +836,26 @@ void Parser::AddExplore() {
   explore->add_option("--out", options->out, "Write the schedule to this file")
       ->type_name("FILE");
   explore->add_flag("--moves", options->moves, "List the schedule's moves");
+}
+
+void Parser::AddReplay() {
+  auto [replay, replay_options] = Verb<ReplayCommandOptions>(
+      &app_, "replay", "Lead real processes through a schedule, event by event",
+      {"belfry explore lost-ipi --profile linux-3.0 --out hang.textproto",
+       "belfry replay hang.textproto          # exit code 11: it hangs",
+       "belfry replay hang.textproto --keep   # look around after",
+       "belfry replay hang.textproto --on sim"});
+  ReplayCommandOptions* options = replay_options;
+  replay
+      ->add_option("FILE", options->file,
+                   "What belfry explore --out wrote; - is standard input")
+      ->required();
+  AddWord(replay, "--on", &options->driver, {"processes", "sim"},
+          "processes: a cluster of its own (the default); sim: in memory")
+      ->type_name("DRIVER");
+  replay->add_flag("--keep", options->keep,
+                   "Leave its cluster up and say where");
+  AddShow(replay, &options->show);
 }
 
 void Parser::AddProfileVerbs() {
