@@ -15,6 +15,7 @@
 #include "client/temporary_cluster.h"
 #include "lab/replay.h"
 #include "lab/schedule.h"
+#include "trace/codec.h"
 #include "trace/report_text.h"
 
 namespace belfry::client {
@@ -34,7 +35,10 @@ absl::StatusOr<v1::LocalCluster> MachineOf(const v1::Schedule& schedule) {
   UpOptions up;
   up.cpus = static_cast<int>(schedule.scope().cpus());
   up.profile = schedule.profile().name();
-  for (const v1::Knob& knob : schedule.profile().knobs()) {
+  // What the file leaves out is what it was in memory, not the preset's.
+  const v1::Profile rules =
+      trace::ToProto(*trace::FromProto(schedule.profile()));
+  for (const v1::Knob& knob : rules.knobs()) {
     up.set.push_back(absl::StrCat(knob.name(), "=", knob.value()));
   }
   up.gates = true;

@@ -180,7 +180,8 @@ class Replayer {
     if (status.ok()) status = follower.Hold();
     if (!status.ok()) return Inconclusive(status.message());
     if (!MakeMoves(&follower)) return;
-    if (std::move(playing_).End().quiet) {
+    report_.set_at_rest(std::move(playing_).End().quiet);
+    if (report_.at_rest()) {
       follower.LetGo();
       status = AwaitRest(observer);
       if (!status.ok()) return Inconclusive(status.message());
@@ -255,6 +256,7 @@ class Replayer {
 
   void JudgeInMemory() {
     const Played played = std::move(playing_).End();
+    report_.set_at_rest(played.quiet);
     result().mutable_violated()->Assign(played.violated.begin(),
                                         played.violated.end());
     result().set_verdict(std::string(played.hangs              ? kHang
@@ -292,7 +294,9 @@ std::string DifferenceFromSchedule(const v1::ReplayReport& report) {
   const std::string& said = report.schedule().verdict();
   const std::string& verdict = report.result().verdict();
   if (said.empty() || said == verdict || verdict == kInconclusive) return "";
-  return absl::StrCat("verdict is ", verdict, ", the schedule says ", said);
+  return absl::StrCat(
+      "verdict is ", verdict, ", the schedule says ", said,
+      report.at_rest() ? "" : "; its moves end before the machine is at rest");
 }
 
 }  // namespace belfry::lab

@@ -43,8 +43,13 @@ absl::Status CheckSchedule(const v1::Schedule& schedule) {
   if (schedule.moves().empty()) {
     return absl::InvalidArgumentError("it has no moves");
   }
-  const absl::Status profile = trace::FromProto(schedule.profile()).status();
-  return profile.ok() ? CheckScope(schedule.scope()) : profile;
+  for (const absl::Status& status :
+       {kernel::PresetByName(schedule.profile().name()).status(),
+        trace::FromProto(schedule.profile()).status(),
+        CheckScope(schedule.scope())}) {
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 std::string FunctionName(kernel::FuncId func) {

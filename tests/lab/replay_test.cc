@@ -165,7 +165,17 @@ TEST(ReplayTest, WhatEndsInTheMiddleIsJudgedAsItStands) {
   LedMachine machine;
   EXPECT_EQ(ReplayOn(machine, schedule, {}).result().verdict(), "holds");
   EXPECT_EQ(machine.waits(), 0);
-  EXPECT_EQ(ReplayInMemory(schedule, {}).result().verdict(), "holds");
+  const v1::ReplayReport report = ReplayInMemory(schedule, {});
+  EXPECT_EQ(report.result().verdict(), "holds");
+  EXPECT_FALSE(report.at_rest());
+}
+
+// A file that lost its tail is a good schedule still.
+TEST(ReplayTest, ACutScheduleIsSaidToEndInTheMiddle) {
+  v1::Schedule schedule = HangOfLinux30();
+  schedule.mutable_moves()->RemoveLast();
+  EXPECT_THAT(DifferenceFromSchedule(ReplayInMemory(schedule, {})),
+              HasSubstr("its moves end before the machine is at rest"));
 }
 
 }  // namespace
