@@ -88,8 +88,11 @@ void PrintScenarioResult(Output& out, const v1::ScenarioResult& result,
     out.Line("");
     out.Data(result.picture());
   }
-  out.Line("");
-  PrintState(out, result);
+  // In memory there is no more to tell than the picture does.
+  if (result.has_ledger() || result.has_gates()) {
+    out.Line("");
+    PrintState(out, result);
+  }
   if ((bad || show.explain) && result.has_explanation()) {
     out.Line("");
     out.Data(ExplanationText(result.explanation(), out));

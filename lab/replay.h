@@ -30,7 +30,8 @@ struct ReplayOptions {
 
 // The schedule was made or parsed by lab/schedule.h. What ends at rest is
 // judged when time has passed and the watchdog has spoken; what ends in the
-// middle is judged as it stands there. Reports lack only duration_s.
+// middle is judged as it stands there. Reports lack only the result's profile
+// and duration_s.
 v1::ReplayReport ReplayInMemory(const v1::Schedule& schedule,
                                 const ReplayOptions& options);
 // The machine is up, with the schedule's CPUs online, fused doorbells and the
