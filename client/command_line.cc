@@ -234,6 +234,14 @@ void AddSet(CLI::App* app, std::vector<std::string>* set) {
 // Each CPU knows each other: 2048 of them take some 9 GiB.
 constexpr std::uint32_t kMaxSimulatedCpus = 2048;
 
+void AddShow(CLI::App* app, ShowOptions* show) {
+  app->add_flag("--explain", show->explain,
+                "The chain of causes, also when nothing hangs");
+  app->add_flag("--picture", show->picture,
+                "The space-time picture, also when nothing is violated and in "
+                "-o json");
+}
+
 // A string object: CLI11 would take a literal for a variable to fill in.
 const std::string kWaitHelp = "Wait for them (the default)";
 
@@ -264,6 +272,7 @@ class Parser {
     AddScenarioVerbs();
     AddExplore();
     AddSimulate();
+    AddReplay();
     AddProfileVerbs();
     AddAboutVerbs();
   }
@@ -431,6 +440,7 @@ class Parser {
   void AddScenarioRun(CLI::App* scenario);
   void AddExplore();
   void AddSimulate();
+  void AddReplay();
   void AddProfileVerbs();
   void AddAboutVerbs();
 
@@ -832,11 +842,7 @@ void Parser::AddScenarioRun(CLI::App* scenario) {
   run->add_flag("--attach", options->attach,
                 "Use the running cluster (started with --gates)")
       ->excludes(keep);
-  run->add_flag("--explain", options->explain,
-                "The chain of causes, also when nothing hangs");
-  run->add_flag("--picture", options->picture,
-                "The space-time picture, also when nothing is violated and in "
-                "-o json");
+  AddShow(run, &options->show);
 }
 
 void Parser::AddExplore() {
@@ -947,6 +953,26 @@ void Parser::AddSimulate() {
                    "Write the trace of the run (one seed, a FILE, or the run "
                    "that fails)")
       ->type_name("FILE");
+}
+
+void Parser::AddReplay() {
+  auto [replay, replay_options] = Verb<ReplayCommandOptions>(
+      &app_, "replay", "Lead real processes through a schedule, event by event",
+      {"belfry explore lost-ipi --profile linux-3.0 --out hang.textproto",
+       "belfry replay hang.textproto          # exit code 11: it hangs",
+       "belfry replay hang.textproto --keep   # look around after",
+       "belfry replay hang.textproto --on sim"});
+  ReplayCommandOptions* options = replay_options;
+  replay
+      ->add_option("FILE", options->file,
+                   "What belfry explore --out wrote; - is standard input")
+      ->required();
+  AddWord(replay, "--on", &options->driver, {"processes", "sim"},
+          "processes: a cluster of its own (the default); sim: in memory")
+      ->type_name("DRIVER");
+  replay->add_flag("--keep", options->keep,
+                   "Leave its cluster up and say where");
+  AddShow(replay, &options->show);
 }
 
 void Parser::AddProfileVerbs() {

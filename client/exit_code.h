@@ -15,6 +15,8 @@ inline constexpr int kExitHang = 11;
 inline constexpr int kExitViolated = 12;
 // What was to happen did not happen in time.
 inline constexpr int kExitNotInTime = 13;
+// A schedule could not be followed, or ended otherwise than it says.
+inline constexpr int kExitDiverged = 20;
 // A file that is to be judged is not of its kind, or is cut off (EX_DATAERR).
 inline constexpr int kExitBadFile = 65;
 // Plus the number of the gRPC code.

@@ -133,8 +133,7 @@ absl::Status AddPlayed(const Output& out, v1::ExploreReport* report) {
                                       played->violated.end());
   *report->mutable_violated() = schedule.violated();
   report->set_picture(trace::DrawPicture(
-      played->events, schedule.scope().cpus(),
-      {.color = out.color(), .width = out.width(), .ascii = out.ascii()}));
+      played->events, schedule.scope().cpus(), PictureOptionsOf(out)));
   return absl::OkStatus();
 }
 

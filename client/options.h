@@ -212,6 +212,12 @@ struct ScenarioListOptions {};
 struct ScenarioShowOptions {
   std::string scenario;
 };
+// What is shown of a run in which nothing is wrong.
+struct ShowOptions {
+  bool explain = false;
+  bool picture = false;
+};
+
 struct ScenarioRunOptions {
   // A built-in one's name, or a file.
   std::string scenario;
@@ -228,8 +234,7 @@ struct ScenarioRunOptions {
   bool keep = false;
   // Use the running cluster.
   bool attach = false;
-  bool explain = false;
-  bool picture = false;
+  ShowOptions show;
 };
 
 struct ExploreCommandOptions {
@@ -282,6 +287,16 @@ struct SimulateCommandOptions {
   std::string trace;
 };
 
+struct ReplayCommandOptions {
+  // A schedule; "-" is standard input.
+  std::string file;
+  // "processes", "sim".
+  std::string driver = "processes";
+  // Leave the temporary cluster up.
+  bool keep = false;
+  ShowOptions show;
+};
+
 using Command = std::variant<
     UpOptions, DownOptions, StatusOptions, HealthOptions, VersionOptions,
     CompletionOptions, CpuListOptions, CpuShowOptions, CpuChangeOptions,
@@ -293,7 +308,7 @@ using Command = std::variant<
     TraceRecordOptions, TraceConvertOptions, TraceCheckOptions,
     TraceStatOptions, AnalyzeOptions, ReportOptions, ConformOptions,
     ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions,
-    ExploreCommandOptions, SimulateCommandOptions>;
+    ExploreCommandOptions, ReplayCommandOptions, SimulateCommandOptions>;
 
 }  // namespace belfry::client
 

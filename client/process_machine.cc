@@ -95,6 +95,21 @@ absl::Status ProcessMachine::Release(const v1::GateAt& at) {
       .status();
 }
 
+absl::Status ProcessMachine::Pass(const v1::GateAt& at,
+                                  const std::string& event) {
+  const auto debug = FindDebug(at);
+  if (!debug.ok()) return debug.status();
+  v1::PassGateRequest request;
+  request.set_name(at.gate());
+  request.set_event(event);
+  request.set_lamport(lamport_);
+  const auto response = Invoke(**debug, &v1::DebugService::Stub::PassGate,
+                               request, coordinator_.timeout());
+  if (!response.ok()) return response.status();
+  lamport_ = response->lamport();
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<v1::Gate>> ProcessMachine::Gates(
     const v1::GateAt& at) {
   const auto debug = FindDebug(at);

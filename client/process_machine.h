@@ -26,6 +26,7 @@ class ProcessMachine : public lab::Machine {
 
   absl::Status Hold(const v1::GateAt& at) override;
   absl::Status Release(const v1::GateAt& at) override;
+  absl::Status Pass(const v1::GateAt& at, const std::string& event) override;
   absl::StatusOr<std::vector<v1::Gate>> Gates(const v1::GateAt& at) override;
   absl::StatusOr<std::uint32_t> Offline(const v1::Hotplug& hotplug) override;
   absl::StatusOr<std::uint32_t> Online(const v1::Hotplug& hotplug) override;
@@ -57,6 +58,8 @@ class ProcessMachine : public lab::Machine {
   Patience patience_;
   Process coordinator_process_;
   std::map<std::uint32_t, Process> processes_;
+  // When the last event passed, in Lamport time.
+  std::uint64_t lamport_ = 0;
   // Calls whose answers nobody waits for; they end with the machine.
   grpc::CompletionQueue queue_;
   std::vector<std::unique_ptr<StartedCall>> calls_;

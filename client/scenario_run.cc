@@ -24,10 +24,6 @@
 namespace belfry::client {
 namespace {
 
-// Of one run, its cluster's start included, unless --timeout is given.
-constexpr absl::Duration kRunTimeout = absl::Seconds(60);
-// Of one RPC to a local process.
-constexpr absl::Duration kRpcTimeout = absl::Seconds(10);
 constexpr int kDefaultCsdLockTimeoutMs = 1000;
 
 // The machine that the scenario asks for, under the profile that the user does.
@@ -57,7 +53,7 @@ class Player {
     const absl::StatusOr<v1::LocalCluster> machine =
         MachineOf(scenario_, options_);
     if (!machine.ok()) return machine.status();
-    const Patience patience = NewPatience();
+    const Patience patience = PatienceOfRun(context_.options, interrupt_);
     auto cluster = TemporaryCluster::Start(
         *machine, options_.keep ? Lifetime::kOwn : Lifetime::kOurs, patience,
         [this](absl::string_view text) {
@@ -65,11 +61,10 @@ class Player {
           if (options_.count == 1) context_.out.Progress(text);
         });
     if (!cluster.ok()) return cluster.status();
-    Coordinator coordinator((*cluster)->coordinator(), kRpcTimeout,
-                            [] { return "it died during the run"; });
+    Coordinator coordinator = (*cluster)->Connect();
     auto result =
         Play(coordinator, patience, ProfileText(machine->profile()), start);
-    if (options_.keep) SayWhereItIs(**cluster);
+    if (options_.keep) context_.out.Note((*cluster)->KeptText());
     return result;
   }
 
@@ -82,8 +77,8 @@ class Player {
     absl::Status fits = CheckProfile(*cluster);
     if (fits.ok()) fits = CheckFits(*cluster);
     if (!fits.ok()) return fits;
-    return Play(*coordinator, NewPatience(), ProfileText(cluster->profile()),
-                start);
+    return Play(*coordinator, PatienceOfRun(context_.options, interrupt_),
+                ProfileText(cluster->profile()), start);
   }
 
   absl::StatusOr<v1::ScenarioResult> PlayOnce() {
@@ -93,12 +88,6 @@ class Player {
   const Interrupt& interrupt() const { return interrupt_; }
 
  private:
-  Patience NewPatience() const {
-    const absl::Duration timeout =
-        context_.options.timeout_given ? context_.options.timeout : kRunTimeout;
-    return {absl::Now() + timeout, &interrupt_};
-  }
-
   absl::StatusOr<v1::ScenarioResult> Play(Coordinator& coordinator,
                                           const Patience& patience,
                                           const std::string& profile,
@@ -106,9 +95,7 @@ class Player {
     ProcessMachine machine(coordinator, patience);
     lab::RunOptions run;
     run.profile = profile;
-    run.picture = {.color = context_.out.color() && context_.out.table(),
-                   .width = context_.out.width(),
-                   .ascii = context_.out.ascii()};
+    run.picture = PictureOptionsOf(context_.out);
     if (context_.out.table() && options_.count == 1) {
       Output& out = context_.out;
       out.Line(out.Painted(Style::kBold, absl::StrCat(scenario_.name(), ": ",
@@ -122,13 +109,6 @@ class Player {
     if (!interrupted.ok()) return interrupted;
     result.set_duration_s(absl::ToDoubleSeconds(absl::Now() - start));
     return result;
-  }
-
-  void SayWhereItIs(const TemporaryCluster& cluster) {
-    context_.out.Note(
-        absl::StrCat("kept: belfry --state-dir ", cluster.state_dir(),
-                     " status; take it down with: belfry --state-dir ",
-                     cluster.state_dir(), " down"));
   }
 
   // Rules that were asked for must be those that it plays by.
@@ -187,12 +167,12 @@ ExitCode RunOnce(Context& context, const v1::Scenario& scenario,
   absl::StatusOr<v1::ScenarioResult> result = player.PlayOnce();
   if (!result.ok()) return result.status();
   if (context.out.json()) {
-    if (!options.picture) result->clear_picture();
+    if (!options.show.picture) result->clear_picture();
     context.out.Json(*result);
   } else if (context.out.format() == Format::kName) {
     context.out.Line(result->verdict());
   } else {
-    PrintScenarioResult(context.out, *result, options,
+    PrintScenarioResult(context.out, *result, options.show,
                         lab::DifferenceFromExpected(scenario, *result));
   }
   return ExitCodeFor(options, result->verdict());
@@ -229,13 +209,14 @@ ExitCode RunOften(Context& context, const v1::Scenario& scenario,
   }
   summary.set_duration_s(absl::ToDoubleSeconds(absl::Now() - start));
   if (context.out.json()) {
-    if (!options.picture) summary.mutable_shown()->clear_picture();
+    if (!options.show.picture) summary.mutable_shown()->clear_picture();
     context.out.Json(summary);
   } else {
     const std::string difference =
         lab::DifferenceFromExpected(scenario, summary.shown());
     if (!difference.empty()) {
-      PrintScenarioResult(context.out, summary.shown(), options, difference);
+      PrintScenarioResult(context.out, summary.shown(), options.show,
+                          difference);
     }
     PrintScenarioSummary(context.out, summary);
   }

@@ -52,6 +52,7 @@ void PrintState(Output& out, const v1::ScenarioResult& result) {
     out.Line(absl::StrCat("prevented ", gate.process(), " ", gate.name(), ": ",
                           gate.message()));
   }
+  if (!result.has_ledger()) return;
   const v1::ScenarioResult::Ledger& ledger = result.ledger();
   out.Line(absl::StrCat("ledger    ", ledger.issued(),
                         " issued = ", ledger.completed(), " completed + ",
@@ -73,17 +74,26 @@ int ExitCodeOfVerdict(absl::string_view verdict) {
   return kExitInconclusive;
 }
 
+trace::PictureOptions PictureOptionsOf(const Output& out) {
+  return {.color = out.color() && out.table(),
+          .width = out.width(),
+          .ascii = out.ascii()};
+}
+
 void PrintScenarioResult(Output& out, const v1::ScenarioResult& result,
-                         const ScenarioRunOptions& options,
+                         const ShowOptions& show,
                          const std::string& difference) {
   const bool bad = result.verdict() != lab::kHolds;
-  if ((bad || options.picture) && !result.picture().empty()) {
+  if ((bad || show.picture) && !result.picture().empty()) {
     out.Line("");
     out.Data(result.picture());
   }
-  out.Line("");
-  PrintState(out, result);
-  if (bad || options.explain) {
+  // In memory there is no more to tell than the picture does.
+  if (result.has_ledger() || result.has_gates()) {
+    out.Line("");
+    PrintState(out, result);
+  }
+  if ((bad || show.explain) && result.has_explanation()) {
     out.Line("");
     out.Data(ExplanationText(result.explanation(), out));
   }

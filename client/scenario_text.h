@@ -8,17 +8,20 @@
 #include "belfry/v1/report.pb.h"
 #include "client/options.h"
 #include "client/output.h"
+#include "trace/picture.h"
 
 namespace belfry::client {
 
 // Of lab::kHolds, kHang, kViolated, kInconclusive.
 int ExitCodeOfVerdict(absl::string_view verdict);
 
+trace::PictureOptions PictureOptionsOf(const Output& out);
+
 // Picture and explanation where they were asked for or something is wrong; the
 // state; the verdict. `difference` says what is not as the scenario's file
 // expects; empty when nothing is.
 void PrintScenarioResult(Output& out, const v1::ScenarioResult& result,
-                         const ScenarioRunOptions& options,
+                         const ShowOptions& show,
                          const std::string& difference);
 
 void PrintScenarioSummary(Output& out, const v1::ScenarioSummary& summary);

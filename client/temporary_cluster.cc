@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "client/process.h"
 
 namespace belfry::client {
@@ -15,6 +16,9 @@ namespace {
 // Nobody will miss what its processes had still to do: after this they are
 // asked to end at once.
 constexpr absl::Duration kStopGrace = absl::Milliseconds(50);
+constexpr absl::Duration kRunTimeout = absl::Seconds(60);
+// Of one RPC to a local process.
+constexpr absl::Duration kRpcTimeout = absl::Seconds(10);
 
 absl::StatusOr<StateDir> MakeDirectory() {
   std::error_code error;
@@ -28,6 +32,12 @@ absl::StatusOr<StateDir> MakeDirectory() {
 }
 
 }  // namespace
+
+Patience PatienceOfRun(const GlobalOptions& options,
+                       const Interrupt& interrupt) {
+  return {absl::Now() + (options.timeout_given ? options.timeout : kRunTimeout),
+          &interrupt};
+}
 
 absl::StatusOr<std::unique_ptr<TemporaryCluster>> TemporaryCluster::Start(
     const v1::LocalCluster& machine, Lifetime lifetime,
@@ -62,8 +72,15 @@ TemporaryCluster::~TemporaryCluster() {
   std::filesystem::remove_all(dir_.path(), ignored);
 }
 
-const std::string& TemporaryCluster::coordinator() const {
-  return FindProcess(cluster_, kCoordinatorName)->address();
+Coordinator TemporaryCluster::Connect() const {
+  return Coordinator(FindProcess(cluster_, kCoordinatorName)->address(),
+                     kRpcTimeout, [] { return "it died during the run"; });
+}
+
+std::string TemporaryCluster::KeptText() const {
+  const std::string belfry = absl::StrCat("belfry --state-dir ", dir_.path());
+  return absl::StrCat("kept: ", belfry, " status; take it down with: ", belfry,
+                      " down");
 }
 
 }  // namespace belfry::client

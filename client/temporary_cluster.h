@@ -7,10 +7,16 @@
 
 #include "absl/status/statusor.h"
 #include "belfry/v1/report.pb.h"
+#include "client/coordinator.h"
 #include "client/local_cluster.h"
 #include "client/state_dir.h"
 
 namespace belfry::client {
+
+// What one run on a temporary cluster may take, its start included: a minute,
+// unless --timeout is given.
+Patience PatienceOfRun(const GlobalOptions& options,
+                       const Interrupt& interrupt);
 
 class TemporaryCluster {
  public:
@@ -24,8 +30,9 @@ class TemporaryCluster {
   TemporaryCluster(const TemporaryCluster&) = delete;
   TemporaryCluster& operator=(const TemporaryCluster&) = delete;
 
-  const std::string& state_dir() const { return dir_.path(); }
-  const std::string& coordinator() const;
+  Coordinator Connect() const;
+  // Of one that is kept: where it is, and how to take it down.
+  std::string KeptText() const;
 
  private:
   TemporaryCluster(StateDir dir, v1::LocalCluster machine)

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "coordinator/process_impl.h"
 #include "coordinator/web.h"
+#include "kernel/event_text.h"
 #include "kernel/gate.h"
 #include "rpc/codec.h"
 #include "rpc/files.h"
@@ -114,7 +115,8 @@ void Process::Impl::Feed(kernel::CoordinatorEvent event) {
   if (gates_.enabled()) {
     const std::string gate = kernel::GateOf(event);
     if (!gate.empty()) {
-      gates_.Pass(gate, [this, event] { Deliver(event); });
+      gates_.Pass(gate, kernel::EventText(event),
+                  [this, event] { Deliver(event); });
       return;
     }
   }

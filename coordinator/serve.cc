@@ -188,6 +188,7 @@ void Process::Impl::ServeWait() {
 
 void Process::Impl::ServeDebug() {
   server_->ServeDebug({.gates = &gates_,
+                       .clock = &clock_,
                        .parse_gate =
                            [](const std::string& name) {
                              return kernel::ParseCoordinatorGate(name);

@@ -9,8 +9,16 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 6> kPlainCpuGates = {
-    "enqueue", "ring", "latch", "irq_entry", "run", "reset"};
+constexpr std::array<absl::string_view, 11> kPlainCpuGates = {
+    kAllGates, "enqueue", "ring",  "latch",  "irq_entry", "run",
+    "reset",   "io",      "order", "answer", "overdue"};
+constexpr std::array<absl::string_view, 4> kPlainCoordinatorGates = {
+    kAllGates, "commit", "report", "timeout"};
+
+template <typename... Kinds, typename Event>
+bool IsOneOf(const Event& event) {
+  return (std::holds_alternative<Kinds>(event) || ...);
+}
 
 bool RingOwed(const Enqueued& e, const Cpu& cpu) {
   return e.error == Errno::kOk && !e.rung &&
@@ -29,8 +37,9 @@ std::string AckGate(const StopPublish& publish, const Cpu& cpu) {
 std::string GateOf(const CpuEvent& event, const Cpu& cpu) {
   if (std::holds_alternative<Enqueue>(event)) return "enqueue";
   if (const auto* e = std::get_if<Enqueued>(&event)) {
-    return RingOwed(*e, cpu) ? "ring" : "";
+    return RingOwed(*e, cpu) ? "ring" : "answer";
   }
+  if (IsOneOf<Done, Latched>(event)) return "answer";
   if (std::holds_alternative<Doorbell>(event)) return "latch";
   if (std::holds_alternative<IrqEntry>(event)) return "irq_entry";
   if (const auto* e = std::get_if<StopPublish>(&event)) return AckGate(*e, cpu);
@@ -38,7 +47,11 @@ std::string GateOf(const CpuEvent& event, const Cpu& cpu) {
     return absl::StrCat("step:", e->step);
   }
   if (std::holds_alternative<Kick>(event)) return "reset";
-  return "";
+  if (std::holds_alternative<DeviceIrq>(event)) return "io";
+  if (IsOneOf<StopAbort, WalkSteps, BringOnline, SetView>(event)) {
+    return "order";
+  }
+  return IsOneOf<Overdue, Retry>(event) ? "overdue" : "";
 }
 
 std::string GateOf(const CpuEffect& effect) {
@@ -53,7 +66,8 @@ std::string GateOf(const CoordinatorEvent& event) {
   if (const auto* e = std::get_if<PublishState>(&event)) {
     return absl::StrCat("publish:", MultiStopStateName(e->state));
   }
-  return "";
+  if (std::holds_alternative<FromCpuEvent>(event)) return "report";
+  return IsOneOf<HandoffTimeout, RecoveryTimeout>(event) ? "timeout" : "";
 }
 
 absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
@@ -75,12 +89,15 @@ absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "unknown gate '", name,
-      "' of a CPU; there are: enqueue, ring, latch, irq_entry, run, reset, "
-      "ack:STATE (PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or step:NAME"));
+      "' of a CPU; there are: enqueue, ring, latch, irq_entry, run, reset, io, "
+      "ack:STATE (PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
+      "order, answer, overdue, all"));
 }
 
 absl::StatusOr<std::string> ParseCoordinatorGate(absl::string_view name) {
-  if (name == "commit") return std::string(name);
+  for (absl::string_view gate : kPlainCoordinatorGates) {
+    if (gate == name) return std::string(name);
+  }
   absl::string_view rest = name;
   if (absl::ConsumePrefix(&rest, "journal:") && ParseLeg(rest)) {
     return rest == "commit" ? std::string(rest) : std::string(name);
@@ -92,7 +109,8 @@ absl::StatusOr<std::string> ParseCoordinatorGate(absl::string_view name) {
   return absl::InvalidArgumentError(absl::StrCat(
       "unknown gate '", name,
       "' of the coordinator; there are: journal:LEG (prepare, bringup, online, "
-      "ap, takedown, stop, dead, done), commit, publish:STATE"));
+      "ap, takedown, stop, dead, done), commit, publish:STATE, report, "
+      "timeout, all"));
 }
 
 }  // namespace belfry::kernel

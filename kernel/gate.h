@@ -15,7 +15,11 @@
 
 namespace belfry::kernel {
 
-// The gate that an event passes at a CPU; empty when it passes none.
+// The gate that stands for every gate of a process.
+inline constexpr absl::string_view kAllGates = "all";
+
+// The gate that an event passes at a CPU; empty when it passes none: the
+// requests of people, and the news of links.
 //   enqueue     a call has arrived and is not in the queue yet
 //   ring        a call is in its target's queue, the ring it is owed not sent
 //   latch       a doorbell is on the wire
@@ -25,13 +29,18 @@ namespace belfry::kernel {
 //               the barrier calls it
 //   step:N      hotplug step N is about to run here
 //   reset       the reset that boots the CPU
+//   io          a device has completed I/O
+//   order       any other message of the coordinator
+//   answer      an acknowledgement, or the end of a call
+//   overdue     the watchdog has found a call
 std::string GateOf(const CpuEvent& event, const Cpu& cpu);
 
 // `run`: a called function is about to run.
 std::string GateOf(const CpuEffect& effect);
 
 // journal:LEG (the leg is journaled, and not begun), `commit` for that of the
-// commit; publish:STATE (all have acknowledged, the state is not published).
+// commit; publish:STATE (all have acknowledged, the state is not published);
+// report (any message of a CPU); timeout.
 std::string GateOf(const CoordinatorEvent& event);
 
 // The gate's own name for a name that people use: step:NAME is step:N. Invalid

@@ -18,11 +18,6 @@ namespace {
 
 using Verdict = ExploreResult::Verdict;
 
-std::string NameOf(const World& world, Move move) {
-  const World::Pending& pending = world.pending()[move.place];
-  return MessageText(pending.lane, *pending.message);
-}
-
 // What a search may do next: deliver a message, or make a fault.
 struct Choice {
   enum class Kind : std::uint8_t { kDeliver, kDrop, kKill };
@@ -418,6 +413,22 @@ ExploreResult Explore(const ExploreOptions& options) {
   return Search(options).Run();
 }
 
+std::string NameOf(const World& world, Move move) {
+  const World::Pending& pending = world.pending()[move.place];
+  return MessageText(pending.lane, *pending.message);
+}
+
+std::optional<Move> FindMove(const World& world, const std::string& name) {
+  for (const Move move : world.Enabled()) {
+    if (NameOf(world, move) == name) return move;
+  }
+  return std::nullopt;
+}
+
+bool IsFault(const std::string& name) {
+  return absl::StartsWith(name, "drop ") || absl::StartsWith(name, "kill ");
+}
+
 absl::Status MoveByName(const std::string& name, World* world,
                         Happenings* out) {
   if (name == kTimePasses) {
@@ -428,9 +439,7 @@ absl::Status MoveByName(const std::string& name, World* world,
   const Scope any{.drops = ~0U, .kills = ~0U};
   std::vector<Choice> choices;
   for (const Move move : world->Enabled()) choices.push_back({.move = move});
-  if (absl::StartsWith(name, "drop ") || absl::StartsWith(name, "kill ")) {
-    choices = FaultsIn(*world, any);
-  }
+  if (IsFault(name)) choices = FaultsIn(*world, any);
   std::vector<std::string> possible;
   for (const Choice& choice : choices) {
     possible.push_back(NameOf(*world, choice));

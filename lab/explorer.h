@@ -94,6 +94,15 @@ World StartOf(const kernel::Profile& profile, const Scope& scope,
 
 ExploreResult Explore(const ExploreOptions& options);
 
+// The move's name in a schedule: its message's.
+std::string NameOf(const World& world, Move move);
+
+// The move of this name, where it is possible now.
+std::optional<Move> FindMove(const World& world, const std::string& name);
+
+// Whether the move of that name is a fault: "drop ...", "kill ...".
+bool IsFault(const std::string& name);
+
 // One move of a schedule, by its name. InvalidArgument, and nothing moved, when
 // it is not possible: names those that are.
 absl::Status MoveByName(const std::string& name, World* world, Happenings* out);

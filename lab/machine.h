@@ -4,6 +4,7 @@
 #define BELFRY_LAB_MACHINE_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,6 +27,9 @@ class Machine {
   // Gates. A gate's name is passed on as the scenario writes it.
   virtual absl::Status Hold(const v1::GateAt& at) = 0;
   virtual absl::Status Release(const v1::GateAt& at) = 0;
+  // Lets one event that waits there pass, by its name (kernel/event_text.h),
+  // and holds on. NotFound while no such event waits.
+  virtual absl::Status Pass(const v1::GateAt& at, const std::string& event) = 0;
   // All gates that were ever held at this place; `at.gate` is ignored.
   virtual absl::StatusOr<std::vector<v1::Gate>> Gates(const v1::GateAt& at) = 0;
 

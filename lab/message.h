@@ -60,10 +60,7 @@ struct Message {
   std::string gate;
 };
 
-// The event in a few words: "call 1->3 #1", "doorbell 1->3 #1", "irq_entry 3",
-// "io 1 for 3", "state 0 PREPARE", "ack 1 PREPARE", "reset 3". Two messages
-// that can be delivered in one state have different names, unless they are
-// equal.
+// By the names of kernel/event_text.h; "attach 1".
 std::string MessageText(const Lane& lane, const Message& message);
 
 template <>

@@ -15,19 +15,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lab/gate.h"
+#include "lab/observer.h"
 #include "lab/quiet.h"
 #include "lab/scenario.h"
-#include "lab/verdict.h"
 #include "trace/machine_view.h"
 #include "trace/stranded.h"
 
 namespace belfry::lab {
 namespace {
-
-// As often in a row must the machine look the same before a run believes that
-// it has come to rest: a doorbell of a split call is in no snapshot for a
-// moment.
-constexpr int kStablePolls = 3;
 
 // How a wait came out of one look at the machine.
 struct Look {
@@ -50,7 +45,10 @@ class Runner {
  public:
   Runner(const v1::Scenario& scenario, Machine& machine,
          const RunOptions& options)
-      : scenario_(scenario), machine_(machine), options_(options) {}
+      : scenario_(scenario),
+        machine_(machine),
+        options_(options),
+        observer_(machine) {}
 
   v1::ScenarioResult Run() {
     result_.set_scenario(scenario_.name());
@@ -69,14 +67,11 @@ class Runner {
   }
 
  private:
+  const v1::Profile& profile() const { return observer_.profile(); }
+
   absl::Status RunSteps() {
-    absl::StatusOr<trace::MachineView> view = machine_.View();
-    if (!view.ok()) return view.status();
-    before_ = RememberBefore(*view);
-    profile_ = view->cluster.profile();
-    for (const v1::TraceEvent& event : view->events) {
-      start_lamport_ = std::max(start_lamport_, event.lamport());
-    }
+    const absl::Status begun = observer_.Begin();
+    if (!begun.ok()) return begun;
     for (int i = 0; i < scenario_.steps_size() && !hung_; ++i) {
       const v1::ScenarioStep& step = scenario_.steps(i);
       where_ = absl::StrCat("step ", i + 1, " (", StepText(step), ")");
@@ -122,16 +117,16 @@ class Runner {
 
   absl::Status Hold(const v1::GateAt& at) {
     // Whoever waits for it finds it prevented.
-    if (!ProfileHasGate(at, profile_)) return Logged(absl::OkStatus());
-    const v1::GateAt gate = ResolveGate(at, profile_);
+    if (!ProfileHasGate(at, profile())) return Logged(absl::OkStatus());
+    const v1::GateAt gate = ResolveGate(at, profile());
     const absl::Status status = machine_.Hold(gate);
     if (status.ok()) held_.push_back(gate);
     return Logged(status);
   }
 
   absl::Status Release(const v1::GateAt& at) {
-    if (!ProfileHasGate(at, profile_)) return Logged(absl::OkStatus());
-    const v1::GateAt gate = ResolveGate(at, profile_);
+    if (!ProfileHasGate(at, profile())) return Logged(absl::OkStatus());
+    const v1::GateAt gate = ResolveGate(at, profile());
     std::erase_if(held_, [&](const v1::GateAt& held) {
       return GateText(held) == GateText(gate);
     });
@@ -144,7 +139,7 @@ class Runner {
       // could be reached in between.
       const auto still = FindStandstill(machine_);
       if (!still.ok()) return still.status();
-      const auto gate = FindGate(machine_, ResolveGate(at, profile_));
+      const auto gate = FindGate(machine_, ResolveGate(at, profile()));
       if (!gate.ok()) return gate.status();
       Look look;
       look.done = gate->waiting() > 0;
@@ -164,14 +159,14 @@ class Runner {
     return absl::StartsWith(gate, "ack:") || absl::StartsWith(gate, "step:") ||
            absl::StartsWith(gate, "publish:") ||
            absl::StartsWith(gate, "journal:") || gate == "reset" ||
-           gate == "commit";
+           gate == "commit" || gate == "order" || gate == "report";
   }
 
   // The gates of calls and doorbells can be reached while hotplug stands.
   absl::StatusOr<bool> DataPlaneRests() {
     const auto view = ViewWithoutTrace(machine_);
     if (!view.ok()) return view.status();
-    return NoCallMoves(*view) && rests_ >= kStablePolls;
+    return NoCallMoves(*view) && observer_.rests();
   }
 
   static std::string StillText(const std::optional<Standstill>& still) {
@@ -225,7 +220,7 @@ class Runner {
                              ? NoDoorbellComes(*view, await.cpu())
                              : trace::IsStranded(*view, await.cpu()) ||
                                    trace::IsLeftBehind(*view, await.cpu());
-      look.prevented = never && rests_ >= kStablePolls;
+      look.prevented = never && observer_.rests();
     } else {
       look.prevented = still->has_value();
     }
@@ -274,7 +269,7 @@ class Runner {
           step.hold().cpu() != at->cpu()) {
         continue;
       }
-      const std::string resolved = ResolveGate(step.hold(), profile_).gate();
+      const std::string resolved = ResolveGate(step.hold(), profile()).gate();
       if (at->gate() == resolved || (resolved == "ack:DISABLE_IRQ" &&
                                      absl::StartsWith(at->gate(), resolved))) {
         at->set_gate(step.hold().gate());
@@ -297,10 +292,10 @@ class Runner {
 
   absl::Status AwaitRest() {
     return Wait([&]() -> absl::StatusOr<Look> {
-      const auto view = ViewWithoutTrace(machine_);
-      if (!view.ok()) return view.status();
+      const absl::StatusOr<bool> settled = observer_.HasSettled();
+      if (!settled.ok()) return settled.status();
       Look look;
-      look.done = IsSettled(*view) && rests_ >= kStablePolls;
+      look.done = *settled;
       return look;
     });
   }
@@ -308,8 +303,7 @@ class Runner {
   // ---- Waiting.
 
   absl::Status Wait(const std::function<absl::StatusOr<Look>()>& look) {
-    rests_ = 0;
-    fingerprint_.clear();
+    observer_.StartOver();
     for (int attempt = 0;; ++attempt) {
       const absl::StatusOr<Look> seen = look();
       if (!seen.ok()) return seen.status();
@@ -332,12 +326,9 @@ class Runner {
   // A machine that hangs will not do what the step waits for, and there is no
   // need to wait for the deadline to know it.
   absl::Status WatchForHang() {
-    const auto view = ViewWithoutTrace(machine_);
-    if (!view.ok()) return view.status();
-    std::string fingerprint = Fingerprint(*view);
-    rests_ = fingerprint == fingerprint_ ? rests_ + 1 : 0;
-    fingerprint_ = std::move(fingerprint);
-    hung_ = IsHung(*view) && rests_ >= kStablePolls;
+    const absl::Status looked = observer_.Look();
+    if (!looked.ok()) return looked;
+    hung_ = observer_.hangs();
     if (hung_) Log(where_ + ": the machine hangs");
     return absl::OkStatus();
   }
@@ -353,18 +344,10 @@ class Runner {
   // ---- The end.
 
   void JudgeEnd() {
-    const absl::StatusOr<trace::MachineView> view = machine_.View();
-    if (!view.ok()) {
-      Inconclusive(std::string(view.status().message()));
-      return;
-    }
-    Judge(*view, before_, scenario_.subject_cpu(), &result_);
-    std::vector<v1::TraceEvent> events;
-    for (const v1::TraceEvent& event : view->events) {
-      if (event.lamport() > start_lamport_) events.push_back(event);
-    }
-    result_.set_picture(trace::DrawPicture(events, scenario_.machine().cpus(),
-                                           options_.picture));
+    const absl::Status judged =
+        observer_.JudgeRun(scenario_.subject_cpu(), scenario_.machine().cpus(),
+                           options_.picture, &result_);
+    if (!judged.ok()) Inconclusive(std::string(judged.message()));
   }
 
   void Inconclusive(const std::string& message) {
@@ -393,17 +376,12 @@ class Runner {
   Machine& machine_;
   const RunOptions& options_;
   v1::ScenarioResult result_;
-  v1::Profile profile_;
-  Before before_;
-  std::uint64_t start_lamport_ = 0;
+  Observer observer_;
   std::string where_;
   // The last operation on each CPU.
   std::map<std::uint32_t, std::uint32_t> operations_;
   std::vector<v1::GateAt> held_;
   std::set<std::string> prevented_;
-  // How often in a row the machine has looked the same, in this step.
-  int rests_ = 0;
-  std::string fingerprint_;
   bool hung_ = false;
 };
 

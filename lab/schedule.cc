@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/text_format.h"
 #include "lab/events.h"
-#include "lab/referee.h"
 #include "lab/runner.h"
 #include "lab/text_format.h"
 #include "trace/codec.h"
@@ -42,8 +41,16 @@ absl::Status CheckSchedule(const v1::Schedule& schedule) {
         absl::StrCat("doorbells are \"", schedule.doorbells(), "\"; they are ",
                      kLateDoorbells, " or ", kPromptDoorbells));
   }
-  const absl::Status profile = trace::FromProto(schedule.profile()).status();
-  return profile.ok() ? CheckScope(schedule.scope()) : profile;
+  if (schedule.moves().empty()) {
+    return absl::InvalidArgumentError("it has no moves");
+  }
+  for (const absl::Status& status :
+       {kernel::PresetByName(schedule.profile().name()).status(),
+        trace::FromProto(schedule.profile()).status(),
+        CheckScope(schedule.scope())}) {
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 bool OnlyNewCallsLeft(const World& world) {
@@ -126,40 +133,53 @@ absl::StatusOr<v1::Schedule> ParseSchedule(absl::string_view text,
   return schedule;
 }
 
+Playing::Playing(const v1::Schedule& schedule)
+    : played_{.end = StartOf(*trace::FromProto(schedule.profile()),
+                             ScopeOf(schedule.scope(), schedule.doorbells()),
+                             &boot_)},
+      referee_(schedule.scope().cpus()) {
+  referee_.See(boot_);
+}
+
+absl::Status Playing::Make(const std::string& move) {
+  Happenings happenings;
+  const absl::Status moved = MoveByName(move, &played_.end, &happenings);
+  if (!moved.ok()) return moved;
+  referee_.See(happenings);
+  ++moves_;
+  referee_.Record(
+      played_.end, [this] { return absl::StrCat("move ", moves_); },
+      /*at_rest=*/false);
+  // One microsecond an event: times only count here.
+  AppendEvents(happenings, 1000 * (played_.events.size() + 1), &played_.events);
+  return absl::OkStatus();
+}
+
+Played Playing::End() && {
+  played_.quiet = OnlyNewCallsLeft(played_.end);
+  if (played_.quiet) {
+    referee_.Record(
+        played_.end, [] { return "at the end"; }, /*at_rest=*/true);
+  }
+  played_.hangs = played_.quiet && !WaitsOf(played_.end).empty();
+  for (const auto& [invariant, what] : referee_.violated()) {
+    played_.violated.push_back(std::string(kernel::InvariantName(invariant)));
+  }
+  return std::move(played_);
+}
+
 absl::StatusOr<Played> Play(const v1::Schedule& schedule) {
   const absl::Status status = CheckSchedule(schedule);
   if (!status.ok()) return status;
-  Happenings boot;
-  Played played{.end = StartOf(*trace::FromProto(schedule.profile()),
-                               ScopeOf(schedule.scope(), schedule.doorbells()),
-                               &boot)};
-  Referee referee(schedule.scope().cpus());
-  referee.See(boot);
+  Playing playing(schedule);
   for (int i = 0; i < schedule.moves_size(); ++i) {
-    Happenings happenings;
-    const absl::Status moved =
-        MoveByName(schedule.moves(i), &played.end, &happenings);
+    const absl::Status moved = playing.Make(schedule.moves(i));
     if (!moved.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("move ", i + 1, ": ", moved.message()));
     }
-    referee.See(happenings);
-    referee.Record(
-        played.end, [i] { return absl::StrCat("move ", i + 1); },
-        /*at_rest=*/false);
-    // One microsecond an event: times only count here.
-    AppendEvents(happenings, 1000 * (played.events.size() + 1), &played.events);
   }
-  const bool quiet = OnlyNewCallsLeft(played.end);
-  if (quiet) {
-    referee.Record(
-        played.end, [] { return "at the end"; }, /*at_rest=*/true);
-  }
-  played.hangs = quiet && !WaitsOf(played.end).empty();
-  for (const auto& [invariant, what] : referee.violated()) {
-    played.violated.push_back(std::string(kernel::InvariantName(invariant)));
-  }
-  return played;
+  return std::move(playing).End();
 }
 
 }  // namespace belfry::lab

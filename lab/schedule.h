@@ -11,6 +11,7 @@
 #include "belfry/v1/debug.pb.h"
 #include "belfry/v1/scenario.pb.h"
 #include "lab/explorer.h"
+#include "lab/referee.h"
 
 namespace belfry::lab {
 
@@ -41,8 +42,29 @@ struct Played {
   std::vector<v1::TraceEvent> events;
   // Invariants that were violated on the way or at the end, by name.
   std::vector<std::string> violated;
-  // Nothing but a new call can move, and somebody waits.
+  // Nothing but a new call can move.
+  bool quiet = false;
+  // It is quiet, and somebody waits.
   bool hangs = false;
+};
+
+// A schedule that is being played in memory.
+class Playing {
+ public:
+  // Of a schedule that was made or parsed here.
+  explicit Playing(const v1::Schedule& schedule);
+
+  const World& world() const { return played_.end; }
+  // The next move. InvalidArgument, and nothing moved, when it is not possible.
+  absl::Status Make(const std::string& move);
+  // No more moves.
+  Played End() &&;
+
+ private:
+  Happenings boot_;
+  Played played_;
+  Referee referee_;
+  std::size_t moves_ = 0;
 };
 
 // InvalidArgument names the first move that is not possible.

@@ -24,9 +24,9 @@ absl::Status Wrong(absl::string_view what) {
   return absl::InvalidArgumentError(what);
 }
 
-class Checker {
+class InputChecker {
  public:
-  Checker(const v1::Simulation& simulation, const kernel::Profile& profile)
+  InputChecker(const v1::Simulation& simulation, const kernel::Profile& profile)
       : cpus_(simulation.cpus()), table_(profile.steps) {}
 
   absl::Status Check(const Input& input) const {
@@ -153,7 +153,7 @@ absl::Status CheckSimulation(const v1::Simulation& simulation) {
   }
   const auto profile = trace::FromProto(simulation.profile());
   if (!profile.ok()) return profile.status();
-  const Checker checker(simulation, *profile);
+  const InputChecker checker(simulation, *profile);
   std::uint64_t last = 0;
   for (int i = 0; i < simulation.inputs_size(); ++i) {
     absl::Status status = checker.Check(simulation.inputs(i));

@@ -44,8 +44,8 @@ struct SimulationShape {
   std::uint32_t faults_per_100 = 30;
   // Each seed has a machine, a workload, a mix of faults and knobs of its own,
   // up to what is said above. The knobs that decide whether anything is lost at
-  // all (offline_drain, enqueue_guard, refuse_offline; ring_rule where doorbells
-  // are dropped) stay.
+  // all (offline_drain, enqueue_guard, refuse_offline; ring_rule where
+  // doorbells are dropped) stay.
   bool swarm = false;
 };
 

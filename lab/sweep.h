@@ -19,8 +19,8 @@ struct Sweep {
   std::uint64_t first_seed = 1;
   // first_seed or more.
   std::uint64_t last_seed = 1;
-  // Only a wait that cannot end is a failure, and each run goes to its end; else
-  // the first violation of any invariant ends it.
+  // Only a wait that cannot end is a failure, and each run goes to its end;
+  // else the first violation of any invariant ends it.
   bool until_hang = false;
   // Threads; at least 1.
   unsigned jobs = 1;

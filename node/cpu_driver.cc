@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "kernel/event_text.h"
 #include "kernel/gate.h"
 
 namespace belfry::node {
@@ -30,7 +31,8 @@ void CpuDriver::Feed(kernel::CpuEvent event) {
   if (around_.gates->enabled()) {
     const std::string gate = kernel::GateOf(event, cpu_);
     if (!gate.empty()) {
-      around_.gates->Pass(gate, [this, event] { Deliver(event); });
+      around_.gates->Pass(gate, kernel::EventText(event, cpu_.id()),
+                          [this, event] { Deliver(event); });
       return;
     }
   }
@@ -86,7 +88,9 @@ void CpuDriver::On(kernel::NextStep& effect) {
 
 void CpuDriver::On(kernel::RunFunction& effect) {
   if (!around_.gates->enabled()) return Run(std::move(effect));
-  around_.gates->Pass("run", [this, effect] { Run(effect); });
+  around_.gates->Pass("run",
+                      kernel::EventText(kernel::FunctionReturned{}, cpu_.id()),
+                      [this, effect] { Run(effect); });
 }
 
 void CpuDriver::Run(kernel::RunFunction effect) {
@@ -168,7 +172,7 @@ TimePoint CpuDriver::overdue_before() const {
 // overdue stands for all to the same target, once in a timeout: one bit covers
 // its whole queue.
 void CpuDriver::Watch() {
-  Feed(kernel::Retry{});
+  if (!cpu_.backed_off().empty()) Feed(kernel::Retry{});
   const TimePoint limit = overdue_before();
   std::vector<kernel::Overdue> overdue;
   for (const auto& [dst, issues] : issues_) {

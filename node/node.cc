@@ -266,6 +266,7 @@ void Node::Process::Serve() {
   ServeLoad();
   server_->ServeDebug(
       {.gates = &gates_,
+       .clock = &clock_,
        .parse_gate =
            [this](const std::string& name) {
              return kernel::ParseCpuGate(

@@ -1,54 +1,98 @@
 #include "rpc/gates.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "kernel/gate.h"
 
 namespace belfry::rpc {
 
-void Gates::Pass(const std::string& gate, std::function<void()> go) {
-  const auto found = gates_.find(gate);
-  if (found == gates_.end()) return go();
-  State& state = found->second;
-  ++state.reached;
-  if (!state.held) return go();
-  state.waiting.push_back(std::move(go));
+bool Gates::Waiting::IsAt(const std::string& name) const {
+  return gate == name || name == kernel::kAllGates;
+}
+
+bool Gates::IsHeld(const std::string& gate) const {
+  const auto held = [this](const std::string& name) {
+    const auto found = gates_.find(name);
+    return found != gates_.end() && found->second.held;
+  };
+  return held(gate) || held(std::string(kernel::kAllGates));
+}
+
+void Gates::Pass(const std::string& gate, const std::string& event,
+                 std::function<void()> go) {
+  const bool held = IsHeld(gate);
+  if (held) gates_.try_emplace(gate);
+  for (const std::string& name : {gate, std::string(kernel::kAllGates)}) {
+    const auto found = gates_.find(name);
+    if (found != gates_.end()) ++found->second.reached;
+  }
+  if (!held) return go();
+  waiting_.push_back({gate, event, std::move(go)});
 }
 
 v1::Gate Gates::Hold(const std::string& gate) {
-  State& state = gates_[gate];
-  state.held = true;
-  return ToProto(gate, state);
+  gates_[gate].held = true;
+  return ToProto(gate);
 }
 
 v1::Gate Gates::Release(const std::string& gate) {
   const auto found = gates_.find(gate);
-  if (found == gates_.end()) return ToProto(gate, State{});
+  if (found == gates_.end()) return ToProto(gate);
   found->second.held = false;
+  const auto first = std::stable_partition(
+      waiting_.begin(), waiting_.end(),
+      [this](const Waiting& waiting) { return IsHeld(waiting.gate); });
+  std::deque<Waiting> passing(std::make_move_iterator(first),
+                              std::make_move_iterator(waiting_.end()));
+  waiting_.erase(first, waiting_.end());
   // What passes may arrive at this gate again: it is not held any more.
-  for (auto& go : std::exchange(found->second.waiting, {})) go();
-  return ToProto(gate, found->second);
+  for (Waiting& waiting : passing) waiting.go();
+  return ToProto(gate);
+}
+
+absl::StatusOr<v1::Gate> Gates::PassOne(const std::string& gate,
+                                        const std::string& event) {
+  const auto found = std::find_if(
+      waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) {
+        return waiting.IsAt(gate) && waiting.event == event;
+      });
+  if (found == waiting_.end()) {
+    return absl::NotFoundError(
+        absl::StrCat("no \"", event, "\" waits at gate ", gate));
+  }
+  const std::function<void()> go = std::move(found->go);
+  waiting_.erase(found);
+  go();
+  return ToProto(gate);
 }
 
 v1::ListGatesResponse Gates::List() const {
   v1::ListGatesResponse response;
   for (const auto& [name, state] : gates_) {
-    *response.add_gates() = ToProto(name, state);
+    *response.add_gates() = ToProto(name);
   }
   return response;
 }
 
 std::uint32_t Gates::waiting(const std::string& gate) const {
-  const auto found = gates_.find(gate);
-  return found == gates_.end()
-             ? 0
-             : static_cast<std::uint32_t>(found->second.waiting.size());
+  return static_cast<std::uint32_t>(
+      std::count_if(waiting_.begin(), waiting_.end(),
+                    [&](const Waiting& w) { return w.IsAt(gate); }));
 }
 
-v1::Gate Gates::ToProto(const std::string& name, const State& state) {
+v1::Gate Gates::ToProto(const std::string& name) const {
   v1::Gate gate;
   gate.set_name(name);
-  gate.set_held(state.held);
-  gate.set_waiting(static_cast<std::uint32_t>(state.waiting.size()));
-  gate.set_reached(state.reached);
+  gate.set_held(IsHeld(name));
+  const auto found = gates_.find(name);
+  if (found != gates_.end()) gate.set_reached(found->second.reached);
+  for (const Waiting& waiting : waiting_) {
+    if (waiting.IsAt(name)) gate.add_events(waiting.event);
+  }
+  gate.set_waiting(static_cast<std::uint32_t>(gate.events_size()));
   return gate;
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "belfry/v1/debug.pb.h"
 
 namespace belfry::rpc {
@@ -19,12 +20,18 @@ class Gates {
 
   bool enabled() const { return enabled_; }
 
-  // Runs `go` now, or keeps it until the gate is released. What arrives at a
-  // held gate keeps its order.
-  void Pass(const std::string& gate, std::function<void()> go);
+  // Runs `go` now, or keeps it until the gate is released. What arrives at held
+  // gates keeps its order. `event` is its name, for those who look.
+  void Pass(const std::string& gate, const std::string& event,
+            std::function<void()> go);
 
+  // kernel::kAllGates holds every gate; what waits at one waits there, too.
   v1::Gate Hold(const std::string& gate);
   v1::Gate Release(const std::string& gate);
+  // Lets the first event of this name pass, and nothing else. NotFound when
+  // none waits at the gate.
+  absl::StatusOr<v1::Gate> PassOne(const std::string& gate,
+                                   const std::string& event);
   v1::ListGatesResponse List() const;
 
   // Events that wait at the gate now.
@@ -34,14 +41,23 @@ class Gates {
   struct State {
     bool held = false;
     std::uint64_t reached = 0;
-    std::deque<std::function<void()>> waiting;
+  };
+  struct Waiting {
+    std::string gate;
+    std::string event;
+    std::function<void()> go;
+
+    bool IsAt(const std::string& name) const;
   };
 
-  static v1::Gate ToProto(const std::string& name, const State& state);
+  bool IsHeld(const std::string& gate) const;
+  v1::Gate ToProto(const std::string& name) const;
 
   bool enabled_;
   // Only gates that were held at some time; at most as many as there are names.
   std::map<std::string, State> gates_;
+  // In the order they came.
+  std::deque<Waiting> waiting_;
 };
 
 }  // namespace belfry::rpc

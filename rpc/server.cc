@@ -26,24 +26,60 @@ void SetKeepalive(grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
-absl::StatusOr<v1::Gate> ChangeGate(
-    const DebugTarget& target, const std::string& name,
-    v1::Gate (Gates::*change)(const std::string&)) {
-  if (!target.gates->enabled()) {
-    return absl::FailedPreconditionError(
-        "gates are off in this process; start it with --gates");
-  }
-  const auto gate = target.parse_gate(name);
-  if (!gate.ok()) return gate.status();
-  return (target.gates->*change)(*gate);
-}
-
 grpc::Status GateError(const absl::Status& status) {
+  if (absl::IsNotFound(status)) {
+    return ErrorStatus(grpc::StatusCode::NOT_FOUND, "ENOENT",
+                       std::string(status.message()));
+  }
   const bool off = absl::IsFailedPrecondition(status);
   return ErrorStatus(off ? grpc::StatusCode::FAILED_PRECONDITION
                          : grpc::StatusCode::INVALID_ARGUMENT,
                      off ? "GATES_OFF" : "EINVAL",
                      std::string(status.message()));
+}
+
+absl::StatusOr<v1::HoldGateResponse> HoldGate(const DebugTarget& target,
+                                              const std::string& gate,
+                                              const v1::HoldGateRequest&) {
+  v1::HoldGateResponse response;
+  *response.mutable_gate() = target.gates->Hold(gate);
+  return response;
+}
+
+absl::StatusOr<v1::ReleaseGateResponse> ReleaseGate(
+    const DebugTarget& target, const std::string& gate,
+    const v1::ReleaseGateRequest&) {
+  v1::ReleaseGateResponse response;
+  *response.mutable_gate() = target.gates->Release(gate);
+  return response;
+}
+
+absl::StatusOr<v1::PassGateResponse> PassGate(
+    const DebugTarget& target, const std::string& gate,
+    const v1::PassGateRequest& request) {
+  target.clock->Witness(request.lamport());
+  absl::StatusOr<v1::Gate> passed =
+      target.gates->PassOne(gate, request.event());
+  if (!passed.ok()) return passed.status();
+  v1::PassGateResponse response;
+  *response.mutable_gate() = *std::move(passed);
+  response.set_lamport(target.clock->Tick());
+  return response;
+}
+
+// Answers with what `change` makes of the gate that the request names.
+template <typename Request, typename ReplyPtr, typename Change>
+void ChangeGate(const DebugTarget& target, const Request& request,
+                const ReplyPtr& reply, Change change) {
+  if (!target.gates->enabled()) {
+    return reply->Fail(GateError(absl::FailedPreconditionError(
+        "gates are off in this process; start it with --gates")));
+  }
+  const auto gate = target.parse_gate(request.name());
+  if (!gate.ok()) return reply->Fail(GateError(gate.status()));
+  const auto response = change(target, *gate, request);
+  if (!response.ok()) return reply->Fail(GateError(response.status()));
+  reply->Finish(*response);
 }
 
 }  // namespace
@@ -92,23 +128,17 @@ void Server::ServeDebug(DebugTarget target) {
   auto shared = std::make_shared<const DebugTarget>(std::move(target));
   ServeUnary<Service>(&debug_, &Service::RequestHoldGate, cq_,
                       [shared](const v1::HoldGateRequest& request, auto reply) {
-                        auto gate =
-                            ChangeGate(*shared, request.name(), &Gates::Hold);
-                        if (!gate.ok())
-                          return reply->Fail(GateError(gate.status()));
-                        v1::HoldGateResponse response;
-                        *response.mutable_gate() = *std::move(gate);
-                        reply->Finish(response);
+                        ChangeGate(*shared, request, reply, HoldGate);
                       });
   ServeUnary<Service>(
       &debug_, &Service::RequestReleaseGate, cq_,
       [shared](const v1::ReleaseGateRequest& request, auto reply) {
-        auto gate = ChangeGate(*shared, request.name(), &Gates::Release);
-        if (!gate.ok()) return reply->Fail(GateError(gate.status()));
-        v1::ReleaseGateResponse response;
-        *response.mutable_gate() = *std::move(gate);
-        reply->Finish(response);
+        ChangeGate(*shared, request, reply, ReleaseGate);
       });
+  ServeUnary<Service>(&debug_, &Service::RequestPassGate, cq_,
+                      [shared](const v1::PassGateRequest& request, auto reply) {
+                        ChangeGate(*shared, request, reply, PassGate);
+                      });
   ServeUnary<Service>(&debug_, &Service::RequestListGates, cq_,
                       [shared](const v1::ListGatesRequest&, auto reply) {
                         reply->Finish(shared->gates->List());

@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "belfry/v1/debug.grpc.pb.h"
+#include "rpc/clock.h"
 #include "rpc/gates.h"
 #include "rpc/loop.h"
 
@@ -22,6 +23,7 @@ namespace belfry::rpc {
 // What the debug service shows of its process.
 struct DebugTarget {
   Gates* gates;
+  LamportClock* clock;
   // A gate's own name, or InvalidArgument.
   std::function<absl::StatusOr<std::string>(const std::string&)> parse_gate;
   std::function<v1::ReadTraceResponse(std::uint64_t after_lamport)> read_trace;

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "tests/e2e/support/cluster.h"
 
 namespace belfry::e2e {
@@ -154,17 +153,6 @@ TEST(LostIpiLateTest, HoldsUnderBelfry) {
 }
 
 // ---- What the hang looks like from every side.
-
-// The folder of the cluster that `scenario run --keep` says that it kept.
-std::string KeptIn(const Outcome& outcome) {
-  const std::vector<std::string> words =
-      absl::StrSplit(outcome.err, absl::ByAnyChar(" \n"));
-  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    if (words[i] == "--state-dir") return words[i + 1];
-  }
-  ADD_FAILURE() << "where is it kept?\n" << outcome;
-  return "";
-}
 
 std::string Causes(const v1::ExplainReport::Waiter& waiter) {
   std::string text;

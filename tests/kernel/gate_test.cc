@@ -27,17 +27,34 @@ TEST(GateTest, EventsOfACpu) {
   EXPECT_EQ(At(IrqEntry{}), "irq_entry");
   EXPECT_EQ(At(Kick{}), "reset");
   EXPECT_EQ(At(RunStep{.step = 6}), "step:6");
-  EXPECT_EQ(At(Call{}), "");
-  EXPECT_EQ(At(SetView{}), "");
+  EXPECT_EQ(At(DeviceIrq{}), "io");
+  EXPECT_EQ(At(Done{}), "answer");
+  EXPECT_EQ(At(Latched{}), "answer");
+  EXPECT_EQ(At(WalkSteps{}), "order");
+  EXPECT_EQ(At(BringOnline{}), "order");
+  EXPECT_EQ(At(SetView{}), "order");
+  EXPECT_EQ(At(Overdue{}), "overdue");
   EXPECT_EQ(GateOf(CpuEffect(RunFunction{})), "run");
   EXPECT_EQ(GateOf(CpuEffect(RaiseIrq{})), "");
 }
 
+// What people ask for is answered at once, and links must come up.
+TEST(GateTest, RequestsAndTheNewsOfLinksPassNone) {
+  EXPECT_EQ(At(Call{}), "");
+  EXPECT_EQ(At(OperatorKick{}), "");
+  EXPECT_EQ(At(LinkUp{}), "");
+  EXPECT_EQ(At(Confirmed{}), "");
+  EXPECT_EQ(At(PeerIs{}), "");
+  EXPECT_EQ(GateOf(CoordinatorEvent(Request{})), "");
+  EXPECT_EQ(GateOf(CoordinatorEvent(Attached{})), "");
+}
+
 TEST(GateTest, ARingIsHeldOnlyWhereOneIsOwed) {
   EXPECT_EQ(At(Enqueued{.was_empty = true}), "ring");
-  EXPECT_EQ(At(Enqueued{.was_empty = true, .rung = true}), "");
-  EXPECT_EQ(At(Enqueued{.was_empty = false}), "");
-  EXPECT_EQ(At(Enqueued{.was_empty = true, .error = Errno::kEnobufs}), "");
+  EXPECT_EQ(At(Enqueued{.was_empty = true, .rung = true}), "answer");
+  EXPECT_EQ(At(Enqueued{.was_empty = false}), "answer");
+  EXPECT_EQ(At(Enqueued{.was_empty = true, .error = Errno::kEnobufs}),
+            "answer");
   EXPECT_EQ(At(Enqueued{}, Make(RingRule::kAlways)), "ring");
 }
 
@@ -58,13 +75,15 @@ TEST(GateTest, EventsOfTheCoordinator) {
   EXPECT_EQ(
       GateOf(CoordinatorEvent(PublishState{.state = MultiStopState::kRun})),
       "publish:RUN");
-  EXPECT_EQ(GateOf(CoordinatorEvent(Request{})), "");
+  EXPECT_EQ(GateOf(CoordinatorEvent(FromCpuEvent{})), "report");
+  EXPECT_EQ(GateOf(CoordinatorEvent(HandoffTimeout{})), "timeout");
 }
 
 TEST(GateTest, NamesAreReadAndRefused) {
   const CpuhpTable table(Steps::kNotifiers);
-  for (std::string name : {"enqueue", "ring", "latch", "irq_entry", "run",
-                           "reset", "ack:PREPARE", "ack:DISABLE_IRQ"}) {
+  for (std::string name :
+       {"enqueue", "ring", "latch", "irq_entry", "run", "reset", "io", "order",
+        "answer", "overdue", "all", "ack:PREPARE", "ack:DISABLE_IRQ"}) {
     EXPECT_EQ(ParseCpuGate(name, table).value(), name);
   }
   EXPECT_EQ(ParseCpuGate("step:9", table).value(), "step:9");
@@ -73,7 +92,8 @@ TEST(GateTest, NamesAreReadAndRefused) {
                            "step:11", "commit"}) {
     EXPECT_FALSE(ParseCpuGate(name, table).ok()) << name;
   }
-  for (std::string name : {"commit", "journal:dead", "publish:EXIT"}) {
+  for (std::string name :
+       {"commit", "journal:dead", "publish:EXIT", "report", "timeout", "all"}) {
     EXPECT_EQ(ParseCoordinatorGate(name).value(), name);
   }
   EXPECT_EQ(ParseCoordinatorGate("journal:commit").value(), "commit");

@@ -66,6 +66,10 @@ absl::Status FakeMachine::Release(const v1::GateAt& at) {
   return absl::OkStatus();
 }
 
+absl::Status FakeMachine::Pass(const v1::GateAt&, const std::string& event) {
+  return absl::NotFoundError(absl::StrCat("no ", event, " waits"));
+}
+
 absl::StatusOr<std::vector<v1::Gate>> FakeMachine::Gates(const v1::GateAt& at) {
   std::vector<v1::Gate> gates;
   for (const auto& [key, gate] : gates_) {

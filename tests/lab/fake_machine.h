@@ -33,6 +33,8 @@ class FakeMachine : public lab::Machine {
 
   absl::Status Hold(const v1::GateAt& at) override;
   absl::Status Release(const v1::GateAt& at) override;
+  // No scenario leads it event by event.
+  absl::Status Pass(const v1::GateAt& at, const std::string& event) override;
   absl::StatusOr<std::vector<v1::Gate>> Gates(const v1::GateAt& at) override;
   absl::StatusOr<std::uint32_t> Offline(const v1::Hotplug& hotplug) override;
   absl::StatusOr<std::uint32_t> Online(const v1::Hotplug& hotplug) override;

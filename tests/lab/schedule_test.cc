@@ -66,6 +66,7 @@ TEST(ScheduleTest, AWrongFileIsOneLineThatNamesTheFault) {
   for (const BadSchedule& bad :
        {BadSchedule{"version: 1", "version: 2", "reads version 1"},
         BadSchedule{"doorbells: \"prompt\"", "doorbells: \"soon\"", "\"soon\""},
+        BadSchedule{"name: \"linux-3.0\"", "name: \"mine\"", "'mine'"},
         BadSchedule{"cpus: 3", "cpus: 99", "cpus is 99; 2 to 8 are possible"},
         BadSchedule{"victim: 2", "victim: 3", "victim is 3; 0 to 2"},
         BadSchedule{"value: \"was_empty\"", "value: \"never\"", "'never'"},

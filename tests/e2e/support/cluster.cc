@@ -8,6 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace belfry::e2e {
@@ -32,6 +33,16 @@ std::uint32_t CpuOf(absl::string_view process) {
 }
 
 }  // namespace
+
+std::string KeptIn(const Outcome& outcome) {
+  const std::vector<std::string> words =
+      absl::StrSplit(outcome.err, absl::ByAnyChar(" \n"));
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i] == "--state-dir") return words[i + 1];
+  }
+  ADD_FAILURE() << "where is it kept?\n" << outcome;
+  return "";
+}
 
 std::string CpuName(std::uint32_t cpu) { return absl::StrCat("cpu/", cpu); }
 

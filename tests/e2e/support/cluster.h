@@ -117,6 +117,9 @@ class Cluster : public Belfry {
   Cluster(Adopted, const std::string& state_dir);
 };
 
+// The folder of the cluster that a run with --keep says that it kept.
+std::string KeptIn(const Outcome& outcome);
+
 // "cpu/3".
 std::string CpuName(std::uint32_t cpu);
 

@@ -1,0 +1,149 @@
+#include "kernel/event_text.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace belfry::kernel {
+namespace {
+
+// Between CPUs: who, whom, and for which call.
+std::string OnLink(absl::string_view what, CpuId from, CpuId to, Seq seq) {
+  return absl::StrCat(what, " ", from.value, "->", to.value, " #", seq);
+}
+
+std::string Of(absl::string_view what, CpuId cpu) {
+  return absl::StrCat(what, " ", cpu.value);
+}
+
+// Of each kind of event at a CPU: its words.
+struct CpuWords {
+  CpuId at;
+
+  std::string operator()(const Call& e) const {
+    return absl::StrCat("task ", at.value, " calls ", e.dst.value);
+  }
+  std::string operator()(const Expire& e) const {
+    return absl::StrCat(Of("expire", at), " ", e.token);
+  }
+  std::string operator()(const Retry&) const { return Of("retry", at); }
+  std::string operator()(const DeviceIrq& e) const {
+    return absl::StrCat(Of("io", at), " for ", e.submitter.value);
+  }
+  std::string operator()(const Enqueue& e) const {
+    return OnLink("call", e.csd.key.src, at, e.csd.key.seq);
+  }
+  std::string operator()(const Confirmed& e) const {
+    return OnLink("confirmed", e.from, at, e.through);
+  }
+  std::string operator()(const Enqueued& e) const {
+    return OnLink("queued", e.from, at, e.seq);
+  }
+  std::string operator()(const Done& e) const {
+    return OnLink("done", e.from, at, e.seq);
+  }
+  std::string operator()(const Doorbell& e) const {
+    return OnLink("doorbell", e.key.src, at, e.key.seq);
+  }
+  std::string operator()(const Latched& e) const {
+    return OnLink("latched", e.from, at, e.seq);
+  }
+  std::string operator()(const OperatorKick&) const { return Of("kick", at); }
+  std::string operator()(const LinkUp& e) const {
+    return absl::StrCat(Of("link_up", at), " ", e.peer.value,
+                        e.inbound ? " in" : " out");
+  }
+  std::string operator()(const IrqEntry&) const { return Of("irq_entry", at); }
+  std::string operator()(const FunctionReturned&) const {
+    return Of("return", at);
+  }
+  std::string operator()(const RunStep& e) const {
+    return absl::StrCat(Of("step", at), " ", e.step);
+  }
+  std::string operator()(const Overdue& e) const {
+    return absl::StrCat("overdue ", at.value, "->", e.dst.value, " #", e.seq);
+  }
+  std::string operator()(const CoordinatorLost&) const {
+    return Of("coordinator_lost", at);
+  }
+  std::string operator()(const StopPublish& e) const {
+    return absl::StrCat(Of("state", at), " ", MultiStopStateName(e.state));
+  }
+  std::string operator()(const StopAbort&) const { return Of("abort", at); }
+  std::string operator()(const WalkSteps& e) const {
+    return absl::StrCat(Of("walk", at), " from ", e.from, " to ", e.to);
+  }
+  std::string operator()(const Kick&) const { return Of("reset", at); }
+  std::string operator()(const BringOnline&) const {
+    return Of("starting", at);
+  }
+  std::string operator()(const SetView& e) const {
+    return absl::StrCat(Of("view", at), " ", e.view.number);
+  }
+  std::string operator()(const PeerIs& e) const {
+    return absl::StrCat(Of("peer_is", at), " ", e.cpu.value);
+  }
+  std::string operator()(const PeerGone& e) const {
+    return absl::StrCat(Of("peer_gone", at), " ", e.cpu.value);
+  }
+};
+
+// What a CPU reports.
+struct ReportWords {
+  CpuId from;
+
+  std::string operator()(const StopAck& m) const {
+    return absl::StrCat("ack ", from.value, " ", MultiStopStateName(m.state));
+  }
+  std::string operator()(const StepsDone& m) const {
+    return absl::StrCat("walked ", from.value, " to ", m.state);
+  }
+  std::string operator()(const Alive&) const { return Of("alive", from); }
+  std::string operator()(const StartingDone&) const {
+    return Of("started", from);
+  }
+  std::string operator()(const ViewAck& m) const {
+    return absl::StrCat("view_ack ", from.value, " ", m.number);
+  }
+  std::string operator()(const Dead&) const { return Of("dead", from); }
+};
+
+struct CoordinatorWords {
+  std::string operator()(const Request& e) const {
+    return absl::StrCat("request ", OpKindName(e.kind), " ", e.cpu.value);
+  }
+  std::string operator()(const CancelOp& e) const {
+    return absl::StrCat("cancel ", e.id.value);
+  }
+  std::string operator()(const Attached& e) const {
+    return Of("attached", e.cpu);
+  }
+  std::string operator()(const ProcessLost& e) const {
+    return Of("lost", e.cpu);
+  }
+  std::string operator()(const FromCpuEvent& e) const {
+    return std::visit(ReportWords{e.cpu}, e.message);
+  }
+  std::string operator()(const Journaled& e) const {
+    return absl::StrCat("journal ", LegName(e.leg));
+  }
+  std::string operator()(const PublishState& e) const {
+    return absl::StrCat("publish ", MultiStopStateName(e.state));
+  }
+  std::string operator()(const HandoffTimeout& e) const {
+    return absl::StrCat("handoff_timeout ", LegName(e.leg));
+  }
+  std::string operator()(const RecoveryTimeout&) const {
+    return "recovery_timeout";
+  }
+};
+
+}  // namespace
+
+std::string EventText(const CpuEvent& event, CpuId at) {
+  return std::visit(CpuWords{at}, event);
+}
+
+std::string EventText(const CoordinatorEvent& event) {
+  return std::visit(CoordinatorWords{}, event);
+}
+
+}  // namespace belfry::kernel

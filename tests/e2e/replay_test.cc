@@ -1,0 +1,198 @@
+// Schedules that the explorer has found, on real processes: each ends as it did
+// in memory, and one that cannot be followed says where and why.
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/e2e/support/cluster.h"
+
+namespace belfry::e2e {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using ::testing::UnorderedElementsAreArray;
+
+constexpr int kExitUsage = 2;
+constexpr int kExitHang = 11;
+constexpr int kExitViolated = 12;
+constexpr int kExitDiverged = 20;
+constexpr int kExitBadFile = 65;
+
+// The program, and a schedule that it has found.
+class ReplayTest : public ::testing::Test {
+ protected:
+  v1::Schedule Explore(Arguments arguments, int exit_code = kExitHang) {
+    arguments.insert(arguments.begin(), {"explore", "lost-ipi"});
+    arguments.insert(arguments.end(), {"--out", file_});
+    return belfry_.Ask<v1::ExploreReport>(arguments, exit_code).schedule();
+  }
+
+  void Write(const v1::Schedule& schedule) {
+    std::string text;
+    google::protobuf::TextFormat::PrintToString(schedule, &text);
+    WriteFile(file_, text);
+  }
+
+  v1::ReplayReport Replay(const std::string& driver, int exit_code) {
+    return belfry_.Ask<v1::ReplayReport>({"replay", file_, "--on", driver},
+                                         exit_code);
+  }
+
+  void ExpectTheSameOnAllDrivers(const v1::Schedule& schedule, int exit_code) {
+    for (const std::string driver : {"processes", "sim"}) {
+      const v1::ReplayReport report = Replay(driver, exit_code);
+      SCOPED_TRACE(report.DebugString());
+      EXPECT_EQ(report.on(), driver);
+      EXPECT_EQ(report.moves_made(), schedule.moves_size());
+      EXPECT_EQ(report.result().verdict(), schedule.verdict());
+      EXPECT_THAT(report.result().violated(),
+                  UnorderedElementsAreArray(schedule.violated()));
+    }
+  }
+
+  const Belfry belfry_;
+  const std::string file_ =
+      absl::StrCat(belfry_.state_dir(), "/found.schedule.textproto");
+};
+
+TEST_F(ReplayTest, TheHangOfLinux30) {
+  const auto schedule = Explore({"--profile", "linux-3.0"});
+  ExpectTheSameOnAllDrivers(schedule, kExitHang);
+}
+
+TEST_F(ReplayTest, TheHangWithPromptDoorbells) {
+  const auto schedule =
+      Explore({"--profile", "linux-3.0", "--doorbells", "prompt"});
+  ExpectTheSameOnAllDrivers(schedule, kExitHang);
+}
+
+TEST_F(ReplayTest, TheHangThoughTheBarrierIsSplit) {
+  const auto schedule = Explore({"--profile", "linux-3.0+split"});
+  ExpectTheSameOnAllDrivers(schedule, kExitHang);
+}
+
+// It ends in the middle of the offline, and is judged there.
+TEST_F(ReplayTest, AQueueThatIsLeftBehind) {
+  v1::Schedule schedule = Explore({"--profile", "linux-3.0"});
+  int end = 0;
+  while (schedule.moves(end) != "dead 2") ++end;
+  schedule.mutable_moves()->DeleteSubrange(end + 1,
+                                           schedule.moves_size() - end - 1);
+  schedule.set_verdict("violated");
+  schedule.clear_violated();
+  schedule.add_violated("nothing_left_behind");
+  Write(schedule);
+  ExpectTheSameOnAllDrivers(schedule, kExitViolated);
+}
+
+// With a watchdog that rings again the same way does not end in the hang.
+TEST_F(ReplayTest, WhereTimePassesTheWatchdogIsWaitedFor) {
+  v1::Schedule schedule = Explore({"--profile", "linux-3.0"});
+  ASSERT_EQ(schedule.profile().knobs(0).name(), "ring_rule");
+  schedule.mutable_profile()->mutable_knobs(0)->set_value("watchdog");
+  for (const char* move :
+       {"time passes", "overdue 0->2 #3", "doorbell 0->2 #3", "irq_entry 2",
+        "return 2", "done 2->0 #2", "return 2", "done 2->0 #3"}) {
+    schedule.add_moves(move);
+  }
+  schedule.set_verdict("violated");
+  Write(schedule);
+  for (const std::string driver : {"processes", "sim"}) {
+    const v1::ReplayReport report = Replay(driver, kExitViolated);
+    SCOPED_TRACE(report.DebugString());
+    EXPECT_EQ(report.moves_made(), schedule.moves_size());
+    EXPECT_THAT(report.result().violated(), Contains("nothing_left_behind"));
+  }
+}
+
+TEST_F(ReplayTest, WhatIsKeptCanBeLookedAtAndKicked) {
+  Explore({"--profile", "linux-3.0"});
+  const Outcome run = belfry_.Run({"replay", file_, "--keep"});
+  ASSERT_EQ(run.exit_code, kExitHang) << run;
+  EXPECT_THAT(run.out, HasSubstr("HANG under linux-3.0"));
+  EXPECT_THAT(run.out, HasSubstr("as the schedule says"));
+  EXPECT_THAT(run.out, HasSubstr("the reset clears the doorbell of CPU 0"));
+  const Cluster cluster = Cluster::Adopt(KeptIn(run));
+  const auto explain = cluster.Ask<v1::ExplainReport>({"explain"});
+  ASSERT_EQ(explain.waiters_size(), 1) << explain.DebugString();
+  EXPECT_EQ(explain.waiters(0).cpu(), 0u);
+  EXPECT_EQ(explain.waiters(0).target_cpu(), 2u);
+  cluster.Ask<v1::KickReport>({"kick", "2"});
+  EXPECT_TRUE(cluster.AwaitState(2, v1::CPU_STATE_ONLINE));
+  cluster.ExpectCleanAudit();
+  cluster.ExpectAllCallsWork();
+}
+
+TEST_F(ReplayTest, OtherRulesCannotFollowItAndSayWhere) {
+  v1::Schedule schedule = Explore({"--profile", "linux-3.0"});
+  *schedule.mutable_profile() =
+      belfry_.Ask<v1::Profile>({"profile", "show", "belfry"});
+  Write(schedule);
+  const v1::ReplayReport report = Replay("processes", kExitDiverged);
+  SCOPED_TRACE(report.DebugString());
+  const v1::ReplayReport::Diverged& diverged = report.diverged();
+  ASSERT_GT(diverged.move(), 0u);
+  EXPECT_EQ(diverged.name(),
+            schedule.moves(static_cast<int>(diverged.move()) - 1));
+  EXPECT_EQ(diverged.why(), "it is not possible here");
+  EXPECT_GT(diverged.standing_size(), 0);
+  EXPECT_EQ(report.result().verdict(), "inconclusive");
+  EXPECT_EQ(Replay("sim", kExitDiverged).diverged().move(), diverged.move());
+  const Outcome said = belfry_.Run({"replay", file_, "--on", "sim"});
+  EXPECT_THAT(said.out, HasSubstr(absl::StrCat("\nmove ", diverged.move(),
+                                               ", \"", diverged.name(), "\"")));
+}
+
+TEST_F(ReplayTest, AnotherVerdictThanTheSchedulesIsSaid) {
+  v1::Schedule schedule = Explore({"--profile", "linux-3.0"});
+  schedule.set_verdict("violated");
+  Write(schedule);
+  const Outcome run = belfry_.Run({"replay", file_});
+  EXPECT_EQ(run.exit_code, kExitDiverged) << run;
+  EXPECT_THAT(run.out,
+              HasSubstr("! verdict is hang, the schedule says violated"));
+}
+
+TEST_F(ReplayTest, RefusesWhatIsNoSchedule) {
+  const Outcome missing = belfry_.Run({"replay", file_});
+  EXPECT_EQ(missing.exit_code, kExitUsage) << missing;
+  EXPECT_THAT(missing.err, HasSubstr(file_));
+  for (const auto& [text, said] :
+       {std::pair<std::string, std::string>{"", "version is 0"},
+        {"name: \"lost-ipi\"", "name"},
+        {"version: 2", "this program reads version 1"},
+        {"version: 1 scenario: \"lost", "1:"}}) {
+    WriteFile(file_, text);
+    const Outcome bad = belfry_.Run({"replay", file_});
+    EXPECT_EQ(bad.exit_code, kExitBadFile) << bad;
+    EXPECT_THAT(bad.err, StartsWith(absl::StrCat("belfry: ", file_)));
+    EXPECT_THAT(bad.err, HasSubstr(said));
+    EXPECT_EQ(bad.out, "");
+  }
+  const Outcome keep = belfry_.Run({"replay", file_, "--on", "sim", "--keep"});
+  EXPECT_EQ(keep.exit_code, kExitUsage) << keep;
+}
+
+TEST_F(ReplayTest, AMoveThatThereIsNotIsNamedWithWhatThereIs) {
+  v1::Schedule schedule = Explore({"--profile", "linux-3.0"});
+  ASSERT_EQ(schedule.moves(3), "walk 0 from 10 to 7");
+  schedule.set_moves(3, "dance 7");
+  Write(schedule);
+  const v1::ReplayReport report = Replay("processes", kExitDiverged);
+  SCOPED_TRACE(report.DebugString());
+  EXPECT_EQ(report.diverged().move(), 4u);
+  EXPECT_EQ(report.diverged().name(), "dance 7");
+  ASSERT_EQ(report.diverged().standing_size(), 1);
+  const auto& standing = report.diverged().standing(0);
+  EXPECT_EQ(standing.event(), "walk 0 from 10 to 7");
+  EXPECT_EQ(standing.process(), "cpu/0");
+  EXPECT_EQ(standing.gate(), "order");
+}
+
+}  // namespace
+}  // namespace belfry::e2e

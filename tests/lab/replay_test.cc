@@ -1,0 +1,182 @@
+#include "lab/replay.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "lab/gate.h"
+#include "lab/schedule.h"
+#include "tests/lab/fake_machine.h"
+
+namespace belfry::lab {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+v1::Schedule HangOfLinux30() {
+  const ExploreOptions options = {
+      .profile = kernel::PresetByName("linux-3.0").value(),
+      .scope = {.async_calls = 1, .prompt_doorbells = true}};
+  return MakeSchedule("lost-ipi", options, Explore(options));
+}
+
+// The same moves by other rules.
+v1::Schedule UnderBelfry(v1::Schedule schedule) {
+  *schedule.mutable_profile() =
+      MakeSchedule("", {.profile = kernel::PresetByName("belfry").value()}, {})
+          .profile();
+  return schedule;
+}
+
+// Lets pass whatever it is asked to, but for one event, and keeps a list.
+class LedMachine : public testing::FakeMachine {
+ public:
+  explicit LedMachine(std::string never_comes = "")
+      : never_comes_(std::move(never_comes)) {}
+
+  absl::Status Pass(const v1::GateAt& at, const std::string& event) override {
+    if (event == never_comes_) return absl::NotFoundError("not there");
+    done.push_back(event);
+    places.push_back(ProcessText(at));
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::vector<v1::Gate>> Gates(const v1::GateAt& at) override {
+    if (!at.has_cpu() || at.cpu() != 1) return std::vector<v1::Gate>();
+    v1::Gate gate;
+    gate.set_name("ack:PREPARE");
+    gate.add_events("state 1 PREPARE");
+    return std::vector{gate};
+  }
+  absl::StatusOr<std::uint32_t> Offline(const v1::Hotplug& h) override {
+    done.push_back(absl::StrCat("request offline ", h.cpu()));
+    return 1;
+  }
+  absl::StatusOr<std::uint32_t> Online(const v1::Hotplug& h) override {
+    done.push_back(absl::StrCat("request online ", h.cpu()));
+    return 2;
+  }
+  absl::Status StartBlockIo(const v1::BlockIo&) override {
+    ++ios;
+    return absl::OkStatus();
+  }
+
+  std::vector<std::string> done;
+  std::vector<std::string> places;
+  int ios = 0;
+
+ private:
+  std::string never_comes_;
+};
+
+std::vector<std::string> AllBut(const v1::Schedule& schedule,
+                                const std::string& kind) {
+  std::vector<std::string> moves;
+  for (const std::string& move : schedule.moves()) {
+    if (!absl::StartsWith(move, kind)) moves.push_back(move);
+  }
+  return moves;
+}
+
+TEST(ReplayTest, InMemoryItEndsAsTheScheduleSays) {
+  const v1::Schedule schedule = HangOfLinux30();
+  const v1::ReplayReport report = ReplayInMemory(schedule, {});
+  EXPECT_EQ(report.on(), "sim");
+  EXPECT_EQ(report.result().verdict(), "hang");
+  EXPECT_THAT(report.result().violated(),
+              ElementsAre("no_stranded_queue", "nothing_left_behind",
+                          "every_wait_ends"));
+  EXPECT_THAT(report.result().picture(),
+              HasSubstr("the reset clears the doorbell of CPU 0"));
+  EXPECT_EQ(report.moves_made(), schedule.moves_size());
+  EXPECT_FALSE(report.has_diverged());
+  EXPECT_EQ(DifferenceFromSchedule(report), "");
+}
+
+TEST(ReplayTest, AMachineIsLedEventByEvent) {
+  const v1::Schedule schedule = HangOfLinux30();
+  LedMachine machine;
+  const v1::ReplayReport report = ReplayOn(machine, schedule, {});
+  EXPECT_EQ(report.on(), "processes");
+  EXPECT_EQ(report.moves_made(), schedule.moves_size());
+  // News of links comes by itself.
+  EXPECT_EQ(machine.done, AllBut(schedule, "confirmed "));
+  EXPECT_EQ(machine.ios, 1);
+  EXPECT_EQ(machine.places.front(), "coordinator") << machine.done[2];
+  EXPECT_THAT(machine.HeldGates(), IsEmpty());
+}
+
+TEST(ReplayTest, AnotherEndThanTheSchedulesIsSaid) {
+  LedMachine machine;
+  const v1::ReplayReport report = ReplayOn(machine, HangOfLinux30(), {});
+  EXPECT_EQ(report.result().verdict(), "holds");
+  EXPECT_EQ(DifferenceFromSchedule(report),
+            "verdict is holds, the schedule says hang");
+}
+
+TEST(ReplayTest, AnEventThatNeverComesIsNamedWithWhatStandsInstead) {
+  LedMachine machine("state 2 PREPARE");
+  const v1::ReplayReport report = ReplayOn(machine, HangOfLinux30(), {});
+  ASSERT_TRUE(report.has_diverged()) << report.DebugString();
+  const v1::ReplayReport::Diverged& diverged = report.diverged();
+  EXPECT_EQ(diverged.name(), "state 2 PREPARE");
+  EXPECT_EQ(diverged.move(), report.moves_made() + 1);
+  EXPECT_EQ(diverged.why(),
+            "waited in vain for it at gate ack:PREPARE of cpu/2");
+  ASSERT_EQ(diverged.standing_size(), 1);
+  EXPECT_EQ(diverged.standing(0).process(), "cpu/1");
+  EXPECT_EQ(diverged.standing(0).gate(), "ack:PREPARE");
+  EXPECT_EQ(diverged.standing(0).event(), "state 1 PREPARE");
+  EXPECT_EQ(report.result().verdict(), "inconclusive");
+  EXPECT_THAT(machine.HeldGates(), IsEmpty());
+}
+
+// All drivers stop at the same move.
+TEST(ReplayTest, AMoveThatTheRulesForbidIsNotWaitedFor) {
+  const v1::Schedule schedule = UnderBelfry(HangOfLinux30());
+  const v1::ReplayReport report = ReplayInMemory(schedule, {});
+  ASSERT_TRUE(report.has_diverged()) << report.DebugString();
+  EXPECT_EQ(report.diverged().why(), "it is not possible here");
+  EXPECT_GT(report.diverged().standing_size(), 0);
+  LedMachine machine;
+  const v1::ReplayReport led = ReplayOn(machine, schedule, {});
+  ASSERT_TRUE(led.has_diverged());
+  EXPECT_EQ(led.diverged().move(), report.diverged().move());
+  EXPECT_EQ(machine.waits(), 0);
+}
+
+TEST(ReplayTest, AMachineThatFailsIsNoDivergence) {
+  testing::FakeMachine machine({.coordinator_gone = true});
+  const v1::ReplayReport report = ReplayOn(machine, HangOfLinux30(), {});
+  EXPECT_FALSE(report.has_diverged());
+  EXPECT_EQ(report.result().verdict(), "inconclusive");
+  EXPECT_THAT(report.result().message(), HasSubstr("does not answer"));
+}
+
+TEST(ReplayTest, WhatEndsInTheMiddleIsJudgedAsItStands) {
+  v1::Schedule schedule = HangOfLinux30();
+  schedule.mutable_moves()->DeleteSubrange(10, schedule.moves_size() - 10);
+  schedule.set_verdict("holds");
+  LedMachine machine;
+  EXPECT_EQ(ReplayOn(machine, schedule, {}).result().verdict(), "holds");
+  EXPECT_EQ(machine.waits(), 0);
+  const v1::ReplayReport report = ReplayInMemory(schedule, {});
+  EXPECT_EQ(report.result().verdict(), "holds");
+  EXPECT_FALSE(report.at_rest());
+}
+
+// A file that lost its tail is a good schedule still.
+TEST(ReplayTest, ACutScheduleIsSaidToEndInTheMiddle) {
+  v1::Schedule schedule = HangOfLinux30();
+  schedule.mutable_moves()->RemoveLast();
+  EXPECT_THAT(DifferenceFromSchedule(ReplayInMemory(schedule, {})),
+              HasSubstr("its moves end before the machine is at rest"));
+}
+
+}  // namespace
+}  // namespace belfry::lab
