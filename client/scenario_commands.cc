@@ -76,7 +76,7 @@ ExitCode Run(Context& context, const ScenarioShowOptions& options) {
   context.out.Line("");
   Table table({{"PROFILE"}, {"VERDICT"}, {"VIOLATED"}, {"PREVENTED"}});
   for (const v1::Expectation& expected : scenario->expectations()) {
-    table.Add({expected.profile(), expected.verdict(),
+    table.Add({lab::ProfileText(expected), expected.verdict(),
                absl::StrJoin(expected.violated(), ", "),
                absl::StrJoin(expected.prevented(), ", ")});
   }

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/text_format.h"
-#include "kernel/functions.h"
+#include "lab/happenings.h"
 #include "lab/referee.h"
 #include "lab/runner.h"
 #include "lab/text_format.h"
@@ -43,28 +43,6 @@ absl::Status CheckSchedule(const v1::Schedule& schedule) {
   }
   const absl::Status profile = trace::FromProto(schedule.profile()).status();
   return profile.ok() ? CheckScope(schedule.scope()) : profile;
-}
-
-std::string FunctionName(kernel::FuncId func) {
-  return func.value < kernel::kBuiltinFunctions.size()
-             ? std::string(kernel::kBuiltinFunctions[func.value])
-             : absl::StrCat("function ", func.value);
-}
-
-void AppendEvents(const Happenings& happenings,
-                  std::vector<v1::TraceEvent>* events) {
-  for (const Happening& happening : happenings) {
-    const auto* event = std::get_if<kernel::TraceEvent>(&happening.what);
-    if (event == nullptr) continue;
-    events->push_back(
-        trace::ToProto(happening.cpu, *event, FunctionName(event->func)));
-    const std::size_t number = events->size();
-    events->back().set_lamport(number);
-    events->back().mutable_time()->set_seconds(
-        static_cast<std::int64_t>(number / 1'000'000));
-    events->back().mutable_time()->set_nanos(
-        static_cast<std::int32_t>(number % 1'000'000 * 1000));
-  }
 }
 
 bool OnlyNewCallsLeft(const World& world) {
@@ -160,7 +138,7 @@ absl::StatusOr<Played> Play(const v1::Schedule& schedule) {
     }
     referee.See(happenings);
     referee.Record(played.end, absl::StrCat("move ", i + 1), /*at_rest=*/false);
-    AppendEvents(happenings, &played.events);
+    AppendEvents(happenings, {}, &played.events);
   }
   const bool quiet = OnlyNewCallsLeft(played.end);
   if (quiet) referee.Record(played.end, "at the end", /*at_rest=*/true);

@@ -46,16 +46,8 @@ kernel::OpId SeededWorld::Offline(std::uint32_t cpu) {
   return Ask({.kind = kernel::OpKind::kOffline, .cpu = {cpu}});
 }
 
-// splitmix64: the same numbers from every standard library.
-std::uint64_t SeededWorld::Random(std::uint64_t bound) {
-  std::uint64_t z = (random_ += 0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return (z ^ (z >> 31)) % bound;
-}
-
 Choose SeededWorld::Chooser() {
-  return [this](std::uint64_t bound) { return Random(bound); };
+  return [this](std::uint64_t bound) { return random_.Below(bound); };
 }
 
 void SeededWorld::Crash(std::uint32_t cpu) {
@@ -85,13 +77,13 @@ bool SeededWorld::Step() {
     (ring ? late : enabled).push_back(move);
   }
   const bool rings_wait =
-      static_cast<int>(Random(10)) < options_.doorbell_lateness;
+      static_cast<int>(random_.Below(10)) < options_.doorbell_lateness;
   if (!rings_wait || enabled.empty()) {
     enabled.insert(enabled.end(), late.begin(), late.end());
   }
   if (enabled.empty()) return false;
   Happenings happenings;
-  world_.Apply(enabled[Random(enabled.size())], &happenings);
+  world_.Apply(enabled[random_.Below(enabled.size())], &happenings);
   See(happenings);
   ++moves_;
   return true;

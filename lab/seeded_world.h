@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
+#include "lab/random.h"
 #include "lab/referee.h"
 #include "lab/world.h"
 
@@ -118,12 +119,11 @@ class SeededWorld {
   const std::string& trace() const { return trace_; }
 
  private:
-  std::uint64_t Random(std::uint64_t bound);
   Choose Chooser();
   void See(const Happenings& happenings);
 
   SeededOptions options_;
-  std::uint64_t random_;
+  Random random_;
   World world_;
   lab::Referee referee_;
   std::map<kernel::OpId, kernel::Operation> ended_ops_;

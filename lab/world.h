@@ -98,8 +98,11 @@ class World {
   static constexpr std::uint32_t kCoordinator = ~0U;
   void Hold(std::uint32_t place, absl::string_view gate);
   void Release(std::uint32_t place, absl::string_view gate);
-  // Whether something waits there.
-  bool IsHeldAt(std::uint32_t place, absl::string_view gate) const;
+  // What waits there. It alone waits: what comes behind it on its link passes.
+  std::uint32_t WaitingAt(std::uint32_t place, absl::string_view gate) const;
+  bool IsHeldAt(std::uint32_t place, absl::string_view gate) const {
+    return WaitingAt(place, gate) > 0;
+  }
 
   // ---- Moving.
 
@@ -164,6 +167,7 @@ class World {
   void Post(const Lane& lane, Message message);
   bool Has(const Lane& lane) const;
   std::string GateOf(const Pending& pending) const;
+  bool StandsAtGate(const Pending& pending) const;
   bool CanDeliver(const Pending& pending) const;
   void StepCpu(kernel::CpuId id, const Shared<Message>& message,
                StepCache* cache);

@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace belfry::trace {
 namespace {
@@ -54,6 +56,21 @@ v1::Profile ToProto(const kernel::Profile& profile) {
     knob->set_value(std::string(kernel::KnobValue(profile, i)));
   }
   return result;
+}
+
+std::string ProfileText(const v1::Profile& profile) {
+  const absl::StatusOr<kernel::Profile> preset =
+      kernel::PresetByName(profile.name());
+  if (!preset.ok()) return profile.name();
+  const v1::Profile plain = ToProto(*preset);
+  std::vector<std::string> changed;
+  for (int i = 0; i < profile.knobs_size() && i < plain.knobs_size(); ++i) {
+    const v1::Knob& knob = profile.knobs(i);
+    if (knob.value() == plain.knobs(i).value()) continue;
+    changed.push_back(absl::StrCat(knob.name(), "=", knob.value()));
+  }
+  if (changed.empty()) return profile.name();
+  return absl::StrCat(profile.name(), " with ", absl::StrJoin(changed, ", "));
 }
 
 absl::StatusOr<kernel::Profile> FromProto(const v1::Profile& profile) {

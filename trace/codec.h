@@ -30,6 +30,8 @@ v1::View ToProto(const kernel::View& view);
 v1::Operation ToProto(const kernel::Operation& op);
 
 v1::Profile ToProto(const kernel::Profile& profile);
+// "linux-3.0", "belfry with ring_rule=always".
+std::string ProfileText(const v1::Profile& profile);
 // InvalidArgument names the knob or the value that there is not.
 absl::StatusOr<kernel::Profile> FromProto(const v1::Profile& profile);
 
