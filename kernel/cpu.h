@@ -56,7 +56,7 @@ struct Outgoing {
   bool wait = false;
   State state = State::kSent;
   bool holds_guard = false;
-  // It found the queue empty, and rang.
+  // It found the queue empty, or took it for empty, and rang.
   bool rang = false;
   // The ring's arrival was acknowledged (a fused ring arrives with its call).
   bool ring_latched = false;
@@ -285,6 +285,8 @@ class Cpu {
                std::string result, CpuEffects& out);
   void TellCaller(Origin origin, Token token, Outcome outcome, Errno error,
                   std::string result, CpuEffects& out);
+  bool RingsWithData(const Peer& peer) const;
+  void DecideRing(const Enqueued& e, Outgoing& call, CpuEffects& out);
   void ReleaseGuard(Outgoing& call);
   void ForgetPeer(CpuId cpu, Peer& peer, CpuEffects& out);
   void BlockComplete(CpuId submitter, CpuEffects& out);

@@ -116,24 +116,39 @@ void Cpu::Issue(HeldCall call, CpuEffects& out) {
   event.func = call.func;
   event.detail = call.wait ? "wait" : "async";
   event.value = static_cast<std::int64_t>(call.issued_as);
+  const bool rings = !self && RingsWithData(peer);
   const Seq seq = peer.out.Append({.token = call.token,
                                    .origin = call.origin,
                                    .func = call.func,
                                    .wait = call.wait,
                                    .holds_guard = guard,
+                                   .rang = rings,
                                    .payload = call.payload});
   Csd csd{.key = {config_.id, config_.incarnation, seq},
           .func = call.func,
           .wait = call.wait,
           .payload = std::move(call.payload)};
   event.csd = csd.key;
-  out.push_back(Trace{std::move(event)});
+  out.push_back(Trace{event});
   if (self) {
     self_calls_.push_back(std::move(csd));
-  } else {
-    out.push_back(
-        SendEnqueue{call.dst, std::move(csd), !config_.split_doorbell});
+    return;
   }
+  out.push_back(SendEnqueue{call.dst, std::move(csd), !config_.split_doorbell});
+  if (!rings) return;
+  event.kind = TraceKind::kIpiSendCpu;
+  event.value = 0;
+  event.detail.clear();
+  out.push_back(Trace{std::move(event)});
+  out.push_back(SendRing{call.dst, seq});
+}
+
+// The interrupt does not wait for the stores before it: the sender rings on
+// what it knows itself, and others' calls it does not.
+bool Cpu::RingsWithData(const Peer& peer) const {
+  return config_.split_doorbell &&
+         config_.profile.ring_order == RingOrder::kWithData &&
+         peer.out.size() == 0;
 }
 
 void Cpu::Refuse(const HeldCall& call, Errno error, CpuEffects& out) {
@@ -174,22 +189,26 @@ void Cpu::On(Enqueued& e, CpuEffects& out) {
   }
   call->state = Outgoing::State::kQueued;
   call->payload.clear();
-  const bool fused = !config_.split_doorbell;
-  call->rang = fused ? e.rung : RingDue(config_.profile.ring_rule, e.was_empty);
-  call->ring_latched = fused && e.rung;
-  TraceEvent event =
-      Event(call->rang ? TraceKind::kIpiSendCpu : TraceKind::kIpiSuppressed);
-  event.about = e.from;
-  event.func = call->func;
-  event.csd = CsdKey{config_.id, config_.incarnation, e.seq};
-  out.push_back(Trace{std::move(event)});
-  if (call->rang && !fused) out.push_back(SendRing{e.from, e.seq});
+  if (!call->rang) DecideRing(e, *call, out);
   // Only now, the ring on the wire: what is queued behind a dying flush without
   // its ring on the way would be stranded.
   if (!call->wait || config_.profile.wait_guard == WaitGuard::kUntilRung) {
     ReleaseGuard(*call);
   }
   if (call->origin == Origin::kTask) out.push_back(CallQueued{call->token});
+}
+
+void Cpu::DecideRing(const Enqueued& e, Outgoing& call, CpuEffects& out) {
+  const bool fused = !config_.split_doorbell;
+  call.rang = fused ? e.rung : RingDue(config_.profile.ring_rule, e.was_empty);
+  call.ring_latched = fused && e.rung;
+  TraceEvent event =
+      Event(call.rang ? TraceKind::kIpiSendCpu : TraceKind::kIpiSuppressed);
+  event.about = e.from;
+  event.func = call.func;
+  event.csd = CsdKey{config_.id, config_.incarnation, e.seq};
+  out.push_back(Trace{std::move(event)});
+  if (call.rang && !fused) out.push_back(SendRing{e.from, e.seq});
 }
 
 void Cpu::On(Latched& e, CpuEffects&) {
@@ -303,9 +322,8 @@ void Cpu::On(LinkUp& e, CpuEffects& out) {
                                  .wait = call.wait,
                                  .payload = call.payload},
                                 !config_.split_doorbell});
-    } else if (call.rang && !call.ring_latched) {
-      out.push_back(SendRing{e.peer, seq});
     }
+    if (call.rang && !call.ring_latched) out.push_back(SendRing{e.peer, seq});
   });
 }
 

@@ -105,7 +105,8 @@ class Search {
  public:
   explicit Search(const ExploreOptions& options)
       : options_(options),
-        mover_(options.scope, options.reduce && !options.until_any) {}
+        mover_(options.scope, options.reduce && !options.until_any &&
+                                  Reduction::IsSoundFor(options.profile)) {}
 
   ExploreResult Run() {
     World start = StartOf(options_.profile, options_.scope);

@@ -57,7 +57,9 @@ bool ProfileHasGate(const v1::GateAt& at, const v1::Profile& profile) {
   return !at.has_cpu() || ResolveName(at.gate(), profile).ok();
 }
 
-bool StopsItsProcess(const std::string& gate) { return gate != "latch"; }
+bool StopsItsProcess(const std::string& gate) {
+  return gate != "enqueue" && gate != "latch" && gate != "irq_entry";
+}
 
 std::string ProcessText(const v1::GateAt& at) {
   return at.has_cpu() ? absl::StrCat("cpu/", at.cpu()) : "coordinator";

@@ -23,6 +23,12 @@ class Reduction {
  public:
   explicit Reduction(std::uint32_t victim) : victim_(victim) {}
 
+  // Whether the rules hold under the profile. A sender that rings by what it
+  // knows itself reads what they call book-keeping: the end of its calls.
+  static bool IsSoundFor(const kernel::Profile& profile) {
+    return profile.ring_order == kernel::RingOrder::kAfterData;
+  }
+
   // Of the enabled moves one that may be taken at once; none if there is none.
   std::optional<Move> Urgent(const World& world,
                              const std::vector<Move>& enabled) const;

@@ -171,7 +171,9 @@ class Runner {
   absl::StatusOr<bool> DataPlaneRests() {
     const auto view = ViewWithoutTrace(machine_);
     if (!view.ok()) return view.status();
-    return NoCallMoves(*view) && rests_ >= kStablePolls;
+    const absl::StatusOr<bool> rests = NoCallMoves(machine_, *view);
+    if (!rests.ok()) return rests.status();
+    return *rests && rests_ >= kStablePolls;
   }
 
   static std::string StillText(const std::optional<Standstill>& still) {

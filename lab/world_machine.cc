@@ -49,11 +49,19 @@ WorldMachine::WorldMachine(const kernel::Profile& profile,
       random_(seed),
       referee_(machine.cpus()),
       times_(machine.cpus()) {
-  Run();
+  Boot();
   for (std::uint32_t cpu = 1; cpu < machine.cpus(); ++cpu) {
     world_.Ask({.kind = kernel::OpKind::kOnline, .cpu = {cpu}});
   }
-  Run();
+  Boot();
+}
+
+// In one order, calls before doorbells: the race is the scenario's.
+void WorldMachine::Boot() {
+  for (auto moves = world_.Enabled(); !moves.empty();
+       moves = world_.Enabled()) {
+    Apply(moves.front());
+  }
 }
 
 // ---- Gates.
@@ -68,6 +76,8 @@ absl::Status WorldMachine::Hold(const v1::GateAt& at) {
 absl::Status WorldMachine::Release(const v1::GateAt& at) {
   world_.Release(PlaceOf(at), at.gate());
   held_.erase({PlaceOf(at), at.gate()});
+  // What stood there is through before the next step.
+  Run();
   return absl::OkStatus();
 }
 

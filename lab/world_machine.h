@@ -52,6 +52,7 @@ class WorldMachine : public Machine {
     std::uint32_t left = 0;
   };
 
+  void Boot();
   // What comes from outside arrives at once.
   template <typename Variant, typename Event>
   void Deliver();

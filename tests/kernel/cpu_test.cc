@@ -243,6 +243,60 @@ TEST(SourceTest, SplitCallRingsWhereItFoundTheQueueEmpty) {
   EXPECT_THAT(m.Do(LinkUp{kPeer}), IsEmpty());
 }
 
+struct RingOrderCase {
+  RingOrder order;
+  bool split;
+  // What becomes of a first call, of a second beside it, and of the news that
+  // the first found the queue empty.
+  std::vector<std::string> first;
+  std::vector<std::string> second;
+  std::vector<std::string> queued;
+};
+
+TEST(SourceTest, ARingWaitsForItsCallOrLeavesWithIt) {
+  const RingOrderCase cases[] = {
+      {RingOrder::kAfterData,
+       true,
+       {"enqueue 1#1 split"},
+       {"enqueue 1#2 split"},
+       {"ring 1#1", "call 7 queued"}},
+      {RingOrder::kWithData,
+       true,
+       {"enqueue 1#1 split", "ring 1#1"},
+       {"enqueue 1#2 split"},
+       {"call 7 queued"}},
+      // One frame: neither can overtake the other.
+      {RingOrder::kWithData,
+       false,
+       {"enqueue 1#1"},
+       {"enqueue 1#2"},
+       {"call 7 queued"}},
+  };
+  for (const RingOrderCase& c : cases) {
+    Profile profile;
+    profile.ring_order = c.order;
+    Machine m(profile, c.split);
+    EXPECT_EQ(m.Do(To(1, 7, /*wait=*/false)), c.first);
+    EXPECT_EQ(m.Do(To(1, 8, /*wait=*/false)), c.second);
+    EXPECT_EQ(
+        m.Do(Enqueued{
+            .from = kPeer, .seq = 1, .was_empty = true, .rung = !c.split}),
+        c.queued);
+  }
+}
+
+TEST(SourceTest, ARingThatLeftWithItsCallIsSentAgainWithIt) {
+  Profile profile;
+  profile.ring_order = RingOrder::kWithData;
+  Machine m(profile, /*split=*/true);
+  m.Do(To(1));
+  EXPECT_THAT(m.Do(LinkUp{kPeer, false}),
+              ElementsAre("enqueue 1#1 wait split", "ring 1#1"));
+  m.Do(Latched{kPeer, 1});
+  EXPECT_THAT(m.Do(LinkUp{kPeer, false}),
+              ElementsAre("enqueue 1#1 wait split"));
+}
+
 TEST(SourceTest, AWaitersGuardEndsByProfile) {
   for (WaitGuard guard : {WaitGuard::kToEnd, WaitGuard::kUntilRung}) {
     Profile profile;

@@ -1,19 +1,22 @@
 #include "lab/world_machine.h"
 
 #include <string>
-#include <tuple>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "kernel/profile.h"
-#include "lab/embedded.h"
+#include "lab/explorer.h"
 #include "lab/runner.h"
 #include "lab/scenario.h"
+#include "lab/schedule.h"
+#include "tests/support/scenario_cases.h"
 
 namespace belfry::lab {
 namespace {
+
+using ::belfry::testing::AllScenarioCases;
+using ::belfry::testing::CaseName;
+using ::belfry::testing::ScenarioCase;
 
 constexpr std::uint64_t kSeeds = 20;
 
@@ -29,49 +32,42 @@ std::string PlayedTrace(const v1::Scenario& scenario, std::uint64_t seed) {
   return trace;
 }
 
-// A scenario, and one of the rules that its file speaks of.
-struct Case {
-  std::string scenario;
-  v1::Expectation expected;
-};
-
-std::vector<Case> AllCases() {
-  std::vector<Case> cases;
-  const v1::ScenarioList list = ListScenarios();
-  for (const v1::ScenarioInfo& info : list.scenarios()) {
-    const v1::Scenario scenario = *FindScenario(info.name());
-    for (const v1::Expectation& expected : scenario.expectations()) {
-      cases.push_back({info.name(), expected});
-    }
-  }
-  return cases;
-}
-
-void PrintTo(const Case& c, std::ostream* out) {
-  *out << c.scenario << " under " << ProfileText(c.expected);
-}
-
-class InMemory : public ::testing::TestWithParam<Case> {};
+class InMemory : public ::testing::TestWithParam<ScenarioCase> {};
 
 TEST_P(InMemory, EndsAsItsFileExpects) {
-  const auto scenario = FindScenario(GetParam().scenario);
-  ASSERT_TRUE(scenario.ok()) << scenario.status();
-  const std::string profile = ProfileText(GetParam().expected);
+  const auto& [scenario, expected] = GetParam();
+  const std::string profile = ProfileText(expected);
   for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
-    WorldMachine machine(*ProfileOf(GetParam().expected), scenario->machine(),
-                         seed);
+    WorldMachine machine(*ProfileOf(expected), scenario.machine(), seed);
     const v1::ScenarioResult result =
-        RunScenario(*scenario, machine, {.profile = profile});
-    ASSERT_EQ(DifferenceFromExpected(*scenario, result), "")
+        RunScenario(scenario, machine, {.profile = profile});
+    ASSERT_EQ(DifferenceFromExpected(scenario, result), "")
         << "seed " << seed << "\n"
         << result.picture() << result.explanation().DebugString();
-    for (const v1::Gate& gate : *machine.Gates(v1::GateAt())) {
-      EXPECT_FALSE(gate.held()) << gate.name();
-    }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, InMemory, ::testing::ValuesIn(AllCases()));
+INSTANTIATE_TEST_SUITE_P(All, InMemory, ::testing::ValuesIn(AllScenarioCases()),
+                         CaseName);
+
+// Each scenario that has bounds to explore.
+class Explored : public ::testing::TestWithParam<ScenarioCase> {};
+
+TEST_P(Explored, EndsAsItsFileExpects) {
+  const auto& [scenario, expected] = GetParam();
+  if (!scenario.has_explore()) GTEST_SKIP() << "it has no bounds to explore";
+  const absl::string_view doorbells =
+      scenario.machine().split_doorbell() ? kLateDoorbells : kPromptDoorbells;
+  const ExploreResult result =
+      Explore({.profile = *ProfileOf(expected),
+               .scope = ScopeOf(scenario.explore(), doorbells)});
+  const bool hangs = result.verdict == ExploreResult::Verdict::kHangs;
+  EXPECT_EQ(hangs ? kHang : kHolds,
+            ExpectedOfExploring(scenario, ProfileText(expected)));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Explored, ::testing::ValuesIn(AllScenarioCases()),
+                         CaseName);
 
 TEST(WorldMachine, TheSameSeedIsTheSameTrace) {
   const v1::Scenario scenario = *FindScenario("lost-ipi");
