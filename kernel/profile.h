@@ -35,6 +35,14 @@ enum class RingOrder : std::uint8_t {
   kWithData,
 };
 
+// Whether the handler of an I/O completion waits for the call that it makes.
+enum class IrqCall : std::uint8_t {
+  kAsync,
+  // Interrupts stay off meanwhile, and what was interrupted does not go on:
+  // WARN_ON_ONCE(!in_task()) since 19dbdcb8039c, Linux 5.3.
+  kWaits,
+};
+
 // What becomes of the queue of a CPU that goes offline.
 enum class OfflineDrain : std::uint8_t {
   // Nothing looks at it: Linux 3.0.
@@ -100,6 +108,7 @@ struct Profile {
   std::string name;
   RingRule ring_rule = RingRule::kWatchdog;
   RingOrder ring_order = RingOrder::kAfterData;
+  IrqCall irq_call = IrqCall::kAsync;
   OfflineDrain offline_drain = OfflineDrain::kDyingFlush;
   Barrier barrier = Barrier::kSingle;
   Hardware hardware = Hardware::kS390;

@@ -1,5 +1,7 @@
 #include "lab/quiet.h"
 
+#include <algorithm>
+#include <set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -104,11 +106,27 @@ absl::StatusOr<std::optional<Standstill>> OperationStands(
   return std::optional<Standstill>();
 }
 
-// Nobody will ever take the queue that this call is in.
-bool IsForsaken(const trace::MachineView& view, const v1::OutgoingCall& call) {
-  return call.state() == v1::OutgoingCall::STATE_QUEUED &&
-         (trace::IsStranded(view, call.cpu()) ||
-          trace::IsLeftBehind(view, call.cpu()));
+// Nobody will ever take the queue that this call is in. `seen` are CPUs that
+// wait for it.
+bool IsForsaken(const trace::MachineView& view, const v1::OutgoingCall& call,
+                std::set<std::uint32_t> seen = {}) {
+  if (call.state() != v1::OutgoingCall::STATE_QUEUED) return false;
+  if (trace::IsStranded(view, call.cpu()) ||
+      trace::IsLeftBehind(view, call.cpu())) {
+    return true;
+  }
+  const trace::CpuView* target = trace::FindCpu(view, call.cpu());
+  if (target == nullptr || !target->snapshot ||
+      !trace::SpinsInHandler(*target->snapshot)) {
+    return false;
+  }
+  // Handlers that spin for one another, in a ring.
+  if (!seen.insert(call.cpu()).second) return true;
+  const auto& calls = target->snapshot->outgoing();
+  return std::any_of(calls.begin(), calls.end(),
+                     [&](const v1::OutgoingCall& other) {
+                       return other.wait() && IsForsaken(view, other, seen);
+                     });
 }
 
 bool HasStuckCall(const trace::MachineView& view) {

@@ -24,9 +24,11 @@ class Reduction {
   explicit Reduction(std::uint32_t victim) : victim_(victim) {}
 
   // Whether the rules hold under the profile. A sender that rings by what it
-  // knows itself reads what they call book-keeping: the end of its calls.
+  // knows itself reads what they call book-keeping: the end of its calls. And a
+  // handler that waits keeps all else from its CPU.
   static bool IsSoundFor(const kernel::Profile& profile) {
-    return profile.ring_order == kernel::RingOrder::kAfterData;
+    return profile.ring_order == kernel::RingOrder::kAfterData &&
+           profile.irq_call == kernel::IrqCall::kAsync;
   }
 
   // Of the enabled moves one that may be taken at once; none if there is none.

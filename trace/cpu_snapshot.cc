@@ -77,6 +77,9 @@ void FillFrames(const Cpu& cpu, const kernel::Outgoing& call,
     if (cpu.walk()->waiting_step) {
       out->add_frames(std::string(table.Find(*cpu.walk()->waiting_step)->name));
     }
+  } else if (call.origin == kernel::Origin::kIrq) {
+    out->add_frames("do_IRQ");
+    out->add_frames("blk_complete_request");
   } else {
     out->add_frames("belfry_call");
   }

@@ -20,6 +20,7 @@ const std::map<std::string, std::vector<std::string>> kTable = {
     {"ring_order",
      {"after_data", "after_data", "after_data", "after_data", "after_data",
       "after_data"}},
+    {"irq_call", {"async", "async", "async", "async", "async", "async"}},
     {"offline_drain",
      {"none", "none", "dying_flush", "dying_flush", "dying_flush",
       "dying_flush"}},
