@@ -1,4 +1,5 @@
 // belfry scenario list, show.
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,16 @@ namespace belfry::client {
 namespace {
 
 std::string ExpectedText(const v1::ScenarioInfo& info) {
+  // A protobuf map has no order.
+  const std::map<std::string, std::string> expected(info.expected().begin(),
+                                                    info.expected().end());
   std::vector<std::string> hangs;
-  for (const auto& [profile, verdict] : info.expected()) {
+  for (const auto& [profile, verdict] : expected) {
     if (verdict != "holds") {
       hangs.push_back(absl::StrCat(profile, ": ", verdict));
     }
   }
-  return absl::StrJoin(hangs, ", ");
+  return absl::StrJoin(hangs, "; ");
 }
 
 }  // namespace

@@ -290,8 +290,11 @@ ExitCode Explore(Context& context, const v1::Scenario& scenario,
 
 absl::Status CheckDriver(const ScenarioRunOptions& options) {
   if (options.driver != kDriverProcesses && (options.keep || options.attach)) {
-    return UsageError(absl::StrCat("--keep and --attach are for a cluster of ",
-                                   "processes: leave --on out"));
+    return UsageError(
+        "--keep and --attach are for a cluster of processes: leave --on out");
+  }
+  if (options.driver != kDriverSim && options.seed != 0) {
+    return UsageError("--seed picks an order in memory: it needs --on sim");
   }
   if (options.count > 1 && options.keep) {
     return UsageError("--keep keeps one cluster: leave --count out");

@@ -16,6 +16,7 @@ namespace {
 
 using ::belfry::testing::AllScenarioCases;
 using ::belfry::testing::CaseName;
+using ::belfry::testing::ExploredScenarioCases;
 using ::belfry::testing::ScenarioCase;
 
 constexpr std::uint64_t kSeeds = 20;
@@ -50,12 +51,10 @@ TEST_P(InMemory, EndsAsItsFileExpects) {
 INSTANTIATE_TEST_SUITE_P(All, InMemory, ::testing::ValuesIn(AllScenarioCases()),
                          CaseName);
 
-// Each scenario that has bounds to explore.
 class Explored : public ::testing::TestWithParam<ScenarioCase> {};
 
 TEST_P(Explored, EndsAsItsFileExpects) {
   const auto& [scenario, expected] = GetParam();
-  if (!scenario.has_explore()) GTEST_SKIP() << "it has no bounds to explore";
   const absl::string_view doorbells =
       scenario.machine().split_doorbell() ? kLateDoorbells : kPromptDoorbells;
   const ExploreResult result =
@@ -66,7 +65,8 @@ TEST_P(Explored, EndsAsItsFileExpects) {
             ExpectedOfExploring(scenario, ProfileText(expected)));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Explored, ::testing::ValuesIn(AllScenarioCases()),
+INSTANTIATE_TEST_SUITE_P(All, Explored,
+                         ::testing::ValuesIn(ExploredScenarioCases()),
                          CaseName);
 
 TEST(WorldMachine, TheSameSeedIsTheSameTrace) {

@@ -35,6 +35,14 @@ inline std::vector<ScenarioCase> AllScenarioCases() {
   return cases;
 }
 
+// Of those the ones that have bounds to explore.
+inline std::vector<ScenarioCase> ExploredScenarioCases() {
+  std::vector<ScenarioCase> cases = AllScenarioCases();
+  std::erase_if(
+      cases, [](const ScenarioCase& c) { return !c.scenario.has_explore(); });
+  return cases;
+}
+
 // "k13_doorbell_overtakes_data_linux_3_0_with_ring_order_with_data".
 inline std::string CaseName(
     const ::testing::TestParamInfo<ScenarioCase>& info) {
