@@ -1,6 +1,5 @@
 #include "lab/runner.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -74,9 +73,6 @@ class Runner {
     if (!view.ok()) return view.status();
     before_ = RememberBefore(*view);
     profile_ = view->cluster.profile();
-    for (const v1::TraceEvent& event : view->events) {
-      start_lamport_ = std::max(start_lamport_, event.lamport());
-    }
     for (int i = 0; i < scenario_.steps_size() && !hung_; ++i) {
       const v1::ScenarioStep& step = scenario_.steps(i);
       where_ = absl::StrCat("step ", i + 1, " (", StepText(step), ")");
@@ -363,7 +359,7 @@ class Runner {
     Judge(*view, before_, scenario_.subject_cpu(), &result_);
     std::vector<v1::TraceEvent> events;
     for (const v1::TraceEvent& event : view->events) {
-      if (event.lamport() > start_lamport_) events.push_back(event);
+      if (event.lamport() > before_.lamport) events.push_back(event);
     }
     result_.set_picture(trace::DrawPicture(events, scenario_.machine().cpus(),
                                            options_.picture));
@@ -397,7 +393,6 @@ class Runner {
   v1::ScenarioResult result_;
   v1::Profile profile_;
   Before before_;
-  std::uint64_t start_lamport_ = 0;
   std::string where_;
   // The last operation on each CPU.
   std::map<std::uint32_t, std::uint32_t> operations_;
