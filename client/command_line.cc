@@ -814,8 +814,9 @@ void Parser::AddScenarioVerbs() {
 
 void Parser::AddScenarioRun(CLI::App* scenario) {
   auto [run, run_options] = Verb<ScenarioRunOptions>(
-      scenario, "run", "Play it on real processes, on a cluster of its own",
+      scenario, "run", "Play it on a cluster of its own, or in memory",
       {"belfry scenario run lost-ipi --profile linux-3.0",
+       "belfry scenario run lost-ipi --profile linux-3.0 --on sim --seed 7",
        "belfry scenario run lost-ipi --profile belfry --expect holds",
        "belfry scenario run ./mine.textproto --count 100 -o json",
        "belfry scenario run lost-ipi --profile linux-3.0 --keep   # look around"
@@ -827,9 +828,13 @@ void Parser::AddScenarioRun(CLI::App* scenario) {
       ->type_name("PROFILE")
       ->each([options](const std::string&) { options->profile_given = true; });
   AddSet(run, &options->set);
-  AddWord(run, "--on", &options->driver, {"processes"},
-          "Where it runs: processes")
+  AddWord(run, "--on", &options->driver,
+          {kDriverProcesses, kDriverSim, kDriverExplore},
+          "processes (the default); sim: in memory, in an order that --seed "
+          "picks; explore: every order, without steps and gates")
       ->type_name("DRIVER");
+  AddNumber(run, "--seed", &options->seed, {},
+            "Of --on sim: the same seed, the same trace (default 0)");
   AddWord(run, "--expect", &options->expect,
           {"holds", "hang", "violated", "inconclusive"},
           "holds, hang, violated or inconclusive: that one is exit code 0, any "

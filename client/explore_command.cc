@@ -11,6 +11,7 @@
 #include "client/commands.h"
 #include "client/duration.h"
 #include "client/exit_code.h"
+#include "client/explore.h"
 #include "client/interrupt.h"
 #include "client/profile_choice.h"
 #include "client/scenario_file.h"
@@ -119,6 +120,13 @@ void PrintReport(Output& out, const v1::ExploreReport& report, bool moves) {
   }
   out.Line(absl::StrCat(line, " (",
                         DurationText(absl::Seconds(report.duration_s())), ")"));
+  if (report.expected().empty()) return;
+  const bool as_expected = report.expected() == report.verdict();
+  out.Line(as_expected
+               ? "as the scenario expects of this profile"
+               : out.Painted(Style::kBad,
+                             absl::StrCat("! verdict is ", report.verdict(),
+                                          ", expected ", report.expected())));
 }
 
 // Plays the schedule in memory: it must end as the search said.
@@ -185,19 +193,19 @@ v1::ExploreReport MakeReport(const v1::Scenario& scenario,
 
 }  // namespace
 
-ExitCode Run(Context& context, const ExploreCommandOptions& options) {
-  const absl::StatusOr<v1::Scenario> scenario = LoadScenario(options.scenario);
-  if (!scenario.ok()) return scenario.status();
-  if (!scenario->has_explore()) {
+absl::StatusOr<v1::ExploreReport> ExploreScenario(
+    Context& context, const v1::Scenario& scenario,
+    const ExploreCommandOptions& options) {
+  if (!scenario.has_explore()) {
     return UsageError(absl::StrCat(
-        "scenario ", scenario->name(),
+        "scenario ", scenario.name(),
         " has no bounds to explore: it needs explore { cpus: 3 victim: 2 "
         "async_calls: 2 cycles: 1 }, or the like"));
   }
   const absl::StatusOr<kernel::Profile> profile =
       ChooseProfile(options.profile, options.set);
   if (!profile.ok()) return profile.status();
-  v1::ExploreScope scope = scenario->explore();
+  v1::ExploreScope scope = scenario.explore();
   if (options.drops) scope.set_drops(*options.drops);
   if (options.kills) scope.set_kills(*options.kills);
   if (options.async_calls) scope.set_async_calls(*options.async_calls);
@@ -221,8 +229,8 @@ ExitCode Run(Context& context, const ExploreCommandOptions& options) {
   const lab::ExploreResult result = lab::Explore(search);
   context.out.EndProgress();
   if (interrupt.requested()) return interrupt.Check();
-  v1::ExploreReport report = MakeReport(*scenario, scope, options, search,
-                                        result, absl::Now() - start);
+  v1::ExploreReport report =
+      MakeReport(scenario, scope, options, search, result, absl::Now() - start);
   if (report.has_schedule()) {
     const absl::Status played = AddPlayed(context.out, &report);
     if (!played.ok()) return played;
@@ -233,6 +241,11 @@ ExitCode Run(Context& context, const ExploreCommandOptions& options) {
       report.set_schedule_file(options.out);
     }
   }
+  return report;
+}
+
+void ShowExploreReport(Context& context, const v1::ExploreReport& report,
+                       const ExploreCommandOptions& options) {
   if (context.out.json()) {
     context.out.Json(report);
   } else if (context.out.format() == Format::kName) {
@@ -240,7 +253,16 @@ ExitCode Run(Context& context, const ExploreCommandOptions& options) {
   } else {
     PrintReport(context.out, report, options.moves);
   }
-  return ExitCodeOfVerdict(report.verdict());
+}
+
+ExitCode Run(Context& context, const ExploreCommandOptions& options) {
+  const absl::StatusOr<v1::Scenario> scenario = LoadScenario(options.scenario);
+  if (!scenario.ok()) return scenario.status();
+  const absl::StatusOr<v1::ExploreReport> report =
+      ExploreScenario(context, *scenario, options);
+  if (!report.ok()) return report.status();
+  ShowExploreReport(context, *report, options);
+  return ExitCodeOfVerdict(report->verdict());
 }
 
 }  // namespace belfry::client

@@ -218,6 +218,10 @@ struct ShowOptions {
   bool picture = false;
 };
 
+inline constexpr char kDriverProcesses[] = "processes";
+inline constexpr char kDriverSim[] = "sim";
+inline constexpr char kDriverExplore[] = "explore";
+
 struct ScenarioRunOptions {
   // A built-in one's name, or a file.
   std::string scenario;
@@ -226,7 +230,9 @@ struct ScenarioRunOptions {
   bool profile_given = false;
   std::vector<std::string> set;
   // What plays the machine.
-  std::string driver = "processes";
+  std::string driver = kDriverProcesses;
+  // Of the order in which things move in memory.
+  std::uint64_t seed = 0;
   // A verdict; empty: none.
   std::string expect;
   std::uint32_t count = 1;

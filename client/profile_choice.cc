@@ -3,10 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/exit_code.h"
-#include "rpc/codec.h"
 
 namespace belfry::client {
 
@@ -37,21 +35,6 @@ google::protobuf::RepeatedPtrField<v1::Knob> ParseKnobs(
     knob->set_value(parts.second);
   }
   return knobs;
-}
-
-std::string ProfileText(const v1::Profile& profile) {
-  const absl::StatusOr<kernel::Profile> preset =
-      kernel::PresetByName(profile.name());
-  if (!preset.ok()) return profile.name();
-  const v1::Profile plain = rpc::ToProto(*preset);
-  std::vector<std::string> changed;
-  for (int i = 0; i < profile.knobs_size() && i < plain.knobs_size(); ++i) {
-    const v1::Knob& knob = profile.knobs(i);
-    if (knob.value() == plain.knobs(i).value()) continue;
-    changed.push_back(absl::StrCat(knob.name(), "=", knob.value()));
-  }
-  if (changed.empty()) return profile.name();
-  return absl::StrCat(profile.name(), " with ", absl::StrJoin(changed, ", "));
 }
 
 }  // namespace belfry::client

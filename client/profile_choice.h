@@ -9,6 +9,7 @@
 #include "belfry/v1/types.pb.h"
 #include "google/protobuf/repeated_ptr_field.h"
 #include "kernel/profile.h"
+#include "trace/codec.h"
 
 namespace belfry::client {
 
@@ -20,8 +21,7 @@ absl::StatusOr<kernel::Profile> ChooseProfile(
 google::protobuf::RepeatedPtrField<v1::Knob> ParseKnobs(
     const std::vector<std::string>& set);
 
-// "linux-3.0", "belfry with ring_rule=always".
-std::string ProfileText(const v1::Profile& profile);
+using trace::ProfileText;
 
 }  // namespace belfry::client
 

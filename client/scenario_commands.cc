@@ -1,4 +1,5 @@
 // belfry scenario list, show.
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,16 @@ namespace belfry::client {
 namespace {
 
 std::string ExpectedText(const v1::ScenarioInfo& info) {
+  // A protobuf map has no order.
+  const std::map<std::string, std::string> expected(info.expected().begin(),
+                                                    info.expected().end());
   std::vector<std::string> hangs;
-  for (const auto& [profile, verdict] : info.expected()) {
+  for (const auto& [profile, verdict] : expected) {
     if (verdict != "holds") {
       hangs.push_back(absl::StrCat(profile, ": ", verdict));
     }
   }
-  return absl::StrJoin(hangs, ", ");
+  return absl::StrJoin(hangs, "; ");
 }
 
 }  // namespace
@@ -76,7 +80,7 @@ ExitCode Run(Context& context, const ScenarioShowOptions& options) {
   context.out.Line("");
   Table table({{"PROFILE"}, {"VERDICT"}, {"VIOLATED"}, {"PREVENTED"}});
   for (const v1::Expectation& expected : scenario->expectations()) {
-    table.Add({expected.profile(), expected.verdict(),
+    table.Add({lab::ProfileText(expected), expected.verdict(),
                absl::StrJoin(expected.violated(), ", "),
                absl::StrJoin(expected.prevented(), ", ")});
   }

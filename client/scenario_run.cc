@@ -10,6 +10,7 @@
 #include "client/commands.h"
 #include "client/coordinator.h"
 #include "client/exit_code.h"
+#include "client/explore.h"
 #include "client/interrupt.h"
 #include "client/process_machine.h"
 #include "client/profile_choice.h"
@@ -18,6 +19,8 @@
 #include "client/temporary_cluster.h"
 #include "lab/runner.h"
 #include "lab/scenario.h"
+#include "lab/schedule.h"
+#include "lab/world_machine.h"
 #include "rpc/codec.h"
 #include "trace/report_text.h"
 
@@ -81,7 +84,19 @@ class Player {
                 ProfileText(cluster->profile()), start);
   }
 
-  absl::StatusOr<v1::ScenarioResult> PlayOnce() {
+  // `run`, from 0, is a part of the seed: many runs are many orders.
+  absl::StatusOr<v1::ScenarioResult> PlayInMemory(std::uint32_t run) {
+    const absl::Time start = absl::Now();
+    const absl::StatusOr<kernel::Profile> profile =
+        ChooseProfile(options_.profile, options_.set);
+    if (!profile.ok()) return profile.status();
+    lab::WorldMachine machine(*profile, scenario_.machine(),
+                              options_.seed + run);
+    return Play(machine, ProfileText(rpc::ToProto(*profile)), start);
+  }
+
+  absl::StatusOr<v1::ScenarioResult> PlayOnce(std::uint32_t run) {
+    if (options_.driver == kDriverSim) return PlayInMemory(run);
     return options_.attach ? PlayOnRunningCluster() : PlayOnOwnCluster();
   }
 
@@ -93,6 +108,12 @@ class Player {
                                           const std::string& profile,
                                           absl::Time start) {
     ProcessMachine machine(coordinator, patience);
+    return Play(machine, profile, start);
+  }
+
+  absl::StatusOr<v1::ScenarioResult> Play(lab::Machine& machine,
+                                          const std::string& profile,
+                                          absl::Time start) {
     lab::RunOptions run;
     run.profile = profile;
     run.picture = PictureOptionsOf(context_.out);
@@ -164,7 +185,7 @@ int ExitCodeFor(const ScenarioRunOptions& options, const std::string& verdict) {
 ExitCode RunOnce(Context& context, const v1::Scenario& scenario,
                  const ScenarioRunOptions& options) {
   Player player(context, scenario, options);
-  absl::StatusOr<v1::ScenarioResult> result = player.PlayOnce();
+  absl::StatusOr<v1::ScenarioResult> result = player.PlayOnce(0);
   if (!result.ok()) return result.status();
   if (context.out.json()) {
     if (!options.show.picture) result->clear_picture();
@@ -201,7 +222,7 @@ ExitCode RunOften(Context& context, const v1::Scenario& scenario,
   int exit_code = kExitOk;
   for (std::uint32_t run = 0; run < options.count; ++run) {
     context.out.Progress(absl::StrCat("run ", run + 1, " of ", options.count));
-    absl::StatusOr<v1::ScenarioResult> result = player.PlayOnce();
+    absl::StatusOr<v1::ScenarioResult> result = player.PlayOnce(run);
     if (!result.ok()) return result.status();
     // The worst verdict of all decides: their codes rise with it.
     exit_code = std::max(exit_code, ExitCodeFor(options, result->verdict()));
@@ -223,14 +244,60 @@ ExitCode RunOften(Context& context, const v1::Scenario& scenario,
   return exit_code;
 }
 
-}  // namespace
+// The same machine and rules, every interleaving of them. Where a frame carries
+// its ring, doorbells are prompt, as on processes.
+ExitCode Explore(Context& context, const v1::Scenario& scenario,
+                 const ScenarioRunOptions& options) {
+  ExploreCommandOptions explore;
+  explore.scenario = options.scenario;
+  explore.profile = options.profile;
+  explore.set = options.set;
+  explore.doorbells =
+      std::string(scenario.machine().split_doorbell() ? lab::kLateDoorbells
+                                                      : lab::kPromptDoorbells);
+  const absl::StatusOr<kernel::Profile> profile =
+      ChooseProfile(options.profile, options.set);
+  if (!profile.ok()) return profile.status();
+  const std::string expected =
+      lab::ExpectedOfExploring(scenario, ProfileText(rpc::ToProto(*profile)));
+  if (expected == lab::kViolated) explore.until = "any";
+  absl::StatusOr<v1::ExploreReport> report =
+      ExploreScenario(context, scenario, explore);
+  if (!report.ok()) return report.status();
+  report->set_expected(expected);
+  ShowExploreReport(context, *report, explore);
+  return ExitCodeFor(options, report->verdict());
+}
 
-ExitCode Run(Context& context, const ScenarioRunOptions& options) {
+absl::Status CheckDriver(const ScenarioRunOptions& options) {
+  if (options.driver != kDriverProcesses && (options.keep || options.attach)) {
+    return UsageError(
+        "--keep and --attach are for a cluster of processes: leave --on out");
+  }
+  if (options.driver != kDriverSim && options.seed != 0) {
+    return UsageError("--seed picks an order in memory: it needs --on sim");
+  }
   if (options.count > 1 && options.keep) {
     return UsageError("--keep keeps one cluster: leave --count out");
   }
+  if (options.count > 1 && options.driver == kDriverExplore) {
+    return UsageError(
+        "--on explore sees every order at once: leave --count "
+        "out");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+ExitCode Run(Context& context, const ScenarioRunOptions& options) {
+  const absl::Status possible = CheckDriver(options);
+  if (!possible.ok()) return possible;
   const absl::StatusOr<v1::Scenario> scenario = LoadScenario(options.scenario);
   if (!scenario.ok()) return scenario.status();
+  if (options.driver == kDriverExplore) {
+    return Explore(context, *scenario, options);
+  }
   return options.count == 1 ? RunOnce(context, *scenario, options)
                             : RunOften(context, *scenario, options);
 }

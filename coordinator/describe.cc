@@ -6,6 +6,7 @@
 #include "rpc/address.h"
 #include "rpc/codec.h"
 #include "rpc/version.h"
+#include "trace/cluster.h"
 #include "trace/findings.h"
 
 namespace belfry::coordinator {
@@ -44,24 +45,7 @@ std::string Process::Impl::DescribeOp(const kernel::Operation& op) const {
 }
 
 v1::CpuInfo Process::Impl::DescribeCpu(CpuId cpu) const {
-  const kernel::CpuRecord& record = machine_->cpus().at(cpu);
-  const auto& op = machine_->current();
-  const bool moves = op && op->kind != kernel::OpKind::kStop && op->cpu == cpu;
-  v1::CpuInfo info;
-  info.set_cpu(cpu.value);
-  info.set_online(machine_->view().online.Has(cpu));
-  info.set_state(
-      record.crashed                  ? v1::CPU_STATE_CRASHED
-      : record.incarnation.value == 0 ? v1::CPU_STATE_ABSENT
-      : moves ? (op->up ? v1::CPU_STATE_GOING_UP : v1::CPU_STATE_GOING_DOWN)
-      : info.online() ? v1::CPU_STATE_ONLINE
-                      : v1::CPU_STATE_OFFLINE);
-  info.set_incarnation(record.incarnation.value);
-  info.set_cpuhp_state(record.state);
-  if (const auto* step = machine_->table().Find(record.state)) {
-    info.set_cpuhp_name(std::string(step->name));
-  }
-  info.set_fail(record.fail);
+  v1::CpuInfo info = trace::DescribeCpu(*machine_, cpu);
   if (const NodeInfo* node = nodes_->Find(cpu)) {
     info.set_address(node->hello.address());
     info.set_metrics_address(node->hello.metrics_address());
@@ -75,30 +59,15 @@ v1::CpuInfo Process::Impl::DescribeCpu(CpuId cpu) const {
 }
 
 v1::Cluster Process::Impl::DescribeCluster() const {
-  v1::Cluster cluster;
-  *cluster.mutable_profile() = rpc::ToProto(options_.profile);
-  *cluster.mutable_view() = rpc::ToProto(machine_->view());
-  cluster.set_possible(
-      kernel::FormatCpuList(kernel::CpuMask::FirstN(options_.cpus)));
-  cluster.set_present(kernel::FormatCpuList(machine_->present()));
-  for (const auto& [cpu, record] : machine_->cpus()) {
-    *cluster.add_cpus() = DescribeCpu(cpu);
+  v1::Cluster cluster = trace::DescribeCluster(*machine_);
+  for (v1::CpuInfo& info : *cluster.mutable_cpus()) {
+    info = DescribeCpu(CpuId{info.cpu()});
   }
   if (machine_->current()) {
     if (auto op = operations_->Get(machine_->current()->id)) {
       *cluster.mutable_current() = *std::move(op);
     }
   }
-  cluster.set_queued_operations(
-      static_cast<std::uint32_t>(machine_->queued().size()));
-  if (const auto& stop = machine_->stop()) {
-    v1::StopStatus* status = cluster.mutable_stop();
-    status->set_generation(stop->generation().value);
-    status->set_state(std::string(kernel::MultiStopStateName(stop->state())));
-    status->set_missing(kernel::FormatCpuList(stop->missing()));
-    status->set_active(kernel::FormatCpuList(stop->active()));
-  }
-  cluster.set_recovering(machine_->recovering());
   cluster.set_version(rpc::Version());
   cluster.set_epoch(journal_->epoch());
   *cluster.mutable_start_time() = rpc::ToTimestamp(start_time_);

@@ -46,7 +46,8 @@ bool operator==(const Cpu& a, const Cpu& b) {
          a.latched_ == b.latched_ && a.irq_raised_ == b.irq_raised_ &&
          a.queue_ == b.queue_ && a.drain_ == b.drain_ && a.peers_ == b.peers_ &&
          a.guards_ == b.guards_ && a.held_tasks_ == b.held_tasks_ &&
-         a.self_calls_ == b.self_calls_ && a.backed_off_ == b.backed_off_ &&
+         a.self_calls_ == b.self_calls_ && a.irq_wait_ == b.irq_wait_ &&
+         a.interrupted_ == b.interrupted_ && a.backed_off_ == b.backed_off_ &&
          a.device_irqs_ == b.device_irqs_ && a.stop_ == b.stop_ &&
          a.closed_generation_ == b.closed_generation_ && a.walk_ == b.walk_ &&
          a.last_walk_ == b.last_walk_ && a.kicked_op_ == b.kicked_op_ &&
@@ -72,6 +73,8 @@ bool Cpu::PumpOnce(CpuEffects& out) {
     return true;
   }
   if (ContinueRun(out)) return true;
+  // A handler that waits spins: nothing below it runs.
+  if (irq_wait_) return false;
   if (CanTakeInterrupt()) {
     if (latched_ && !irq_raised_) {
       irq_raised_ = true;

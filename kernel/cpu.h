@@ -23,6 +23,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "kernel/control.h"
 #include "kernel/cpu_event.h"
@@ -56,7 +57,7 @@ struct Outgoing {
   bool wait = false;
   State state = State::kSent;
   bool holds_guard = false;
-  // It found the queue empty, and rang.
+  // It found the queue empty, or took it for empty, and rang.
   bool rang = false;
   // The ring's arrival was acknowledged (a fused ring arrives with its call).
   bool ring_latched = false;
@@ -223,6 +224,10 @@ class Cpu {
   const std::deque<HeldCall>& held_tasks() const { return held_tasks_; }
   const std::deque<HeldCall>& backed_off() const { return backed_off_; }
   std::size_t device_irqs() const { return device_irqs_.size(); }
+  // The call that a handler waits for, with interrupts off.
+  const std::optional<std::pair<CpuId, Seq>>& irq_wait() const {
+    return irq_wait_;
+  }
   std::size_t guards() const { return guards_; }
   const DoorbellFate& last_doorbell() const { return last_doorbell_; }
   CpuStatus status() const;
@@ -234,7 +239,7 @@ class Cpu {
   friend H AbslHashValue(H h, const Cpu& c) {
     h = H::combine(std::move(h), c.life_, c.view_, c.masked_, c.latched_,
                    c.irq_raised_, c.queue_, c.drain_, c.peers_, c.guards_,
-                   c.held_tasks_, c.self_calls_);
+                   c.held_tasks_, c.self_calls_, c.irq_wait_, c.interrupted_);
     return H::combine(std::move(h), c.backed_off_, c.device_irqs_, c.stop_,
                       c.closed_generation_, c.walk_, c.last_walk_, c.kicked_op_,
                       c.last_doorbell_);
@@ -285,6 +290,10 @@ class Cpu {
                std::string result, CpuEffects& out);
   void TellCaller(Origin origin, Token token, Outcome outcome, Errno error,
                   std::string result, CpuEffects& out);
+  bool RingsWithData(const Peer& peer) const;
+  void DecideRing(const Enqueued& e, Outgoing& call, CpuEffects& out);
+  void BeginIrqWait(CpuId dst, Seq seq, CpuEffects& out);
+  void EndIrqWait(CpuEffects& out);
   void ReleaseGuard(Outgoing& call);
   void ForgetPeer(CpuId cpu, Peer& peer, CpuEffects& out);
   void BlockComplete(CpuId submitter, CpuEffects& out);
@@ -346,6 +355,10 @@ class Cpu {
   std::deque<Csd> self_calls_;
   // Waiting calls that found their target's queue full.
   std::deque<HeldCall> backed_off_;
+  // The call that a handler waits for, and the news that come meanwhile for
+  // what it has interrupted.
+  std::optional<std::pair<CpuId, Seq>> irq_wait_;
+  std::deque<Enqueued> interrupted_;
   // I/O completions that wait at the device: who submitted each.
   std::deque<CpuId> device_irqs_;
   std::optional<StopWork> stop_;

@@ -71,7 +71,10 @@ void Cpu::BlockComplete(CpuId submitter, CpuEffects& out) {
   event.about = submitter;
   out.push_back(Trace{std::move(event)});
   if (submitter == config_.id || !SeesOnline(submitter)) return;
-  Issue({.origin = Origin::kIrq, .dst = submitter, .func = kTriggerSoftirq},
+  Issue({.origin = Origin::kIrq,
+         .dst = submitter,
+         .func = kTriggerSoftirq,
+         .wait = config_.profile.irq_call == IrqCall::kWaits},
         out);
 }
 
@@ -98,8 +101,9 @@ void Cpu::Issue(HeldCall call, CpuEffects& out) {
   const Seq span = peer.out.next() - peer.out.lowest();
   if (peer.out.size() >= config_.queue_capacity || span >= kSpanMax) {
     // As many as its queue could hold are under way already; or one of them for
-    // so long that the numbers since would be too many to keep.
-    if (call.wait) {
+    // so long that the numbers since would be too many to keep. A handler does
+    // not back off.
+    if (call.wait && call.origin != Origin::kIrq) {
       backed_off_.push_back(std::move(call));
     } else {
       Refuse(call, Errno::kEnobufs, out);
@@ -116,24 +120,55 @@ void Cpu::Issue(HeldCall call, CpuEffects& out) {
   event.func = call.func;
   event.detail = call.wait ? "wait" : "async";
   event.value = static_cast<std::int64_t>(call.issued_as);
+  const bool rings = !self && RingsWithData(peer);
   const Seq seq = peer.out.Append({.token = call.token,
                                    .origin = call.origin,
                                    .func = call.func,
                                    .wait = call.wait,
                                    .holds_guard = guard,
+                                   .rang = rings,
                                    .payload = call.payload});
   Csd csd{.key = {config_.id, config_.incarnation, seq},
           .func = call.func,
           .wait = call.wait,
           .payload = std::move(call.payload)};
   event.csd = csd.key;
-  out.push_back(Trace{std::move(event)});
+  out.push_back(Trace{event});
   if (self) {
     self_calls_.push_back(std::move(csd));
-  } else {
-    out.push_back(
-        SendEnqueue{call.dst, std::move(csd), !config_.split_doorbell});
+    return;
   }
+  out.push_back(SendEnqueue{call.dst, std::move(csd), !config_.split_doorbell});
+  if (rings) {
+    event.kind = TraceKind::kIpiSendCpu;
+    event.value = 0;
+    event.detail.clear();
+    out.push_back(Trace{std::move(event)});
+    out.push_back(SendRing{call.dst, seq});
+  }
+  if (call.wait && call.origin == Origin::kIrq) {
+    BeginIrqWait(call.dst, seq, out);
+  }
+}
+
+void Cpu::BeginIrqWait(CpuId dst, Seq seq, CpuEffects& out) {
+  irq_wait_ = {dst, seq};
+  Mask("a handler waits", out);
+}
+
+// What was interrupted goes on where it was: it may owe a ring.
+void Cpu::EndIrqWait(CpuEffects& out) {
+  irq_wait_.reset();
+  if (life_ == Life::kOnline) Unmask("the handler returns", out);
+  for (Enqueued& e : std::exchange(interrupted_, {})) On(e, out);
+}
+
+// The interrupt does not wait for the stores before it: the sender rings on
+// what it knows itself, and others' calls it does not.
+bool Cpu::RingsWithData(const Peer& peer) const {
+  return config_.split_doorbell &&
+         config_.profile.ring_order == RingOrder::kWithData &&
+         peer.out.size() == 0;
 }
 
 void Cpu::Refuse(const HeldCall& call, Errno error, CpuEffects& out) {
@@ -151,11 +186,16 @@ void Cpu::Refuse(const HeldCall& call, Errno error, CpuEffects& out) {
 }
 
 void Cpu::On(Enqueued& e, CpuEffects& out) {
+  if (irq_wait_ && *irq_wait_ != std::pair(e.from, e.seq)) {
+    interrupted_.push_back(std::move(e));
+    return;
+  }
   const auto peer = peers_.find(e.from);
   if (peer == peers_.end()) return;
   Outgoing* call = peer->second.out.Find(e.seq);
   if (call == nullptr || call->state != Outgoing::State::kSent) return;
-  if (e.error == Errno::kEnobufs && call->wait) {
+  if (e.error == Errno::kEnobufs && call->wait &&
+      call->origin != Origin::kIrq) {
     // A waiting caller has the time: it lets go of its guard and tries again.
     backed_off_.push_back({.token = call->token,
                            .origin = call->origin,
@@ -174,22 +214,26 @@ void Cpu::On(Enqueued& e, CpuEffects& out) {
   }
   call->state = Outgoing::State::kQueued;
   call->payload.clear();
-  const bool fused = !config_.split_doorbell;
-  call->rang = fused ? e.rung : RingDue(config_.profile.ring_rule, e.was_empty);
-  call->ring_latched = fused && e.rung;
-  TraceEvent event =
-      Event(call->rang ? TraceKind::kIpiSendCpu : TraceKind::kIpiSuppressed);
-  event.about = e.from;
-  event.func = call->func;
-  event.csd = CsdKey{config_.id, config_.incarnation, e.seq};
-  out.push_back(Trace{std::move(event)});
-  if (call->rang && !fused) out.push_back(SendRing{e.from, e.seq});
+  if (!call->rang) DecideRing(e, *call, out);
   // Only now, the ring on the wire: what is queued behind a dying flush without
   // its ring on the way would be stranded.
   if (!call->wait || config_.profile.wait_guard == WaitGuard::kUntilRung) {
     ReleaseGuard(*call);
   }
   if (call->origin == Origin::kTask) out.push_back(CallQueued{call->token});
+}
+
+void Cpu::DecideRing(const Enqueued& e, Outgoing& call, CpuEffects& out) {
+  const bool fused = !config_.split_doorbell;
+  call.rang = fused ? e.rung : RingDue(config_.profile.ring_rule, e.was_empty);
+  call.ring_latched = fused && e.rung;
+  TraceEvent event =
+      Event(call.rang ? TraceKind::kIpiSendCpu : TraceKind::kIpiSuppressed);
+  event.about = e.from;
+  event.func = call.func;
+  event.csd = CsdKey{config_.id, config_.incarnation, e.seq};
+  out.push_back(Trace{std::move(event)});
+  if (call.rang && !fused) out.push_back(SendRing{e.from, e.seq});
 }
 
 void Cpu::On(Latched& e, CpuEffects&) {
@@ -232,6 +276,7 @@ void Cpu::EndCall(CpuId dst, Seq seq, Outcome outcome, Errno error,
   const Origin origin = call->origin;
   const Token token = call->token;
   peer->second.out.Erase(seq);
+  if (irq_wait_ && *irq_wait_ == std::pair(dst, seq)) EndIrqWait(out);
   TellCaller(origin, token, outcome, error, std::move(result), out);
 }
 
@@ -303,9 +348,8 @@ void Cpu::On(LinkUp& e, CpuEffects& out) {
                                  .wait = call.wait,
                                  .payload = call.payload},
                                 !config_.split_doorbell});
-    } else if (call.rang && !call.ring_latched) {
-      out.push_back(SendRing{e.peer, seq});
     }
+    if (call.rang && !call.ring_latched) out.push_back(SendRing{e.peer, seq});
   });
 }
 

@@ -69,6 +69,13 @@ struct Enqueued {
   // The frame was fused, and its doorbell was rung.
   bool rung = false;
   Errno error = Errno::kOk;
+
+  friend bool operator==(const Enqueued&, const Enqueued&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Enqueued& e) {
+    return H::combine(std::move(h), e.from, e.seq, e.was_empty, e.rung,
+                      e.error);
+  }
 };
 
 struct Done {

@@ -275,7 +275,8 @@ void Cpu::Mask(absl::string_view why, CpuEffects& out) {
 }
 
 void Cpu::Unmask(absl::string_view why, CpuEffects& out) {
-  if (!masked_) return;
+  // A handler that waits has interrupts off, whatever round ends meanwhile.
+  if (!masked_ || irq_wait_) return;
   masked_ = false;
   TraceEvent event = Event(TraceKind::kLocalIrqEnable);
   event.detail = std::string(why);

@@ -20,8 +20,16 @@ bool IsOneOf(const Event& event) {
   return (std::holds_alternative<Kinds>(event) || ...);
 }
 
+// A call that rang when it left owes no ring.
+bool HasRung(const Enqueued& e, const Cpu& cpu) {
+  const auto peer = cpu.peers().find(e.from);
+  if (peer == cpu.peers().end()) return false;
+  const Outgoing* call = peer->second.out.Find(e.seq);
+  return call != nullptr && call->rang;
+}
+
 bool RingOwed(const Enqueued& e, const Cpu& cpu) {
-  return e.error == Errno::kOk && !e.rung &&
+  return e.error == Errno::kOk && !e.rung && !HasRung(e, cpu) &&
          RingDue(cpu.profile().ring_rule, e.was_empty);
 }
 

@@ -13,6 +13,9 @@ using Names = std::span<const absl::string_view>;
 
 constexpr std::array<absl::string_view, 3> kRingRules = {"was_empty", "always",
                                                          "watchdog"};
+constexpr std::array<absl::string_view, 2> kRingOrders = {"after_data",
+                                                          "with_data"};
+constexpr std::array<absl::string_view, 2> kIrqCalls = {"async", "waits"};
 constexpr std::array<absl::string_view, 4> kOfflineDrains = {
     "none", "before_clear_online", "dying_flush", "reinit_at_up"};
 constexpr std::array<absl::string_view, 2> kBarriers = {"single", "split"};
@@ -47,6 +50,12 @@ constexpr Access AccessTo() {
 
 constexpr std::array kKnobs = {
     Knob{"ring_rule", "when a sender rings after queueing a call", kRingRules},
+    Knob{"ring_order",
+         "whether a ring that travels alone waits until its call is queued",
+         kRingOrders},
+    Knob{"irq_call",
+         "whether an I/O interrupt's handler waits for the call it makes",
+         kIrqCalls},
     Knob{"offline_drain",
          "what becomes of the queue of a CPU that goes offline",
          kOfflineDrains},
@@ -72,7 +81,8 @@ constexpr std::array kKnobs = {
 };
 
 constexpr std::array<Access, kKnobs.size()> kAccess = {
-    AccessTo<&Profile::ring_rule>(),      AccessTo<&Profile::offline_drain>(),
+    AccessTo<&Profile::ring_rule>(),      AccessTo<&Profile::ring_order>(),
+    AccessTo<&Profile::irq_call>(),       AccessTo<&Profile::offline_drain>(),
     AccessTo<&Profile::barrier>(),        AccessTo<&Profile::hardware>(),
     AccessTo<&Profile::refuse_offline>(), AccessTo<&Profile::enqueue_guard>(),
     AccessTo<&Profile::wait_guard>(),     AccessTo<&Profile::async_unlock>(),
@@ -87,6 +97,8 @@ constexpr std::array<absl::string_view, 6> kPresetNames = {
 Profile Linux30() {
   return {.name = "linux-3.0",
           .ring_rule = RingRule::kWasEmpty,
+          .ring_order = RingOrder::kAfterData,
+          .irq_call = IrqCall::kAsync,
           .offline_drain = OfflineDrain::kNone,
           .barrier = Barrier::kSingle,
           .hardware = Hardware::kS390,

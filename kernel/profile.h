@@ -26,6 +26,23 @@ enum class RingRule : std::uint8_t {
   kWatchdog,
 };
 
+// When a ring that travels apart from its call leaves.
+enum class RingOrder : std::uint8_t {
+  // Once the call is known to be queued: a barrier lies in between.
+  kAfterData,
+  // With the call, which it may overtake, if none of the sender's calls is in
+  // that queue by its own knowledge: x2APIC before 561920a0d2bb, Linux 2.6.30.
+  kWithData,
+};
+
+// Whether the handler of an I/O completion waits for the call that it makes.
+enum class IrqCall : std::uint8_t {
+  kAsync,
+  // Interrupts stay off meanwhile, and what was interrupted does not go on:
+  // WARN_ON_ONCE(!in_task()) since 19dbdcb8039c, Linux 5.3.
+  kWaits,
+};
+
 // What becomes of the queue of a CPU that goes offline.
 enum class OfflineDrain : std::uint8_t {
   // Nothing looks at it: Linux 3.0.
@@ -90,6 +107,8 @@ struct Profile {
   // The preset it started from.
   std::string name;
   RingRule ring_rule = RingRule::kWatchdog;
+  RingOrder ring_order = RingOrder::kAfterData;
+  IrqCall irq_call = IrqCall::kAsync;
   OfflineDrain offline_drain = OfflineDrain::kDyingFlush;
   Barrier barrier = Barrier::kSingle;
   Hardware hardware = Hardware::kS390;

@@ -203,7 +203,8 @@ class Search {
   explicit Search(const ExploreOptions& options)
       : options_(options),
         mover_(options.scope, options.reduce && !options.until_any &&
-                                  options.scope.kills == 0) {}
+                                  options.scope.kills == 0 &&
+                                  Reduction::IsSoundFor(options.profile)) {}
 
   ExploreResult Run() {
     World start = StartOf(options_.profile, options_.scope);

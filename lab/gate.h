@@ -23,8 +23,8 @@ v1::GateAt ResolveGate(const v1::GateAt& at, const v1::Profile& profile);
 bool ProfileHasGate(const v1::GateAt& at, const v1::Profile& profile);
 
 // Whether an event that waits at this gate keeps its process from going on with
-// the operation. A doorbell that waits for its latch keeps nobody, nor does
-// what only time brings.
+// the operation. A call or a doorbell that has not arrived keeps nobody here;
+// nor does an interrupt that is not taken, nor what only time brings.
 bool StopsItsProcess(const std::string& gate);
 
 // "cpu/1", "coordinator".

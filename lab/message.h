@@ -79,8 +79,6 @@ inline constexpr int kMembers<kernel::Enqueue> = 3;
 template <>
 inline constexpr int kMembers<kernel::Confirmed> = 3;
 template <>
-inline constexpr int kMembers<kernel::Enqueued> = 5;
-template <>
 inline constexpr int kMembers<kernel::Doorbell> = 2;
 template <>
 inline constexpr int kMembers<kernel::Latched> = 2;

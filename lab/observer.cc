@@ -1,6 +1,5 @@
 #include "lab/observer.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -22,9 +21,6 @@ absl::Status Observer::Begin() {
   if (!view.ok()) return view.status();
   before_ = RememberBefore(*view);
   profile_ = view->cluster.profile();
-  for (const v1::TraceEvent& event : view->events) {
-    start_lamport_ = std::max(start_lamport_, event.lamport());
-  }
   return absl::OkStatus();
 }
 
@@ -59,7 +55,7 @@ absl::Status Observer::JudgeRun(std::uint32_t subject_cpu, std::uint32_t cpus,
   Judge(*view, before_, subject_cpu, result);
   std::vector<v1::TraceEvent> events;
   for (const v1::TraceEvent& event : view->events) {
-    if (event.lamport() > start_lamport_) events.push_back(event);
+    if (event.lamport() > before_.lamport) events.push_back(event);
   }
   result->set_picture(trace::DrawPicture(events, cpus, picture));
   return absl::OkStatus();

@@ -46,7 +46,6 @@ class Observer {
   Machine& machine_;
   v1::Profile profile_;
   Before before_;
-  std::uint64_t start_lamport_ = 0;
   // How often in a row the machine has looked the same.
   int same_ = 0;
   std::string fingerprint_;

@@ -1,5 +1,7 @@
 #include "lab/quiet.h"
 
+#include <algorithm>
+#include <set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -39,12 +41,45 @@ absl::StatusOr<std::optional<v1::GateAt>> StandsAt(Machine& machine,
   return std::optional<v1::GateAt>();
 }
 
+// The gate before its target's queue at which the call stands, if it does.
+absl::StatusOr<std::optional<v1::GateAt>> StandsBeforeQueue(
+    Machine& machine, const v1::OutgoingCall& call) {
+  if (call.state() != v1::OutgoingCall::STATE_SENT) {
+    return std::optional<v1::GateAt>();
+  }
+  v1::GateAt at = AtCpu(call.cpu());
+  at.set_gate("enqueue");
+  const absl::StatusOr<v1::Gate> gate = FindGate(machine, at);
+  if (!gate.ok()) return gate.status();
+  const bool stands = gate->held() && gate->waiting() > 0;
+  return stands ? std::optional(at) : std::nullopt;
+}
+
+// A CPU that holds a guard acts on no state of a stop before all its calls are
+// queued: it stands where the last of them does.
+absl::StatusOr<std::optional<v1::GateAt>> GuardStandsAt(Machine& machine,
+                                                        kernel::CpuId cpu) {
+  const absl::StatusOr<v1::CpuSnapshot> snapshot = machine.Snapshot(cpu.value);
+  if (!snapshot.ok()) return snapshot.status();
+  std::optional<v1::GateAt> last;
+  if (snapshot->guards() == 0) return last;
+  for (const v1::OutgoingCall& call : snapshot->outgoing()) {
+    const auto at = StandsBeforeQueue(machine, call);
+    if (!at.ok()) return at.status();
+    const bool moves = call.state() == v1::OutgoingCall::STATE_SENT && !*at;
+    if (moves) return std::optional<v1::GateAt>();
+    if (*at) last = *at;
+  }
+  return last;
+}
+
 // All of these CPUs stand; the answer is the first one's gate.
 absl::StatusOr<std::optional<Standstill>> AllStand(
     Machine& machine, const kernel::CpuMask& cpus) {
   std::optional<Standstill> first;
   for (const kernel::CpuId cpu : cpus.cpus()) {
-    const auto stands = StandsAt(machine, AtCpu(cpu.value));
+    auto stands = StandsAt(machine, AtCpu(cpu.value));
+    if (stands.ok() && !*stands) stands = GuardStandsAt(machine, cpu);
     if (!stands.ok()) return stands.status();
     if (!*stands) return std::optional<Standstill>();
     if (!first) first = Standstill{**stands};
@@ -71,11 +106,27 @@ absl::StatusOr<std::optional<Standstill>> OperationStands(
   return std::optional<Standstill>();
 }
 
-// Nobody will ever take the queue that this call is in.
-bool IsForsaken(const trace::MachineView& view, const v1::OutgoingCall& call) {
-  return call.state() == v1::OutgoingCall::STATE_QUEUED &&
-         (trace::IsStranded(view, call.cpu()) ||
-          trace::IsLeftBehind(view, call.cpu()));
+// Nobody will ever take the queue that this call is in. `seen` are CPUs that
+// wait for it.
+bool IsForsaken(const trace::MachineView& view, const v1::OutgoingCall& call,
+                std::set<std::uint32_t> seen = {}) {
+  if (call.state() != v1::OutgoingCall::STATE_QUEUED) return false;
+  if (trace::IsStranded(view, call.cpu()) ||
+      trace::IsLeftBehind(view, call.cpu())) {
+    return true;
+  }
+  const trace::CpuView* target = trace::FindCpu(view, call.cpu());
+  if (target == nullptr || !target->snapshot ||
+      !trace::SpinsInHandler(*target->snapshot)) {
+    return false;
+  }
+  // Handlers that spin for one another, in a ring.
+  if (!seen.insert(call.cpu()).second) return true;
+  const auto& calls = target->snapshot->outgoing();
+  return std::any_of(calls.begin(), calls.end(),
+                     [&](const v1::OutgoingCall& other) {
+                       return other.wait() && IsForsaken(view, other, seen);
+                     });
 }
 
 bool HasStuckCall(const trace::MachineView& view) {
@@ -153,7 +204,8 @@ bool NoDoorbellComes(const trace::MachineView& view, std::uint32_t cpu) {
   return trace::DoorbellsInFlight(view, cpu) == 0;
 }
 
-bool NoCallMoves(const trace::MachineView& view) {
+absl::StatusOr<bool> NoCallMoves(Machine& machine,
+                                 const trace::MachineView& view) {
   for (const trace::CpuView& cpu : view.cpus) {
     if (!cpu.snapshot) continue;
     const v1::CpuSnapshot& snapshot = *cpu.snapshot;
@@ -163,7 +215,10 @@ bool NoCallMoves(const trace::MachineView& view) {
       return false;
     }
     for (const v1::OutgoingCall& call : snapshot.outgoing()) {
-      if (!call.wait() || !call.stuck()) return false;
+      if (call.wait() && call.stuck()) continue;
+      const auto stands = StandsBeforeQueue(machine, call);
+      if (!stands.ok()) return stands.status();
+      if (!*stands) return false;
     }
   }
   return true;

@@ -37,9 +37,11 @@ absl::StatusOr<trace::MachineView> ViewWithoutTrace(Machine& machine);
 // queue is empty, and so are the hands of all senders.
 bool NoDoorbellComes(const trace::MachineView& view, std::uint32_t cpu);
 
-// No call is under way anywhere, but for those that are stuck. A call in a
-// queue counts as under way: its doorbell may still be on the wire.
-bool NoCallMoves(const trace::MachineView& view);
+// No call is under way anywhere, but for those that are stuck, or stand at a
+// held gate before their queue. A call in a queue counts as under way: its
+// doorbell may still be on the wire.
+absl::StatusOr<bool> NoCallMoves(Machine& machine,
+                                 const trace::MachineView& view);
 
 // A waiting call is reported stuck, and nobody will take the queue it is in.
 bool IsHung(const trace::MachineView& view);

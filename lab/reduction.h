@@ -25,6 +25,14 @@ class Reduction {
   explicit Reduction(std::uint32_t victim, std::uint32_t drops = 0)
       : victim_(victim), drops_(drops) {}
 
+  // Whether the rules hold under the profile. A sender that rings by what it
+  // knows itself reads what they call book-keeping: the end of its calls. And a
+  // handler that waits keeps all else from its CPU.
+  static bool IsSoundFor(const kernel::Profile& profile) {
+    return profile.ring_order == kernel::RingOrder::kAfterData &&
+           profile.irq_call == kernel::IrqCall::kAsync;
+  }
+
   // Of the enabled moves one that may be taken at once; none if there is none.
   std::optional<Move> Urgent(const World& world,
                              const std::vector<Move>& enabled) const;

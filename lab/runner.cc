@@ -1,6 +1,5 @@
 #include "lab/runner.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -166,7 +165,9 @@ class Runner {
   absl::StatusOr<bool> DataPlaneRests() {
     const auto view = ViewWithoutTrace(machine_);
     if (!view.ok()) return view.status();
-    return NoCallMoves(*view) && observer_.rests();
+    const absl::StatusOr<bool> still = NoCallMoves(machine_, *view);
+    if (!still.ok()) return still.status();
+    return *still && observer_.rests();
   }
 
   static std::string StillText(const std::optional<Standstill>& still) {

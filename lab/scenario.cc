@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/algorithm/container.h"
@@ -11,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "kernel/ids.h"
 #include "kernel/profile.h"
@@ -19,6 +21,7 @@
 #include "lab/runner.h"
 #include "lab/schedule.h"
 #include "lab/text_format.h"
+#include "trace/codec.h"
 #include "trace/invariants.h"
 
 namespace belfry::lab {
@@ -151,16 +154,22 @@ class Checker {
     }
   }
 
+  void CheckVerdict(const std::string& verdict) {
+    constexpr std::array kVerdicts = {kHolds, kHang, kViolated};
+    if (absl::c_linear_search(kVerdicts, verdict)) return;
+    Fail(absl::StrCat("no verdict \"", verdict,
+                      "\"; there are: ", absl::StrJoin(kVerdicts, ", ")));
+  }
+
   void CheckExpectation(const v1::Expectation& expected) {
     if (!absl::c_linear_search(kernel::PresetNames(), expected.profile())) {
       Fail(absl::StrCat("there is no such preset; there are: ",
                         absl::StrJoin(kernel::PresetNames(), ", ")));
     }
-    constexpr std::array kVerdicts = {kHolds, kHang, kViolated};
-    if (!absl::c_linear_search(kVerdicts, expected.verdict())) {
-      Fail(absl::StrCat("no verdict \"", expected.verdict(),
-                        "\"; there are: ", absl::StrJoin(kVerdicts, ", ")));
-    }
+    const absl::Status rules = ProfileOf(expected).status();
+    if (!rules.ok()) Fail(rules.message());
+    CheckVerdict(expected.verdict());
+    if (!expected.explored().empty()) CheckVerdict(expected.explored());
     for (const std::string& invariant : expected.violated()) {
       if (!absl::c_linear_search(trace::kInvariants, invariant)) {
         Fail(absl::StrCat("no invariant \"", invariant, "\"; there are: ",
@@ -169,7 +178,9 @@ class Checker {
     }
     for (const v1::Expectation& other : scenario_.expectations()) {
       if (&other == &expected) break;
-      if (other.profile() == expected.profile()) Fail("it is there twice");
+      if (ProfileText(other) == ProfileText(expected)) {
+        Fail("it is there twice");
+      }
     }
   }
 
@@ -202,9 +213,12 @@ absl::StatusOr<v1::Scenario> FindScenario(absl::string_view name) {
   for (const EmbeddedFile& file : EmbeddedScenarios()) {
     const absl::string_view stem =
         absl::StripSuffix(Abseil(file.name), kSuffix);
-    if (stem == name)
-      return ParseScenario(Abseil(file.content), Abseil(file.name));
     names.push_back(stem);
+    auto scenario = ParseScenario(Abseil(file.content), Abseil(file.name));
+    const bool found =
+        stem == name ||
+        (scenario.ok() && absl::c_linear_search(scenario->aliases(), name));
+    if (found) return scenario;
   }
   return absl::NotFoundError(absl::StrCat(
       "no scenario \"", name, "\"; there are: ", absl::StrJoin(names, ", ")));
@@ -228,17 +242,45 @@ v1::ScenarioInfo DescribeScenario(const v1::Scenario& scenario) {
   info.set_description(scenario.description());
   info.set_cpus(scenario.machine().cpus());
   for (const v1::Expectation& expected : scenario.expectations()) {
-    (*info.mutable_expected())[expected.profile()] = expected.verdict();
+    (*info.mutable_expected())[ProfileText(expected)] = expected.verdict();
   }
   return info;
+}
+
+absl::StatusOr<kernel::Profile> ProfileOf(const v1::Expectation& expected) {
+  absl::StatusOr<kernel::Profile> profile =
+      kernel::PresetByName(expected.profile());
+  if (!profile.ok()) return profile.status();
+  for (const std::string& set : expected.set()) {
+    const std::pair<std::string, std::string> knob =
+        absl::StrSplit(set, absl::MaxSplits('=', 1));
+    const absl::Status status =
+        kernel::SetKnob(&*profile, knob.first, knob.second);
+    if (!status.ok()) return status;
+  }
+  return profile;
+}
+
+std::string ProfileText(const v1::Expectation& expected) {
+  const absl::StatusOr<kernel::Profile> profile = ProfileOf(expected);
+  return profile.ok() ? trace::ProfileText(trace::ToProto(*profile))
+                      : expected.profile();
 }
 
 const v1::Expectation* FindExpectation(const v1::Scenario& scenario,
                                        absl::string_view profile) {
   for (const v1::Expectation& expected : scenario.expectations()) {
-    if (expected.profile() == profile) return &expected;
+    if (ProfileText(expected) == profile) return &expected;
   }
   return nullptr;
+}
+
+std::string ExpectedOfExploring(const v1::Scenario& scenario,
+                                absl::string_view profile) {
+  const v1::Expectation* expected = FindExpectation(scenario, profile);
+  if (expected == nullptr) return "";
+  return expected->explored().empty() ? expected->verdict()
+                                      : expected->explored();
 }
 
 std::string GateText(const v1::GateAt& at) {

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "belfry/v1/report.pb.h"
 #include "belfry/v1/scenario.pb.h"
+#include "kernel/profile.h"
 
 namespace belfry::lab {
 
@@ -16,16 +17,29 @@ namespace belfry::lab {
 absl::StatusOr<v1::Scenario> ParseScenario(absl::string_view text,
                                            absl::string_view file);
 
-// One of the built-in scenarios; NOT_FOUND names those that there are.
+// One of the built-in scenarios, by its name or an alias; NOT_FOUND names those
+// that there are.
 absl::StatusOr<v1::Scenario> FindScenario(absl::string_view name);
 
 // The built-in scenarios, for `belfry scenario list`.
 v1::ScenarioList ListScenarios();
 v1::ScenarioInfo DescribeScenario(const v1::Scenario& scenario);
 
-// What the file expects of a preset; null when it says nothing.
+// The rules that it speaks of: its preset, and its knobs on top.
+// InvalidArgument, NotFound: there is no such preset, knob or value.
+absl::StatusOr<kernel::Profile> ProfileOf(const v1::Expectation& expected);
+// "linux-3.0 with hardware=x86", as every report writes it.
+std::string ProfileText(const v1::Expectation& expected);
+
+// What the file expects under these rules, as ProfileText() names them; null
+// when it says nothing.
 const v1::Expectation* FindExpectation(const v1::Scenario& scenario,
                                        absl::string_view profile);
+
+// The verdict that exploring must reach under these rules; empty when the file
+// says nothing.
+std::string ExpectedOfExploring(const v1::Scenario& scenario,
+                                absl::string_view profile);
 
 // A step in a line: "await cpu/3 irqs masked". A gate: "cpu/1 ack:DISABLE_IRQ".
 std::string StepText(const v1::ScenarioStep& step);

@@ -1,12 +1,13 @@
 #include "lab/schedule.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/text_format.h"
-#include "lab/events.h"
+#include "lab/happenings.h"
 #include "lab/runner.h"
 #include "lab/text_format.h"
 #include "trace/codec.h"
@@ -151,7 +152,8 @@ absl::Status Playing::Make(const std::string& move) {
       played_.end, [this] { return absl::StrCat("move ", moves_); },
       /*at_rest=*/false);
   // One microsecond an event: times only count here.
-  AppendEvents(happenings, 1000 * (played_.events.size() + 1), &played_.events);
+  AppendEvents(happenings, std::chrono::microseconds(played_.events.size() + 1),
+               &played_.events);
   return absl::OkStatus();
 }
 

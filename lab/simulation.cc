@@ -1,6 +1,7 @@
 #include "lab/simulation.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <queue>
@@ -12,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "kernel/cpumask.h"
-#include "lab/events.h"
+#include "lab/happenings.h"
 #include "lab/random.h"
 #include "lab/referee.h"
 #include "lab/world.h"
@@ -250,7 +251,8 @@ class Simulation {
       }
     }
     if (options_.record && booted_) {
-      AppendEvents(happenings, now_ - epoch_, &result_.events);
+      AppendEvents(happenings, std::chrono::nanoseconds(now_ - epoch_),
+                   &result_.events);
     }
   }
 

@@ -1,5 +1,6 @@
 #include "lab/verdict.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -24,6 +25,17 @@ std::string FateText(v1::Doorbell::Fate fate) {
   return name == "UNSPECIFIED" ? "none" : absl::AsciiStrToLower(name);
 }
 
+// The coordinator counts them, but hears of it only now and then; the trace
+// has it at once, unless it was overwritten.
+bool HasCarriedSince(const trace::MachineView& view, const Before& before) {
+  if (RememberBefore(view).calls_carried > before.calls_carried) return true;
+  return std::any_of(
+      view.events.begin(), view.events.end(), [&](const v1::TraceEvent& event) {
+        return event.lamport() > before.lamport && event.name() == "cpu_life" &&
+               event.detail() == "ALIVE" && event.value() > 0;
+      });
+}
+
 std::set<std::string> BrokenInvariants(const trace::MachineView& view,
                                        const Before& before,
                                        const v1::AuditReport& audit) {
@@ -34,7 +46,7 @@ std::set<std::string> BrokenInvariants(const trace::MachineView& view,
   }
   // A finding that breaks no invariant: calls lost with a process.
   broken.erase("");
-  if (RememberBefore(view).calls_carried > before.calls_carried) {
+  if (HasCarriedSince(view, before)) {
     broken.insert(std::string(trace::kNothingLeftBehind));
   }
   if (IsHung(view)) broken.insert(std::string(trace::kEveryWaitEnds));
@@ -66,6 +78,9 @@ Before RememberBefore(const trace::MachineView& view) {
   Before before;
   for (const trace::CpuView& cpu : view.cpus) {
     before.calls_carried += cpu.info.calls_carried();
+  }
+  for (const v1::TraceEvent& event : view.events) {
+    before.lamport = std::max(before.lamport, event.lamport());
   }
   return before;
 }

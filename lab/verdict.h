@@ -13,6 +13,8 @@ namespace belfry::lab {
 struct Before {
   // Of all CPUs.
   std::uint64_t calls_carried = 0;
+  // The time of the last event, in causal order.
+  std::uint64_t lamport = 0;
 };
 
 Before RememberBefore(const trace::MachineView& view);

@@ -220,20 +220,30 @@ void World::Release(std::uint32_t place, absl::string_view gate) {
   surroundings_.Mutable().held.erase({place, std::string(gate)});
 }
 
-bool World::IsHeldAt(std::uint32_t place, absl::string_view gate) const {
-  const Lane* last = nullptr;
+std::uint32_t World::WaitingAt(std::uint32_t place,
+                               absl::string_view gate) const {
+  std::uint32_t count = 0;
+  const Lane* moving = nullptr;
   for (const Pending& p : pending_) {
-    // Of a link, what comes first.
-    const bool next = p.lane.is_bag() || last == nullptr || *last != p.lane;
-    last = &p.lane;
+    const bool behind = moving != nullptr && *moving == p.lane;
+    if (!StandsAtGate(p)) {
+      if (!p.lane.is_bag()) moving = &p.lane;
+      continue;
+    }
     const bool here =
         p.lane.to_coordinator() ? place == kCoordinator : place == p.lane.to;
-    if (here && next && p.lane.kind != Lane::Kind::kAttach &&
-        GateOf(p) == gate) {
-      return true;
-    }
+    if (here && !behind && GateOf(p) == gate) ++count;
   }
-  return false;
+  return count;
+}
+
+bool World::StandsAtGate(const Pending& pending) const {
+  const Lane& lane = pending.lane;
+  if (surroundings_->held.empty() || lane.kind == Lane::Kind::kAttach) {
+    return false;
+  }
+  const std::uint32_t place = lane.to_coordinator() ? kCoordinator : lane.to;
+  return surroundings_->held.contains({place, GateOf(pending)});
 }
 
 std::string World::GateOf(const Pending& pending) const {
@@ -255,10 +265,7 @@ bool World::CanDeliver(const Pending& pending) const {
   if (lane.kind == Lane::Kind::kAttach) {
     return coordinator_ && !Has({Lane::Kind::kControl, 0, lane.from});
   }
-  if (lane.to_coordinator() && !coordinator_) return false;
-  if (surroundings_->held.empty()) return true;
-  const std::uint32_t place = lane.to_coordinator() ? kCoordinator : lane.to;
-  return !surroundings_->held.contains({place, GateOf(pending)});
+  return !lane.to_coordinator() || coordinator_;
 }
 
 std::vector<Move> World::Enabled() const {
@@ -268,13 +275,16 @@ std::vector<Move> World::Enabled() const {
   };
   if (options_->prompt_doorbells) {
     for (const Pending& p : pending_) {
-      if (rings(p) && CanDeliver(p)) rung.Add({p.lane.to});
+      if (rings(p) && CanDeliver(p) && !StandsAtGate(p)) {
+        rung.Add({p.lane.to});
+      }
     }
   }
   std::vector<Move> enabled;
   const Pending* last = nullptr;
   for (std::uint32_t i = 0; i < pending_.size(); ++i) {
     const Pending& p = pending_[i];
+    if (StandsAtGate(p)) continue;
     const bool same_lane = last != nullptr && last->lane == p.lane;
     const bool seen =
         same_lane && (!p.lane.is_bag() ||

@@ -113,8 +113,11 @@ class World {
   static constexpr std::uint32_t kCoordinator = ~0U;
   void Hold(std::uint32_t place, absl::string_view gate);
   void Release(std::uint32_t place, absl::string_view gate);
-  // Whether something waits there.
-  bool IsHeldAt(std::uint32_t place, absl::string_view gate) const;
+  // What waits there. It alone waits: what comes behind it on its link passes.
+  std::uint32_t WaitingAt(std::uint32_t place, absl::string_view gate) const;
+  bool IsHeldAt(std::uint32_t place, absl::string_view gate) const {
+    return WaitingAt(place, gate) > 0;
+  }
 
   // ---- Moving.
 
@@ -190,6 +193,7 @@ class World {
 
   void Post(const Lane& lane, Message message);
   bool Has(const Lane& lane) const;
+  bool StandsAtGate(const Pending& pending) const;
   bool CanDeliver(const Pending& pending) const;
   void Greet(kernel::CpuId id, const Pending& arrived, StepCache* cache);
   void StepCpu(kernel::CpuId id, const Shared<Message>& message,

@@ -10,8 +10,6 @@
 
 namespace belfry::node {
 
-using kernel::TraceKind;
-
 namespace {
 
 kernel::FunctionReturned TooLong() { return {kernel::Errno::kEnobufs, {}}; }
@@ -52,7 +50,7 @@ void CpuDriver::Deliver(kernel::CpuEvent event) {
     effects_.clear();
     cpu_.Step(std::move(next), effects_);
     for (kernel::CpuEffect& effect : effects_) CarryOut(effect);
-    AfterStep();
+    times_.Trim(cpu_.queue().size());
   }
   stepping_ = false;
 }
@@ -119,48 +117,10 @@ void CpuDriver::Run(kernel::RunFunction effect) {
 
 void CpuDriver::On(kernel::Trace& effect) {
   ledger_.Apply(effect.event);
-  Remember(effect.event);
+  times_.Begin(effect.event, std::chrono::system_clock::now());
   around_.outlet->OnTrace(effect.event);
-  Forget(effect.event);
+  times_.End(effect.event);
   trace_.Add(around_.clock->Tick(), std::move(effect.event));
-}
-
-void CpuDriver::Remember(const kernel::TraceEvent& event) {
-  switch (event.kind) {
-    case TraceKind::kCsdEnqueued:
-      queue_times_.push_back(std::chrono::system_clock::now());
-      return;
-    case TraceKind::kCsdQueueCpu: {
-      kernel::SeqWindow<TimePoint>& issues = issues_[*event.about];
-      // The calls to a new incarnation are numbered from 1 again.
-      if (event.csd->seq < issues.next()) issues = {};
-      const auto before = static_cast<kernel::Seq>(event.value);
-      const TimePoint* first = issues.Find(before);
-      issues.Put(event.csd->seq,
-                 first != nullptr ? *first : std::chrono::system_clock::now());
-      issues.Erase(before);
-      return;
-    }
-    case TraceKind::kIpiLatched:
-    case TraceKind::kIpiCleared:
-    case TraceKind::kCallFunctionSingleEntry:
-      doorbell_time_ = std::chrono::system_clock::now();
-      return;
-    default:
-      return;
-  }
-}
-
-void CpuDriver::Forget(const kernel::TraceEvent& event) {
-  const bool ended = event.kind == TraceKind::kCsdDone ||
-                     event.kind == TraceKind::kCsdRefused ||
-                     event.kind == TraceKind::kCsdLost;
-  if (ended && event.csd) issues_[*event.about].Erase(event.csd->seq);
-}
-
-void CpuDriver::AfterStep() {
-  // Calls leave the queue from its head.
-  while (queue_times_.size() > cpu_.queue().size()) queue_times_.pop_front();
 }
 
 TimePoint CpuDriver::overdue_before() const {
@@ -175,7 +135,7 @@ void CpuDriver::Watch() {
   if (!cpu_.backed_off().empty()) Feed(kernel::Retry{});
   const TimePoint limit = overdue_before();
   std::vector<kernel::Overdue> overdue;
-  for (const auto& [dst, issues] : issues_) {
+  for (const auto& [dst, issues] : times_.issues()) {
     const auto peer = cpu_.peers().find(dst);
     if (peer == cpu_.peers().end()) continue;
     TimePoint& rung = rung_[dst];
@@ -191,15 +151,14 @@ void CpuDriver::Watch() {
   for (const kernel::Overdue& event : overdue) Feed(event);
 }
 
-TimePoint CpuDriver::issue_time(kernel::CpuId dst, kernel::Seq seq) const {
-  const auto issues = issues_.find(dst);
-  const TimePoint* time =
-      issues == issues_.end() ? nullptr : issues->second.Find(seq);
-  return time == nullptr ? TimePoint{} : *time;
-}
-
-std::uint32_t CpuDriver::doorbells_in_flight() const {
-  return around_.gates->waiting("latch");
+trace::CpuFacts CpuDriver::facts() const {
+  return {.cpu = cpu_,
+          .ledger = ledger_,
+          .times = times_,
+          .doorbells_in_flight = around_.gates->waiting("latch"),
+          .name_of = [this](kernel::FuncId func) {
+            return around_.functions->NameOf(func);
+          }};
 }
 
 }  // namespace belfry::node

@@ -18,10 +18,12 @@
 #include "rpc/gates.h"
 #include "rpc/loop.h"
 #include "rpc/trace_ring.h"
+#include "trace/call_times.h"
+#include "trace/cpu_snapshot.h"
 
 namespace belfry::node {
 
-using TimePoint = std::chrono::system_clock::time_point;
+using trace::TimePoint;
 
 // Where a CPU's effects go. Called on the loop's thread, in the machine's
 // order; must not feed the driver from inside, except through
@@ -67,17 +69,14 @@ class CpuDriver {
   const rpc::TraceRing& trace() const { return trace_; }
   const Functions& functions() const { return *around_.functions; }
 
-  // When the call at place `i` of the queue was queued.
-  TimePoint queue_time(std::size_t i) const { return queue_times_[i]; }
-  // When a call under way was issued.
-  TimePoint issue_time(kernel::CpuId dst, kernel::Seq seq) const;
-  TimePoint doorbell_time() const { return doorbell_time_; }
+  const trace::CallTimes& times() const { return times_; }
+  // Valid as long as the driver.
+  trace::CpuFacts facts() const;
+
   // What was issued before this is older than the csd-lock timeout.
   TimePoint overdue_before() const;
   // A function has the CPU's own thread.
   bool runs_function() const { return thread_.runs(); }
-  // Doorbells that a gate holds.
-  std::uint32_t doorbells_in_flight() const;
 
  private:
   void Deliver(kernel::CpuEvent event);
@@ -88,9 +87,6 @@ class CpuDriver {
   void On(kernel::RunFunction& effect);
   void On(kernel::Trace& effect);
   void Run(kernel::RunFunction effect);
-  void Remember(const kernel::TraceEvent& event);
-  void Forget(const kernel::TraceEvent& event);
-  void AfterStep();
 
   Surroundings around_;
   std::chrono::nanoseconds csd_lock_timeout_;
@@ -102,13 +98,9 @@ class CpuDriver {
   bool stepping_ = false;
   kernel::CpuEffects effects_;
 
-  // One for each call in the queue, in its order.
-  std::deque<TimePoint> queue_times_;
-  // By target: when each call under way, or that backs off, was first issued.
-  std::map<kernel::CpuId, kernel::SeqWindow<TimePoint>> issues_;
+  trace::CallTimes times_;
   // When a target was last rung for calls that are overdue.
   std::map<kernel::CpuId, TimePoint> rung_;
-  TimePoint doorbell_time_;
   CpuThread thread_;
 };
 

@@ -16,9 +16,6 @@ v1::CpuSnapshot Snapshot(const CpuDriver& driver,
                          const rpc::LamportClock& clock,
                          std::uint32_t max_entries);
 
-// Calls to `dst` that were issued and have not ended.
-std::uint64_t CallsUnderWay(const kernel::Cpu& cpu, kernel::CpuId dst);
-
 // The little that the coordinator shows of a CPU, also after its death.
 v1::NodeReport Report(const CpuDriver& driver);
 

@@ -220,7 +220,7 @@ void Metrics::ApplyAtSource(const kernel::TraceEvent& event,
       target.completed->Increment();
       const std::chrono::duration<double> took =
           std::chrono::system_clock::now() -
-          driver.issue_time(*event.about, event.csd->seq);
+          driver.times().issued(*event.about, event.csd->seq);
       (event.detail == "wait" ? duration_wait_ : duration_nowait_)
           ->Observe(took.count());
       return;
@@ -305,7 +305,7 @@ void Metrics::RefreshTarget(kernel::CpuId dst, const kernel::Peer& peer,
                             const CpuDriver& driver) {
   std::optional<TimePoint> oldest;
   const auto look_at = [&](kernel::Seq seq) {
-    const TimePoint time = driver.issue_time(dst, seq);
+    const TimePoint time = driver.times().issued(dst, seq);
     if (!oldest || time < *oldest) oldest = time;
   };
   peer.out.ForEach(
@@ -315,7 +315,7 @@ void Metrics::RefreshTarget(kernel::CpuId dst, const kernel::Peer& peer,
   }
   const Target& target = targets_[dst.value];
   target.outstanding->Set(
-      static_cast<double>(CallsUnderWay(driver.cpu(), dst)));
+      static_cast<double>(trace::CallsUnderWay(driver.cpu(), dst)));
   target.outstanding_oldest->Set(oldest ? Seconds(rpc::ToTimestamp(*oldest))
                                         : 0);
 }

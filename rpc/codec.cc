@@ -117,39 +117,7 @@ void Encode(const kernel::ViewAck& m, v1::NodeMessage* out) {
 }
 void Encode(const kernel::Dead&, v1::NodeMessage* out) { out->mutable_dead(); }
 
-v1::Operation::Kind ToProto(kernel::OpKind kind) {
-  switch (kind) {
-    case kernel::OpKind::kOnline:
-    case kernel::OpKind::kBoot:
-      return v1::Operation::KIND_ONLINE;
-    case kernel::OpKind::kOffline:
-      return v1::Operation::KIND_OFFLINE;
-    case kernel::OpKind::kStop:
-      return v1::Operation::KIND_STOP_MACHINE;
-  }
-  return v1::Operation::KIND_UNSPECIFIED;
-}
-
 }  // namespace
-
-google::protobuf::Timestamp ToTimestamp(
-    std::chrono::system_clock::time_point time) {
-  const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                         time.time_since_epoch())
-                         .count();
-  google::protobuf::Timestamp result;
-  result.set_seconds(nanos / kNanos);
-  result.set_nanos(static_cast<std::int32_t>(nanos % kNanos));
-  return result;
-}
-
-std::chrono::system_clock::time_point FromTimestamp(
-    const google::protobuf::Timestamp& time) {
-  return std::chrono::system_clock::time_point(
-      std::chrono::duration_cast<std::chrono::system_clock::duration>(
-          std::chrono::seconds(time.seconds()) +
-          std::chrono::nanoseconds(time.nanos())));
-}
 
 google::protobuf::Duration ToDuration(std::chrono::nanoseconds duration) {
   google::protobuf::Duration result;
@@ -162,13 +130,6 @@ std::chrono::nanoseconds FromDuration(
     const google::protobuf::Duration& duration) {
   return std::chrono::seconds(duration.seconds()) +
          std::chrono::nanoseconds(duration.nanos());
-}
-
-v1::View ToProto(const kernel::View& view) {
-  v1::View result;
-  result.set_number(view.number);
-  result.set_online(kernel::FormatCpuList(view.online));
-  return result;
 }
 
 absl::StatusOr<kernel::View> FromProto(const v1::View& view) {
@@ -248,26 +209,6 @@ absl::StatusOr<kernel::ToCpu> FromProto(const v1::CoordinatorMessage& message) {
     default:
       return absl::InvalidArgumentError("not an order to a CPU's machine");
   }
-}
-
-v1::Operation ToProto(const kernel::Operation& op) {
-  v1::Operation result;
-  result.set_id(op.id.value);
-  result.set_kind(ToProto(op.kind));
-  result.set_cpus(op.kind == kernel::OpKind::kStop
-                      ? kernel::FormatCpuList(op.active)
-                      : absl::StrCat(op.cpu.value));
-  result.set_control_cpu(op.control.value);
-  result.set_done(op.leg == kernel::Leg::kDone);
-  result.set_leg(op.rollback && op.leg != kernel::Leg::kDone
-                     ? "rollback"
-                     : std::string(kernel::LegName(op.leg)));
-  if (result.done())
-    result.set_result(std::string(kernel::ErrnoName(op.error)));
-  result.set_message(op.message);
-  result.set_calls_flushed(op.flushed);
-  result.set_unchanged(op.unchanged);
-  return result;
 }
 
 }  // namespace belfry::rpc

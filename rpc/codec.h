@@ -17,20 +17,17 @@
 
 namespace belfry::rpc {
 
-google::protobuf::Timestamp ToTimestamp(
-    std::chrono::system_clock::time_point time);
-std::chrono::system_clock::time_point FromTimestamp(
-    const google::protobuf::Timestamp& time);
 google::protobuf::Duration ToDuration(std::chrono::nanoseconds duration);
 std::chrono::nanoseconds FromDuration(
     const google::protobuf::Duration& duration);
 
-v1::View ToProto(const kernel::View& view);
 absl::StatusOr<kernel::View> FromProto(const v1::View& view);
 
-// Profiles and trace events.
+// Profiles, views, operations and trace events.
 using trace::FromProto;
+using trace::FromTimestamp;
 using trace::ToProto;
+using trace::ToTimestamp;
 
 // The control link. PeerIs has no message of its own: it travels in Peers, with
 // the address.
@@ -40,9 +37,6 @@ absl::StatusOr<kernel::FromCpu> FromProto(const v1::NodeMessage& message);
 // Messages that are no order to the CPU's machine (Welcome, Peers, Rejected)
 // are InvalidArgument.
 absl::StatusOr<kernel::ToCpu> FromProto(const v1::CoordinatorMessage& message);
-
-// Times and durations are the driver's business and stay unset.
-v1::Operation ToProto(const kernel::Operation& op);
 
 }  // namespace belfry::rpc
 

@@ -1,8 +1,50 @@
 #include "trace/codec.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace belfry::trace {
+namespace {
+
+constexpr std::int64_t kNanos = 1'000'000'000;
+
+v1::Operation::Kind ToProto(kernel::OpKind kind) {
+  switch (kind) {
+    case kernel::OpKind::kOnline:
+    case kernel::OpKind::kBoot:
+      return v1::Operation::KIND_ONLINE;
+    case kernel::OpKind::kOffline:
+      return v1::Operation::KIND_OFFLINE;
+    case kernel::OpKind::kStop:
+      return v1::Operation::KIND_STOP_MACHINE;
+  }
+  return v1::Operation::KIND_UNSPECIFIED;
+}
+
+}  // namespace
+
+google::protobuf::Timestamp ToTimestamp(
+    std::chrono::system_clock::time_point time) {
+  const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                         time.time_since_epoch())
+                         .count();
+  google::protobuf::Timestamp result;
+  result.set_seconds(nanos / kNanos);
+  result.set_nanos(static_cast<std::int32_t>(nanos % kNanos));
+  return result;
+}
+
+std::chrono::system_clock::time_point FromTimestamp(
+    const google::protobuf::Timestamp& time) {
+  return std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(
+          std::chrono::seconds(time.seconds()) +
+          std::chrono::nanoseconds(time.nanos())));
+}
 
 v1::Profile ToProto(const kernel::Profile& profile) {
   v1::Profile result;
@@ -16,6 +58,21 @@ v1::Profile ToProto(const kernel::Profile& profile) {
   return result;
 }
 
+std::string ProfileText(const v1::Profile& profile) {
+  const absl::StatusOr<kernel::Profile> preset =
+      kernel::PresetByName(profile.name());
+  if (!preset.ok()) return profile.name();
+  const v1::Profile plain = ToProto(*preset);
+  std::vector<std::string> changed;
+  for (int i = 0; i < profile.knobs_size() && i < plain.knobs_size(); ++i) {
+    const v1::Knob& knob = profile.knobs(i);
+    if (knob.value() == plain.knobs(i).value()) continue;
+    changed.push_back(absl::StrCat(knob.name(), "=", knob.value()));
+  }
+  if (changed.empty()) return profile.name();
+  return absl::StrCat(profile.name(), " with ", absl::StrJoin(changed, ", "));
+}
+
 absl::StatusOr<kernel::Profile> FromProto(const v1::Profile& profile) {
   kernel::Profile result{.name = profile.name()};
   for (const v1::Knob& knob : profile.knobs()) {
@@ -23,6 +80,33 @@ absl::StatusOr<kernel::Profile> FromProto(const v1::Profile& profile) {
         kernel::SetKnob(&result, knob.name(), knob.value());
     if (!status.ok()) return status;
   }
+  return result;
+}
+
+v1::View ToProto(const kernel::View& view) {
+  v1::View result;
+  result.set_number(view.number);
+  result.set_online(kernel::FormatCpuList(view.online));
+  return result;
+}
+
+v1::Operation ToProto(const kernel::Operation& op) {
+  v1::Operation result;
+  result.set_id(op.id.value);
+  result.set_kind(ToProto(op.kind));
+  result.set_cpus(op.kind == kernel::OpKind::kStop
+                      ? kernel::FormatCpuList(op.active)
+                      : absl::StrCat(op.cpu.value));
+  result.set_control_cpu(op.control.value);
+  result.set_done(op.leg == kernel::Leg::kDone);
+  result.set_leg(op.rollback && op.leg != kernel::Leg::kDone
+                     ? "rollback"
+                     : std::string(kernel::LegName(op.leg)));
+  if (result.done())
+    result.set_result(std::string(kernel::ErrnoName(op.error)));
+  result.set_message(op.message);
+  result.set_calls_flushed(op.flushed);
+  result.set_unchanged(op.unchanged);
   return result;
 }
 

@@ -275,9 +275,14 @@ class Teller {
                        cpu_, "'s record of its last doorbell; ", Missing(),
                        ")."));
     } else if (RecordNamesHead() && last.fate() == v1::Doorbell::FATE_TAKEN) {
+      const bool overtaken =
+          target_.snapshot->queue_size() > 0 &&
+          Micros(last.time()) < Micros(target_.snapshot->queue(0).queue_time());
       Say(absl::StrCat("CPU ", cpu_, " says that it took that doorbell at ",
                        ClockText(last.time()),
-                       ", and yet the call is in its queue."));
+                       overtaken ? ", before the call was in its queue: the "
+                                   "doorbell has overtaken it."
+                                 : ", and yet the call is in its queue."));
     } else {
       Say(absl::StrCat("What became of that doorbell is not known (", Missing(),
                        ")."));

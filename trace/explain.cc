@@ -180,6 +180,12 @@ bool ExplainCovered(const MachineView& view, const CpuView& target,
                               : " and not taken yet."),
              nullptr, waiter);
     SayWhatHoldsTheRound(view, waiter);
+    if (SpinsInHandler(snapshot)) {
+      AddCause(absl::StrCat("CPU ", cpu,
+                            " waits in the handler of an interrupt itself: it "
+                            "takes no other until that call has returned."),
+               nullptr, waiter);
+    }
     waiter->set_remedy(StandsInStop(snapshot)
                            ? std::string("belfry ops list")
                            : absl::StrCat("belfry dump --cpu ", cpu));

@@ -1,5 +1,7 @@
 #include "trace/stranded.h"
 
+#include <algorithm>
+
 #include "belfry/v1/types.pb.h"
 
 namespace belfry::trace {
@@ -17,11 +19,24 @@ std::vector<std::uint32_t> CpusThat(const MachineView& view,
 
 }  // namespace
 
+bool SpinsInHandler(const v1::CpuSnapshot& snapshot) {
+  if (snapshot.life() != "ONLINE" || !snapshot.irqs_masked() ||
+      !snapshot.stop().state().empty()) {
+    return false;
+  }
+  const auto& calls = snapshot.outgoing();
+  return std::any_of(
+      calls.begin(), calls.end(),
+      [](const v1::OutgoingCall& call) { return call.wait() && call.stuck(); });
+}
+
 std::uint32_t DoorbellsInFlight(const MachineView& view, std::uint32_t cpu) {
   std::uint32_t count = 0;
   for (const CpuView& other : view.cpus) {
     if (!other.snapshot) continue;
     if (other.info.cpu() == cpu) count += other.snapshot->doorbells_in_flight();
+    // What it owes it does not pay any more.
+    if (SpinsInHandler(*other.snapshot)) continue;
     for (const v1::OutgoingCall& call : other.snapshot->outgoing()) {
       // Until its sender knows that it is queued, the sender may owe a ring.
       if (call.cpu() == cpu && call.state() == v1::OutgoingCall::STATE_SENT) {

@@ -14,6 +14,10 @@ namespace belfry::trace {
 // calls that their senders have sent and not seen acknowledged.
 std::uint32_t DoorbellsInFlight(const MachineView& view, std::uint32_t cpu);
 
+// A handler of the CPU waits, with interrupts off, for longer than the watchdog
+// allows: neither what it has interrupted nor any interrupt goes on.
+bool SpinsInHandler(const v1::CpuSnapshot& snapshot);
+
 // Online with a queue that is not empty, and no doorbell latched or in flight,
 // and nothing taken or running that would look at the queue again.
 bool IsStranded(const MachineView& view, std::uint32_t cpu);

@@ -76,7 +76,7 @@ TEST(BashCompletionTest, OffersWhatStandsAtThePlace) {
 
 TEST(BashCompletionTest, OffersKnobsAndTheirValues) {
   EXPECT_THAT(Complete({"belfry", "up", "--set", "ring"}),
-              ElementsAre("ring_rule="));
+              ElementsAre("ring_rule=", "ring_order="));
   EXPECT_THAT(Complete({"belfry", "up", "--set", "barrier", "="}),
               ElementsAre("single", "split"));
   EXPECT_THAT(Complete({"belfry", "up", "--set", "barrier", "=", "sp"}),

@@ -8,7 +8,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "lab/runner.h"
 #include "tests/e2e/support/cluster.h"
+#include "tests/support/scenario_cases.h"
 
 namespace belfry::e2e {
 namespace {
@@ -151,6 +154,28 @@ TEST(LostIpiLateTest, HoldsUnderLinux612) {
 TEST(LostIpiLateTest, HoldsUnderBelfry) {
   ExpectNothingLeft(Play(Belfry(), "lost-ipi-late", "belfry", 0));
 }
+
+// ---- All built-in scenarios, under all the rules that their files speak of.
+
+class OnProcesses : public ::testing::TestWithParam<testing::ScenarioCase> {};
+
+TEST_P(OnProcesses, EndsAsItsFileExpects) {
+  const auto& [scenario, expected] = GetParam();
+  std::vector<std::string> args = {"scenario", "run", scenario.name(),
+                                   "--profile", expected.profile()};
+  for (const std::string& set : expected.set()) {
+    args.insert(args.end(), {"--set", set});
+  }
+  // Whatever the verdict is, it is the one to be expected: exit code 0.
+  args.insert(args.end(), {"--expect", expected.verdict()});
+  const auto result = Belfry().Ask<v1::ScenarioResult>(args);
+  EXPECT_EQ(lab::DifferenceFromExpected(scenario, result), "")
+      << result.DebugString();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OnProcesses,
+                         ::testing::ValuesIn(testing::AllScenarioCases()),
+                         testing::CaseName);
 
 // ---- What the hang looks like from every side.
 

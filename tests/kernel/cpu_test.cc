@@ -243,6 +243,128 @@ TEST(SourceTest, SplitCallRingsWhereItFoundTheQueueEmpty) {
   EXPECT_THAT(m.Do(LinkUp{kPeer}), IsEmpty());
 }
 
+struct RingOrderCase {
+  RingOrder order;
+  bool split;
+  // What becomes of a first call, of a second beside it, and of the news that
+  // the first found the queue empty.
+  std::vector<std::string> first;
+  std::vector<std::string> second;
+  std::vector<std::string> queued;
+};
+
+TEST(SourceTest, ARingWaitsForItsCallOrLeavesWithIt) {
+  const RingOrderCase cases[] = {
+      {RingOrder::kAfterData,
+       true,
+       {"enqueue 1#1 split"},
+       {"enqueue 1#2 split"},
+       {"ring 1#1", "call 7 queued"}},
+      {RingOrder::kWithData,
+       true,
+       {"enqueue 1#1 split", "ring 1#1"},
+       {"enqueue 1#2 split"},
+       {"call 7 queued"}},
+      // One frame: neither can overtake the other.
+      {RingOrder::kWithData,
+       false,
+       {"enqueue 1#1"},
+       {"enqueue 1#2"},
+       {"call 7 queued"}},
+  };
+  for (const RingOrderCase& c : cases) {
+    Profile profile;
+    profile.ring_order = c.order;
+    Machine m(profile, c.split);
+    EXPECT_EQ(m.Do(To(1, 7, /*wait=*/false)), c.first);
+    EXPECT_EQ(m.Do(To(1, 8, /*wait=*/false)), c.second);
+    EXPECT_EQ(
+        m.Do(Enqueued{
+            .from = kPeer, .seq = 1, .was_empty = true, .rung = !c.split}),
+        c.queued);
+  }
+}
+
+TEST(SourceTest, ARingThatLeftWithItsCallIsSentAgainWithIt) {
+  Profile profile;
+  profile.ring_order = RingOrder::kWithData;
+  Machine m(profile, /*split=*/true);
+  m.Do(To(1));
+  EXPECT_THAT(m.Do(LinkUp{kPeer, false}),
+              ElementsAre("enqueue 1#1 wait split", "ring 1#1"));
+  m.Do(Latched{kPeer, 1});
+  EXPECT_THAT(m.Do(LinkUp{kPeer, false}),
+              ElementsAre("enqueue 1#1 wait split"));
+}
+
+struct IrqCallCase {
+  IrqCall irq_call;
+  // What becomes of a completion for CPU 1, and then of the news that a call
+  // which a task had made before found the queue empty.
+  std::vector<std::string> completion;
+  bool masked;
+  std::vector<std::string> queued;
+};
+
+TEST(SourceTest, AHandlersCallByProfile) {
+  const IrqCallCase cases[] = {
+      {IrqCall::kAsync,
+       {"enqueue 1#2 split"},
+       false,
+       {"ring 1#1", "call 7 queued"}},
+      {IrqCall::kWaits, {"enqueue 1#2 wait split"}, true, {}},
+  };
+  for (const IrqCallCase& c : cases) {
+    Profile profile;
+    profile.irq_call = c.irq_call;
+    Machine m(profile, /*split=*/true);
+    m.Do(To(1, 7, /*wait=*/false));
+    EXPECT_EQ(m.Do(DeviceIrq{kPeer}), c.completion);
+    EXPECT_EQ(m.cpu.irqs_masked(), c.masked);
+    EXPECT_EQ(m.Do(Enqueued{kPeer, 1, true}), c.queued);
+  }
+}
+
+TEST(SourceTest, AHandlerThatWaitsKeepsAllElseFromItsCpu) {
+  Profile profile;
+  profile.irq_call = IrqCall::kWaits;
+  Machine m(profile, /*split=*/true);
+  m.Do(To(1, 7, /*wait=*/false));
+  m.Do(DeviceIrq{kPeer});
+  EXPECT_THAT(m.Do(Enqueued{kPeer, 1, true}), IsEmpty()) << "interrupted";
+  EXPECT_THAT(m.Do(Enqueued{kPeer, 2, false}), IsEmpty());
+  EXPECT_THAT(m.Do(Ring(1)), IsEmpty()) << "no interrupt";
+  EXPECT_THAT(m.Do(To(1, 8)), IsEmpty()) << "no task";
+  EXPECT_THAT(m.Publish(kPrepare, 1, {1}), IsEmpty()) << "no stopper";
+  EXPECT_THAT(m.Do(StopAbort{Generation{1}}), IsEmpty());
+  EXPECT_TRUE(m.cpu.irqs_masked());
+  // The end of its wait lets everything go on, from the top.
+  EXPECT_THAT(m.Do(Done{kPeer, 2}),
+              ElementsAre("ring 1#1", "call 7 queued", "raise_irq",
+                          "enqueue 1#3 wait split"));
+  EXPECT_FALSE(m.cpu.irqs_masked());
+}
+
+TEST(SourceTest, AHandlerDoesNotBackOff) {
+  Profile profile;
+  profile.irq_call = IrqCall::kWaits;
+  Machine m(profile);
+  m.Do(DeviceIrq{kPeer});
+  m.Do(Enqueued{kPeer, 1, false, false, Errno::kEnobufs});
+  EXPECT_THAT(m.cpu.backed_off(), IsEmpty());
+  EXPECT_FALSE(m.cpu.irqs_masked());
+}
+
+TEST(SourceTest, AHandlersWaitEndsWithItsTarget) {
+  Profile profile;
+  profile.irq_call = IrqCall::kWaits;
+  Machine m(profile);
+  m.Do(DeviceIrq{kPeer});
+  EXPECT_TRUE(m.cpu.irqs_masked());
+  m.Do(PeerGone{kPeer, kFirst});
+  EXPECT_FALSE(m.cpu.irqs_masked());
+}
+
 TEST(SourceTest, AWaitersGuardEndsByProfile) {
   for (WaitGuard guard : {WaitGuard::kToEnd, WaitGuard::kUntilRung}) {
     Profile profile;

@@ -58,6 +58,23 @@ TEST(GateTest, ARingIsHeldOnlyWhereOneIsOwed) {
   EXPECT_EQ(At(Enqueued{}, Make(RingRule::kAlways)), "ring");
 }
 
+TEST(GateTest, NoRingIsOwedForACallThatHasRung) {
+  for (const RingOrder order : {RingOrder::kAfterData, RingOrder::kWithData}) {
+    Cpu cpu({.id = CpuId{3},
+             .incarnation = Incarnation{1},
+             .profile = {.ring_order = order},
+             .split_doorbell = true});
+    CpuEffects effects;
+    cpu.Step(PeerIs{CpuId{1}, Incarnation{1}}, effects);
+    cpu.Step(Kick{OpId{1}}, effects);
+    cpu.Step(BringOnline{OpId{1}}, effects);
+    cpu.Step(SetView{{1, {1, 3}}}, effects);
+    cpu.Step(Call{.dst = CpuId{1}}, effects);
+    EXPECT_EQ(At(Enqueued{.from = CpuId{1}, .seq = 1, .was_empty = true}, cpu),
+              order == RingOrder::kAfterData ? "ring" : "");
+  }
+}
+
 TEST(GateTest, TheMaskOfThisCpuWhateverTheBarrierCallsIt) {
   using enum MultiStopState;
   EXPECT_EQ(At(Publish(kPrepare, {1})), "ack:PREPARE");

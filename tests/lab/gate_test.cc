@@ -64,10 +64,13 @@ TEST(Gate, AProfileMayLackAStep) {
   EXPECT_FALSE(ProfileHasGate(At("step:9"), StepsOf("belfry")));
 }
 
-TEST(Gate, ADoorbellThatWaitsStopsNobody) {
-  EXPECT_FALSE(StopsItsProcess("latch"));
-  EXPECT_TRUE(StopsItsProcess("ack:RUN"));
-  EXPECT_TRUE(StopsItsProcess("enqueue"));
+TEST(Gate, WhatHasNotArrivedStopsNobody) {
+  for (const char* gate : {"enqueue", "latch", "irq_entry"}) {
+    EXPECT_FALSE(StopsItsProcess(gate)) << gate;
+  }
+  for (const char* gate : {"ack:RUN", "step:9", "reset", "run", "ring"}) {
+    EXPECT_TRUE(StopsItsProcess(gate)) << gate;
+  }
 }
 
 }  // namespace

@@ -35,8 +35,26 @@ TEST(Scenario, EveryBuiltInFileIsRight) {
 TEST(Scenario, UnknownName) {
   const auto scenario = FindScenario("found-ipi");
   EXPECT_EQ(scenario.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(scenario.status().message(),
-            "no scenario \"found-ipi\"; there are: lost-ipi, lost-ipi-late");
+  EXPECT_THAT(std::string(scenario.status().message()),
+              HasSubstr("no scenario \"found-ipi\"; there are: lost-ipi, "
+                        "lost-ipi-late, k02-"));
+}
+
+TEST(Scenario, HasShortNamesToo) {
+  EXPECT_EQ(FindScenario("k01a")->name(), "lost-ipi");
+  EXPECT_EQ(FindScenario("k13")->name(), "k13-doorbell-overtakes-data");
+}
+
+TEST(Scenario, ExpectsByPresetAndKnobs) {
+  const v1::Scenario scenario = *FindScenario("lost-ipi");
+  EXPECT_EQ(FindExpectation(scenario, "linux-3.0")->verdict(), "hang");
+  EXPECT_EQ(
+      FindExpectation(scenario, "linux-3.0 with ring_rule=always")->verdict(),
+      "violated");
+  EXPECT_EQ(FindExpectation(scenario, "linux-3.0 with barrier=split"), nullptr);
+  EXPECT_EQ(ExpectedOfExploring(scenario, "linux-3.0"), "hang");
+  EXPECT_EQ(ExpectedOfExploring(scenario, "linux-3.0+split"), "hang");
+  EXPECT_EQ(ExpectedOfExploring(scenario, "linux-3.0 with barrier=split"), "");
 }
 
 TEST(Scenario, Describes) {
@@ -86,6 +104,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{.name = "UnknownField",
                 .steps = "steps { wait_for_godot {} }",
                 .message = "wait_for_godot"},
+        BadCase{.name = "UnknownKnob",
+                .rest = "expectations { profile: \"belfry\" verdict: \"holds\" "
+                        "set: \"bell=loud\" }",
+                .message = "unknown knob 'bell'"},
         BadCase{.name = "NoCpus",
                 .machine = "machine { cpus: 0 }",
                 .message = "machine.cpus is 0; 1 to 8192 are possible"},

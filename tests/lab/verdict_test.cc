@@ -72,6 +72,21 @@ TEST(Verdict, CarriedCallsOfThisRunOnly) {
               ElementsAre("nothing_left_behind"));
 }
 
+TEST(Verdict, CarriedCallsThatOnlyTheTraceTellsOf) {
+  trace::MachineView view = TwoCpus();
+  view.cpus[0].snapshot->clear_outgoing();
+  view.cpus[1].snapshot->set_depth(0);
+  v1::TraceEvent& life = view.events.emplace_back();
+  life.set_name("cpu_life");
+  life.set_cpu(1);
+  life.set_detail("ALIVE");
+  life.set_value(1);
+  life.set_lamport(9);
+  EXPECT_THAT(JudgeIt(view, {.lamport = 8}).violated(),
+              ElementsAre("nothing_left_behind"));
+  EXPECT_THAT(JudgeIt(view, {.lamport = 9}).violated(), IsEmpty());
+}
+
 TEST(Verdict, CallsThatDiedWithAProcessBreakNoInvariant) {
   trace::MachineView view = TwoCpus();
   view.cpus[0].snapshot->clear_outgoing();

@@ -55,6 +55,10 @@ FAULTS = [
      "rpc/a_b.h:1: the include guard must be BELFRY_RPC_A_B_H_"),
     ("conventions", "rpc/a_b.h", GUARD.format("BELFRY_RPC_OTHER_H_", ""),
      "rpc/a_b.h:1: the include guard must be BELFRY_RPC_A_B_H_"),
+    ("scenarios", "lab/scenarios/lost.textproto", "version: 1\n",
+     "lab/scenarios/lost.textproto:1: docs/SCENARIOS.md has no section '## lost'"),
+    ("scenarios", "lab/scenarios/lost.textproto", "version: 1\n",
+     "lab/scenarios/lost.textproto:1: lab/CMakeLists.txt does not list it"),
 ]
 
 # What must not be complained about.
@@ -65,6 +69,9 @@ GOOD = {
     "trace/read.cc": '#include <fstream>\n#include "belfry/v1/report.pb.h"\n',
     "client/main.cc": '#include "lab/world.h"\n#include <grpcpp/grpcpp.h>\n',
     "tests/any_test.cc": '#include "coordinator/journal.h"\n',
+    "lab/CMakeLists.txt": "FILES scenarios/found.textproto)\n",
+    "lab/scenarios/found.textproto": "version: 1\n",
+    "docs/SCENARIOS.md": "# Scenarios\n\n## found\n",
     "build/generated.cc": "#include <thread>  // " + "FIX" + "ME\n",
 }
 
@@ -92,7 +99,7 @@ def test_faults(tree):
     failures = 0
     for name, content in GOOD.items():
         write(tree / name, content)
-    for check in ("layering", "conventions"):
+    for check in ("layering", "conventions", "scenarios"):
         failures += expect(f"{check} on a good tree", run(check, tree), 0, "ok")
     for check, name, content, report in FAULTS:
         write(tree / name, content)

@@ -58,6 +58,17 @@ INSTANTIATE_TEST_SUITE_P(
                        SnapshotOf(view, 1).mutable_outgoing(0)->set_state(
                            v1::OutgoingCall::STATE_SENT);
                      }},
+        StrandedCase{"ASenderThatSpinsInAHandlerWillNotRing",
+                     [](MachineView* view) {
+                       v1::CpuSnapshot& sender = SnapshotOf(view, 1);
+                       sender.mutable_outgoing(0)->set_state(
+                           v1::OutgoingCall::STATE_SENT);
+                       sender.set_irqs_masked(true);
+                       v1::OutgoingCall& spins = *sender.add_outgoing();
+                       spins.set_wait(true);
+                       spins.set_stuck(true);
+                     },
+                     true},
         StrandedCase{
             "Draining",
             [](MachineView* view) { SnapshotOf(view, 3).set_taken(1); }},

@@ -1,6 +1,5 @@
-#include "lab/events.h"
+#include "lab/happenings.h"
 
-#include <string>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
@@ -8,9 +7,6 @@
 #include "trace/codec.h"
 
 namespace belfry::lab {
-namespace {
-
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
 std::string FunctionName(kernel::FuncId func) {
   return func.value < kernel::kBuiltinFunctions.size()
@@ -18,9 +14,7 @@ std::string FunctionName(kernel::FuncId func) {
              : absl::StrCat("function ", func.value);
 }
 
-}  // namespace
-
-void AppendEvents(const Happenings& happenings, std::uint64_t ns,
+void AppendEvents(const Happenings& happenings, std::chrono::nanoseconds time,
                   std::vector<v1::TraceEvent>* events) {
   for (const Happening& happening : happenings) {
     const auto* event = std::get_if<kernel::TraceEvent>(&happening.what);
@@ -28,9 +22,8 @@ void AppendEvents(const Happenings& happenings, std::uint64_t ns,
     events->push_back(
         trace::ToProto(happening.cpu, *event, FunctionName(event->func)));
     events->back().set_lamport(events->size());
-    auto* time = events->back().mutable_time();
-    time->set_seconds(static_cast<std::int64_t>(ns / kNsPerSecond));
-    time->set_nanos(static_cast<std::int32_t>(ns % kNsPerSecond));
+    *events->back().mutable_time() =
+        trace::ToTimestamp(std::chrono::system_clock::time_point(time));
   }
 }
 
