@@ -419,15 +419,15 @@ TEST(RecoveryTest, AFunctionThatRunsIsWaitedFor) {
   ExpectAtRest(w);
 }
 
-// Found by the simulator: the CPU that takes a dead one's steps over is still at
-// them when the coordinator dies as well. The one that comes back asks for the
-// walk by its number, which must be that of the walk under way.
+// Found by the simulator: the CPU that takes a dead one's steps over is still
+// at them when the coordinator dies as well. The one that comes back asks for
+// the walk by its number, which must be that of the walk under way.
 TEST(RecoveryTest, AWalkThatWasTakenOver) {
   for (const bool up : {true, false}) {
     for (std::string gate : {"step:6", "step:1"}) {
       for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-        SCOPED_TRACE(absl::StrCat(up ? "online " : "offline ", gate, " seed ",
-                                  seed));
+        SCOPED_TRACE(
+            absl::StrCat(up ? "online " : "offline ", gate, " seed ", seed));
         World w = Booted("belfry", seed);
         if (up) End(w, w.Offline(kVictim));
         for (std::uint32_t cpu : {0U, 1U}) w.Hold(cpu, gate);

@@ -71,7 +71,7 @@ TEST(GateTest, NoRingIsOwedForACallThatHasRung) {
     cpu.Step(SetView{{1, {1, 3}}}, effects);
     cpu.Step(Call{.dst = CpuId{1}}, effects);
     EXPECT_EQ(At(Enqueued{.from = CpuId{1}, .seq = 1, .was_empty = true}, cpu),
-              order == RingOrder::kAfterData ? "ring" : "");
+              order == RingOrder::kAfterData ? "ring" : "answer");
   }
 }
 
