@@ -2,8 +2,12 @@
 """Measures lab/latencies.textproto: how long messages take between processes.
 
     belfry up --detach
-    belfry trace record -o run.trace --duration 10s &
-    belfry call 0-3 nop --count 2000; belfry cpu cycle 1-3 --count 50
+    belfry trace record -o run.trace --duration 14s &
+    for i in 1 2 3 4; do
+      for cpu in 0 1 2 3; do belfry call 0-3 nop --count 150 --from $cpu; done
+      belfry cpu cycle 1-3 --count 20
+    done
+    wait
     belfry trace show run.trace -o json | bench/latencies.py > lab/latencies.textproto
 
 All processes run on one host, so that their clocks are one. What a trace does not

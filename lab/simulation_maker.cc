@@ -17,7 +17,7 @@ namespace {
 
 // From the start of one cycle to the next, µs: an offline and an online take
 // about so long.
-constexpr std::uint64_t kCycleUs = 6'000;
+constexpr std::uint64_t kCycleUs = 12'000;
 
 constexpr std::array<absl::string_view, 9> kCpuGates = {
     "enqueue",         "ring",    "latch",    "irq_entry", "run",
