@@ -27,8 +27,9 @@ constexpr std::array<absl::string_view, 9> kJournalGates = {
     "journal:ap",      "journal:takedown", "journal:stop",
     "commit",          "journal:dead",     "journal:done"};
 // Knobs that decide whether anything is lost at all.
-constexpr std::array<absl::string_view, 3> kPromises = {
-    "offline_drain", "enqueue_guard", "refuse_offline"};
+constexpr std::array<absl::string_view, 5> kPromises = {
+    "offline_drain", "enqueue_guard", "refuse_offline", "ring_order",
+    "irq_call"};
 
 template <typename Names>
 std::string OneOf(const Names& names, Random& random) {
