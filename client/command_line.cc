@@ -858,7 +858,8 @@ void Parser::AddExplore() {
        "belfry explore lost-ipi --profile linux-3.0 --out hang.textproto",
        "belfry explore lost-ipi --doorbells prompt --set offline_drain=none",
        "belfry explore lost-ipi --profile belfry --drops 1",
-       "belfry explore lost-ipi --profile belfry --kills 1 --calls 1"});
+       "belfry explore lost-ipi --profile belfry --kills 1 --calls 1",
+       "belfry explore lost-ipi --cpus 8 --schedules 10000 --scheduler pct"});
   ExploreCommandOptions* options = explore_options;
   explore->add_option("NAME", options->scenario, "A scenario's name, or a file")
       ->required();
@@ -885,6 +886,15 @@ void Parser::AddExplore() {
           "hang: a wait that cannot end (the default); any: also the first "
           "broken invariant")
       ->type_name("WHAT");
+  AddNumber(explore, "--schedules", &options->schedules, {1},
+            "Draw so many by chance, where there are too many to see all");
+  AddWord(explore, "--scheduler", &options->scheduler, {"uniform", "pct"},
+          "uniform: any move is as likely (the default); pct: by priorities")
+      ->type_name("WHICH");
+  AddNumber(explore, "--depth", &options->depth, {1, 100},
+            "pct: moves that must come in order (default 3)");
+  AddNumber(explore, "--seed", &options->seed, {},
+            "Of the schedules that are drawn (default 1)");
   explore
       ->add_option("--states", options->states,
                    "Keep no more states; 3 when that cuts the search short")

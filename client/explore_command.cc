@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "belfry/v1/report.pb.h"
@@ -18,6 +19,7 @@
 #include "client/scenario_text.h"
 #include "lab/explorer.h"
 #include "lab/runner.h"
+#include "lab/sampler.h"
 #include "lab/schedule.h"
 #include "rpc/files.h"
 #include "trace/codec.h"
@@ -52,6 +54,11 @@ std::string ScopeText(const v1::ExploreReport& report) {
 }
 
 std::string CountsText(const v1::ExploreReport& report) {
+  if (report.schedules() > 0) {
+    return absl::StrCat(trace::CountText(report.schedules(), "schedule"),
+                        " by chance (", report.scheduler(), "), ",
+                        report.transitions(), " transitions");
+  }
   return absl::StrCat(report.states(), " states, ", report.transitions(),
                       " transitions, ", report.depth(), " deep; ",
                       static_cast<std::uint64_t>(report.states_per_s()),
@@ -110,7 +117,12 @@ void PrintReport(Output& out, const v1::ExploreReport& report, bool moves) {
                    absl::AsciiStrToUpper(report.verdict())));
   absl::StrAppend(&line, " under ", report.profile());
   if (good) absl::StrAppend(&line, ": exhausted, nothing found");
-  if (!report.cut_short().empty()) {
+  if (report.upper_bound() > 0) {
+    absl::StrAppend(
+        &line,
+        absl::StrFormat(": 0 in %d schedules: below %.1g per schedule at 95 %%",
+                        report.schedules(), report.upper_bound()));
+  } else if (!report.cut_short().empty()) {
     absl::StrAppend(&line, ": cut short ", report.cut_short(),
                     "; nothing found until then");
   }
@@ -191,6 +203,61 @@ v1::ExploreReport MakeReport(const v1::Scenario& scenario,
   return report;
 }
 
+// Plays the schedule of a report that has one, and writes it where that is
+// asked for.
+absl::Status KeepSchedule(const Output& out, const std::string& file,
+                          v1::ExploreReport* report) {
+  if (!report->has_schedule()) return absl::OkStatus();
+  const absl::Status played = AddPlayed(out, report);
+  if (!played.ok() || file.empty()) return played;
+  report->set_schedule_file(file);
+  return rpc::WriteFileAtomically(file,
+                                  lab::FormatSchedule(report->schedule()));
+}
+
+absl::StatusOr<v1::ExploreReport> SampleSchedules(
+    Context& context, const v1::Scenario& scenario,
+    const v1::ExploreScope& scope, const ExploreCommandOptions& options,
+    const lab::ExploreOptions& search) {
+  if (scope.drops() > 0 || scope.kills() > 0 || search.until_any) {
+    return UsageError(
+        "--schedules draws orders, and looks for a hang: it goes without "
+        "--drops, --kills and --until any");
+  }
+  Interrupt interrupt;
+  const absl::Time start = absl::Now();
+  const lab::SampleResult sampled = lab::Sample(
+      {.profile = search.profile,
+       .scope = search.scope,
+       .scheduler = options.scheduler == "pct" ? lab::Scheduler::kPct
+                                               : lab::Scheduler::kUniform,
+       .depth = options.depth,
+       .schedules = options.schedules,
+       .seed = options.seed,
+       .progress = [&](std::uint64_t schedules) {
+         context.out.Progress(
+             absl::StrCat(schedules, " of ", options.schedules, " schedules"));
+         return !interrupt.requested();
+       }});
+  context.out.EndProgress();
+  if (interrupt.requested()) return interrupt.Check();
+  const bool hangs = !sampled.schedule.empty();
+  const lab::ExploreResult result{
+      .verdict = hangs ? Verdict::kHangs : Verdict::kNothing,
+      .cut = hangs ? "" : "by the number of schedules",
+      .last = {.transitions = sampled.moves},
+      .schedule = sampled.schedule,
+      .violations = sampled.violations};
+  v1::ExploreReport report =
+      MakeReport(scenario, scope, options, search, result, absl::Now() - start);
+  report.set_scheduler(options.scheduler);
+  report.set_schedules(sampled.schedules);
+  if (!hangs) report.set_upper_bound(lab::UpperBound(sampled.schedules));
+  const absl::Status kept = KeepSchedule(context.out, options.out, &report);
+  if (!kept.ok()) return kept;
+  return report;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::ExploreReport> ExploreScenario(
@@ -219,6 +286,9 @@ absl::StatusOr<v1::ExploreReport> ExploreScenario(
                              .until_any = options.until == "any",
                              .max_states = options.states,
                              .max_bytes = options.memory_mib * kMebi};
+  if (options.schedules > 0) {
+    return SampleSchedules(context, scenario, scope, options, search);
+  }
   search.progress = [&](const lab::ExploreProgress& progress) {
     context.out.Progress(absl::StrCat(progress.states, " states, ",
                                       progress.depth, " deep, ",
@@ -231,16 +301,8 @@ absl::StatusOr<v1::ExploreReport> ExploreScenario(
   if (interrupt.requested()) return interrupt.Check();
   v1::ExploreReport report =
       MakeReport(scenario, scope, options, search, result, absl::Now() - start);
-  if (report.has_schedule()) {
-    const absl::Status played = AddPlayed(context.out, &report);
-    if (!played.ok()) return played;
-    if (!options.out.empty()) {
-      const absl::Status written = rpc::WriteFileAtomically(
-          options.out, lab::FormatSchedule(report.schedule()));
-      if (!written.ok()) return written;
-      report.set_schedule_file(options.out);
-    }
-  }
+  const absl::Status kept = KeepSchedule(context.out, options.out, &report);
+  if (!kept.ok()) return kept;
   return report;
 }
 

@@ -258,6 +258,12 @@ struct ExploreCommandOptions {
   std::optional<std::uint32_t> kills;
   // "hang", "any".
   std::string until = "hang";
+  // Draw so many by chance, instead of seeing all; 0: see all.
+  std::uint64_t schedules = 0;
+  // "uniform", "pct".
+  std::string scheduler = "uniform";
+  std::uint32_t depth = 3;
+  std::uint64_t seed = 1;
   // Bounds; 0: none.
   std::size_t states = 0;
   std::size_t memory_mib = 4096;

@@ -123,33 +123,6 @@ TEST(FaultTest, EachKindBites) {
   }
 }
 
-TEST(SweepTest, FindsTheSameSeedWithAnyNumberOfThreads) {
-  std::vector<std::uint64_t> found;
-  for (const unsigned jobs : {1U, 2U, 7U}) {
-    const SweepResult result = RunSweep({.shape = Shape("linux-3.0"),
-                                         .first_seed = 5,
-                                         .last_seed = 500,
-                                         .until_hang = true,
-                                         .jobs = jobs},
-                                        Model());
-    ASSERT_TRUE(result.failure.has_value());
-    EXPECT_TRUE(result.failure->simulated.violated.contains(
-        kernel::Invariant::kEveryWaitEnds));
-    found.push_back(result.failure->simulation.seed());
-  }
-  EXPECT_EQ(found, std::vector<std::uint64_t>(3, found.front()));
-}
-
-TEST(SweepTest, CanBeStopped) {
-  const SweepResult result =
-      RunSweep({.shape = Shape("belfry"),
-                .last_seed = ~std::uint64_t{0},
-                .progress = [](std::uint64_t runs) { return runs < 3; }},
-               Model());
-  EXPECT_TRUE(result.interrupted);
-  EXPECT_GE(result.runs, 3u);
-}
-
 // The seed's bug, in the fewest inputs: none of them can be left out.
 TEST(ShrinkTest, LeavesNothingThatIsNotNeeded) {
   const auto hang = kernel::Invariant::kEveryWaitEnds;
