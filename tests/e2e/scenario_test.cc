@@ -155,7 +155,7 @@ TEST(LostIpiLateTest, HoldsUnderBelfry) {
   ExpectNothingLeft(Play(Belfry(), "lost-ipi-late", "belfry", 0));
 }
 
-// ---- All built-in scenarios, under all the rules that their files speak of.
+// ---- All built-in scenarios.
 
 class OnProcesses : public ::testing::TestWithParam<testing::ScenarioCase> {};
 
@@ -173,8 +173,9 @@ TEST_P(OnProcesses, EndsAsItsFileExpects) {
       << result.DebugString();
 }
 
-INSTANTIATE_TEST_SUITE_P(All, OnProcesses,
-                         ::testing::ValuesIn(testing::AllScenarioCases()),
+// In memory all of them are run, in tests/lab.
+INSTANTIATE_TEST_SUITE_P(Telling, OnProcesses,
+                         ::testing::ValuesIn(testing::TellingScenarioCases()),
                          testing::CaseName);
 
 // ---- What the hang looks like from every side.
