@@ -5,7 +5,7 @@
 #   bench/explorer.sh [BELFRY]     default: build/release/bin/belfry
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-belfry="${1:-$here/../build/release/bin/belfry}"
+belfry="$(realpath "${1:-$here/../build/release/bin/belfry}")"
 for tool in spin gcc python3 "$belfry"; do
   command -v "$tool" >/dev/null ||
     { echo "explorer.sh: $tool is missing (Debian: spin, gcc, python3)" >&2; exit 1; }
@@ -17,9 +17,9 @@ cd "$work"
 spin -DDRAIN=1 -DCALLS=20 -a "$here/spin/lost_ipi.pml"
 gcc -O2 -DSAFETY -DNOFAIR -o pan pan.c
 ./pan -m1000000 >spin.txt
-"$belfry" explore lost-ipi --profile linux-3.16 --calls 2 --until any -o json \
+"$belfry" explore lost-ipi --profile linux-3.16 --calls 1 --until any -o json \
   >reduced.json 2>/dev/null || true
-"$belfry" explore lost-ipi --profile linux-3.16 --calls 4 -o json \
+"$belfry" explore lost-ipi --profile linux-3.16 --calls 3 -o json \
   >whole.json 2>/dev/null || true
 python3 - <<'PY'
 import json, re
