@@ -957,8 +957,10 @@ void Parser::AddSimulate() {
       ->type_name("WHAT");
   AddNumber(simulate, "--jobs", &options->jobs, {1, 1024},
             "Threads (default: one for each core)");
-  simulate->add_flag("--no-shrink{false}", options->shrink,
-                     "Leave a run that fails as long as it is");
+  SimulateCommandOptions* shrinking = options;
+  simulate->add_flag_callback(
+      "--no-shrink", [shrinking] { shrinking->shrink = false; },
+      "Leave a run that fails as long as it is");
   simulate
       ->add_option("--out", options->out,
                    "Write the run that fails to this file")

@@ -106,12 +106,13 @@ void PrintReport(Output& out, const v1::SimulateReport& report) {
     out.Line("");
   }
   if (report.has_failed_seed()) {
-    out.Line(absl::StrCat("seed      ", report.failed_seed(), ": ",
-                          trace::CountText(report.inputs_left(), "input"),
-                          " of ", report.inputs(), " are enough",
-                          report.simulation_file().empty()
-                              ? ""
-                              : ", in " + report.simulation_file()));
+    const bool smaller = report.inputs_left() < report.inputs();
+    out.Line(absl::StrCat(
+        "seed      ", report.failed_seed(), ": ",
+        trace::CountText(report.inputs_left(), "input"),
+        smaller ? absl::StrCat(" of ", report.inputs(), " are enough") : "",
+        report.simulation_file().empty() ? ""
+                                         : ", in " + report.simulation_file()));
   }
   for (const std::string& finding : report.findings()) {
     out.Line(absl::StrCat("finding   ", finding));
