@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/text_format.h"
 #include "lab/happenings.h"
 #include "lab/runner.h"
 #include "lab/text_format.h"
@@ -113,12 +112,7 @@ v1::Schedule MakeSchedule(absl::string_view scenario,
 }
 
 std::string FormatSchedule(const v1::Schedule& schedule) {
-  std::string text;
-  google::protobuf::TextFormat::PrintToString(schedule, &text);
-  return absl::StrCat(
-      "# proto-file: proto/belfry/v1/scenario.proto\n"
-      "# proto-message: belfry.v1.Schedule\n",
-      text);
+  return FormatText(schedule);
 }
 
 absl::StatusOr<v1::Schedule> ParseSchedule(absl::string_view text,

@@ -3,7 +3,6 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/text_format.h"
 #include "kernel/cpuhp.h"
 #include "kernel/cpumask.h"
 #include "kernel/gate.h"
@@ -172,12 +171,7 @@ absl::Status CheckSimulation(const v1::Simulation& simulation) {
 }  // namespace
 
 std::string FormatSimulation(const v1::Simulation& simulation) {
-  std::string text;
-  google::protobuf::TextFormat::PrintToString(simulation, &text);
-  return absl::StrCat(
-      "# proto-file: proto/belfry/v1/scenario.proto\n"
-      "# proto-message: belfry.v1.Simulation\n",
-      text);
+  return FormatText(simulation);
 }
 
 absl::StatusOr<v1::Simulation> ParseSimulation(absl::string_view text,

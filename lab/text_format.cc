@@ -39,4 +39,12 @@ absl::Status ParseText(absl::string_view text, absl::string_view file,
   return absl::InvalidArgumentError(absl::StrCat(file, ":", error.text()));
 }
 
+std::string FormatText(const google::protobuf::Message& message) {
+  const google::protobuf::Descriptor& type = *message.GetDescriptor();
+  std::string text;
+  google::protobuf::TextFormat::PrintToString(message, &text);
+  return absl::StrCat("# proto-file: proto/", type.file()->name(),
+                      "\n# proto-message: ", type.full_name(), "\n", text);
+}
+
 }  // namespace belfry::lab
