@@ -273,6 +273,7 @@ class Parser {
     AddExplore();
     AddSimulate();
     AddReplay();
+    AddTorture();
     AddProfileVerbs();
     AddAboutVerbs();
   }
@@ -441,6 +442,7 @@ class Parser {
   void AddExplore();
   void AddSimulate();
   void AddReplay();
+  void AddTorture();
   void AddProfileVerbs();
   void AddAboutVerbs();
 
@@ -990,6 +992,62 @@ void Parser::AddReplay() {
   replay->add_flag("--keep", options->keep,
                    "Leave its cluster up and say where");
   AddShow(replay, &options->show);
+}
+
+void Parser::AddTorture() {
+  auto [torture, torture_options] = Verb<TortureOptions>(
+      &app_, "torture",
+      "Calls of every kind while CPUs come and go, as the kernel's scftorture",
+      {"belfry torture --duration 5m",
+       "belfry torture --profile linux-3.0 --seed 7   # strands a queue",
+       "belfry torture --kill-interval 20s --duration 30m",
+       "belfry torture --weight-single-wait 1 --onoff-interval 0s"});
+  TortureOptions* options = torture_options;
+  AddNumber(torture, "--cpus", &options->machine.cpus,
+            {2, static_cast<int>(kernel::kMaxCpus)},
+            "CPUs of its cluster (default 8)");
+  torture
+      ->add_option("--profile", options->machine.profile,
+                   "The rules to play by (default belfry)")
+      ->type_name("PROFILE");
+  AddSet(torture, &options->machine.set);
+  AddChoice<bool>(
+      torture, "--doorbell", &options->machine.split_doorbell,
+      {{"fused", false}, {"split", true}},
+      "fused (default): in the frame of its call; split: on its own")
+      ->type_name("MODE");
+  AddDuration(torture, "--csd-lock-timeout", &options->machine.csd_lock_timeout,
+              nullptr, "The csd-lock watchdog's (default 5s)");
+  AddDuration(torture, "--duration", &options->duration, nullptr,
+              "How long (default 60s)");
+  AddNumber(torture, "--seed", &options->seed, {}, "Draws what is done");
+  AddNumber(torture, "--nthreads", &options->nthreads,
+            "Threads, CPU after CPU (default: one a CPU)");
+  AddNumber(torture, "--weight-single", &options->weight_single,
+            "Asynchronous calls to one CPU (default: twice the CPUs)");
+  AddNumber(torture, "--weight-single-rpc", &options->weight_single_rpc,
+            "... whose handler wakes the caller (default: the same)");
+  AddNumber(torture, "--weight-single-wait", &options->weight_single_wait,
+            "Waiting calls to one CPU (default: the same)");
+  AddNumber(torture, "--weight-irq", &options->weight_irq,
+            "Block I/O, completed from interrupts (default: four times the "
+            "CPUs); where one weight is given, the others are 0");
+  AddDuration(torture, "--longwait", &options->longwait, nullptr,
+              "A handler in a thousand takes so long (default: none)");
+  AddDuration(torture, "--stutter", &options->stutter, nullptr,
+              "Run for so long, rest for so long (default: no rest)");
+  AddDuration(torture, "--onoff-holdoff", &options->onoff_holdoff, nullptr,
+              "No hotplug before");
+  AddDuration(torture, "--onoff-interval", &options->onoff_interval, nullptr,
+              "Between hotplug operations (default 100ms); 0s: none");
+  AddDuration(torture, "--stat-interval", &options->stat_interval, nullptr,
+              "Between statistics (default 15s); 0s: none");
+  AddDuration(torture, "--kill-interval", &options->kill_interval, nullptr,
+              "Kill a node's process, and start it again, so often");
+  torture->add_flag("--keep-going", options->keep_going,
+                    "Do not end at the first failure");
+  torture->add_flag("--keep", options->keep,
+                    "Leave its cluster up and say where");
 }
 
 void Parser::AddProfileVerbs() {

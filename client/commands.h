@@ -78,6 +78,8 @@ ExitCode Run(Context& context, const ExploreCommandOptions& options);
 ExitCode Run(Context& context, const SimulateCommandOptions& options);
 // replay_command.cc
 ExitCode Run(Context& context, const ReplayCommandOptions& options);
+// torture_command.cc
+ExitCode Run(Context& context, const TortureOptions& options);
 
 // Any of them: prints the error as well, and returns the exit code.
 int RunCommand(const GlobalOptions& options, const Command& command);

@@ -299,6 +299,31 @@ struct SimulateCommandOptions {
   std::string trace;
 };
 
+// Names and meaning are scftorture's, where it has the parameter.
+struct TortureOptions {
+  UpOptions machine = {.cpus = 8};
+  absl::Duration duration = absl::Seconds(60);
+  std::uint64_t seed = 1;
+  // Absent: one a CPU.
+  std::optional<std::uint32_t> nthreads;
+  // Absent, all of them: the defaults. When one is given the others are 0.
+  std::optional<std::uint32_t> weight_single;
+  std::optional<std::uint32_t> weight_single_rpc;
+  std::optional<std::uint32_t> weight_single_wait;
+  std::optional<std::uint32_t> weight_irq;
+  absl::Duration longwait;
+  absl::Duration stutter;
+  absl::Duration onoff_holdoff;
+  // Zero: no hotplug.
+  absl::Duration onoff_interval = absl::Milliseconds(100);
+  absl::Duration stat_interval = absl::Seconds(15);
+  // Zero: no process is killed.
+  absl::Duration kill_interval;
+  bool keep_going = false;
+  // Leave the temporary cluster up.
+  bool keep = false;
+};
+
 struct ReplayCommandOptions {
   // A schedule; "-" is standard input.
   std::string file;
@@ -320,7 +345,8 @@ using Command = std::variant<
     TraceRecordOptions, TraceConvertOptions, TraceCheckOptions,
     TraceStatOptions, AnalyzeOptions, ReportOptions, ConformOptions,
     ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions,
-    ExploreCommandOptions, ReplayCommandOptions, SimulateCommandOptions>;
+    ExploreCommandOptions, ReplayCommandOptions, SimulateCommandOptions,
+    TortureOptions>;
 
 }  // namespace belfry::client
 

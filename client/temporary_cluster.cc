@@ -1,5 +1,7 @@
 #include "client/temporary_cluster.h"
 
+#include <signal.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -75,6 +77,20 @@ TemporaryCluster::~TemporaryCluster() {
 Coordinator TemporaryCluster::Connect() const {
   return Coordinator(FindProcess(cluster_, kCoordinatorName)->address(),
                      kRpcTimeout, [] { return "it died during the run"; });
+}
+
+absl::Status TemporaryCluster::KillAndRestart(const std::string& name,
+                                              const Patience& patience) {
+  const ProcessId victim = IdOf(*FindProcess(cluster_, name));
+  SendSignal(victim, SIGKILL);
+  if (!WaitForDeath({victim}, kRpcTimeout)) {
+    return absl::InternalError(absl::StrCat(name, " does not die"));
+  }
+  const Lifetime lifetime = keep_ ? Lifetime::kOwn : Lifetime::kOurs;
+  const absl::Status started =
+      StartMissing(dir_, &cluster_, lifetime, patience, [](auto) {}).status();
+  if (!started.ok()) return started;
+  return AwaitAttached(cluster_, patience);
 }
 
 std::string TemporaryCluster::KeptText() const {

@@ -31,6 +31,9 @@ class TemporaryCluster {
   TemporaryCluster& operator=(const TemporaryCluster&) = delete;
 
   Coordinator Connect() const;
+  // SIGKILL, and a new process of that name; returns when it has attached.
+  absl::Status KillAndRestart(const std::string& name,
+                              const Patience& patience);
   // Of one that is kept: where it is, and how to take it down.
   std::string KeptText() const;
 

@@ -134,7 +134,7 @@ void Calls::IssueNext(const std::shared_ptr<Task>& task, std::size_t target) {
   for (std::uint32_t i = 0; i < kWindow && may_issue(); ++i) {
     --t.left;
     ++t.under_way;
-    const kernel::Token token = ++last_token_;
+    const kernel::Token token = driver_->NewToken();
     tickets_[token] = {task, target};
     driver_->Feed(kernel::Call{.token = token,
                                .dst = t.cpu,

@@ -52,7 +52,6 @@ class Calls {
   rpc::Loop* loop_;
   CpuDriver* driver_;
   std::uint32_t possible_;
-  kernel::Token last_token_ = 0;
   std::map<kernel::Token, Ticket> tickets_;
 };
 

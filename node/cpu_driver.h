@@ -60,6 +60,9 @@ class CpuDriver {
   // An event has come. At a held gate it waits.
   void Feed(kernel::CpuEvent event);
 
+  // For one call: whoever asked for it knows its end by it.
+  kernel::Token NewToken() { return ++last_token_; }
+
   // Reports what is older than the csd-lock timeout, and retries calls that
   // found a queue full. To be called some times a second.
   void Watch();
@@ -94,6 +97,7 @@ class CpuDriver {
   kernel::Ledger ledger_;
   rpc::TraceRing trace_;
 
+  kernel::Token last_token_ = 0;
   std::deque<kernel::CpuEvent> mailbox_;
   bool stepping_ = false;
   kernel::CpuEffects effects_;

@@ -18,6 +18,7 @@
 #include "node/links.h"
 #include "node/load.h"
 #include "node/metrics.h"
+#include "node/torture.h"
 #include "rpc/address.h"
 #include "rpc/async_call.h"
 #include "rpc/codec.h"
@@ -79,9 +80,11 @@ class Node::Process : public Outlet {
   void Tell(const kernel::FromCpu& message) override {
     control_->Send(rpc::ToProto(message));
   }
-  void OnCallQueued(kernel::Token token) override { calls_->OnQueued(token); }
+  void OnCallQueued(kernel::Token token) override {
+    if (!torture_->OnQueued(token)) calls_->OnQueued(token);
+  }
   void OnCallEnded(const kernel::CallEnded& ended) override {
-    calls_->OnEnded(ended);
+    if (!torture_->OnEnded(ended)) calls_->OnEnded(ended);
   }
   void OnTrace(const kernel::TraceEvent& event) override;
 
@@ -91,6 +94,7 @@ class Node::Process : public Outlet {
   absl::Status Activate(const v1::Welcome& welcome);
   void Serve();
   void ServeLoad();
+  void ServeTorture();
   void SetCanary(const v1::SetCanary& canary);
   void Report();
   void Watch();
@@ -117,6 +121,7 @@ class Node::Process : public Outlet {
   std::unique_ptr<Links> links_;
   std::unique_ptr<Calls> calls_;
   std::unique_ptr<Load> load_;
+  std::unique_ptr<Torture> torture_;
   std::unique_ptr<CpuDriver> driver_;
 
   // From a canary's injection to its end.
@@ -213,10 +218,13 @@ absl::Status Node::Process::Activate(const v1::Welcome& welcome) {
                                  .split_doorbell = welcome.split_doorbell(),
                                  .queue_capacity = welcome.queue_capacity()};
   // Before the metrics, which have a series for every function.
-  const absl::Status registered = functions_.Register(
+  absl::Status registered = functions_.Register(
       "read_state", Duration::kShort, [this](const FunctionCall&) {
         return FunctionResult{.payload = DescribeState(*driver_)};
       });
+  registered.Update(functions_.Register(
+      Torture::kHandler, Duration::kShort,
+      [this](const FunctionCall& call) { return torture_->Handle(call); }));
   if (!registered.ok()) return registered;
   metrics_ = std::make_unique<Metrics>(registry_.get(), config,
                                        welcome.possible_cpus(), functions_);
@@ -229,6 +237,8 @@ absl::Status Node::Process::Activate(const v1::Welcome& welcome) {
       std::make_unique<Calls>(&loop(), driver_.get(), welcome.possible_cpus());
   load_ =
       std::make_unique<Load>(&loop(), driver_.get(), welcome.possible_cpus());
+  torture_ = std::make_unique<Torture>(&loop(), driver_.get(),
+                                       welcome.possible_cpus());
   Serve();
   rpc::Log(rpc::Level::kInfo, absl::StrCat("cpu/", welcome.cpu()),
            absl::StrCat("attached as incarnation ", incarnation_.value, ", ",
@@ -264,6 +274,7 @@ void Node::Process::Serve() {
                              reply->Finish(response);
                            });
   ServeLoad();
+  ServeTorture();
   server_->ServeDebug(
       {.gates = &gates_,
        .clock = &clock_,
@@ -307,8 +318,33 @@ void Node::Process::ServeLoad() {
                            });
 }
 
+void Node::Process::ServeTorture() {
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestSetTorture, server_->cq(),
+      [this](const v1::SetTortureRequest& request, auto reply) {
+        if (!request.has_torture()) {
+          torture_->Stop();
+        } else if (const absl::Status status = torture_->Set(request.torture());
+                   !status.ok()) {
+          return reply->Fail(rpc::ErrorStatus(kernel::Errno::kEinval,
+                                              std::string(status.message())));
+        }
+        v1::SetTortureResponse response;
+        *response.mutable_status() = torture_->status();
+        reply->Finish(response);
+      });
+  rpc::ServeUnary<Service>(&service_, &Service::RequestGetTorture,
+                           server_->cq(),
+                           [this](const v1::GetTortureRequest&, auto reply) {
+                             v1::GetTortureResponse response;
+                             *response.mutable_status() = torture_->status();
+                             reply->Finish(response);
+                           });
+}
+
 void Node::Process::OnTrace(const kernel::TraceEvent& event) {
   metrics_->Apply(event, *driver_);
+  torture_->OnTrace(event);
   if (event.kind == kernel::TraceKind::kDeviceIrq) load_->OnDeviceIrq();
   if (event.kind == kernel::TraceKind::kCsdLockStuck) {
     rpc::Log(
