@@ -105,6 +105,7 @@ absl::Status Torture::Start() {
         rpc::ToDuration(absl::ToChronoNanoseconds(options_.stutter));
   }
   threads_.emplace(torture, options_.nthreads.value_or(cpus), cpus);
+  threads_->RememberBefore(cluster_);
   report_.set_profile(ProfileText(cluster_.profile()));
   report_.set_cpus(cpus);
   report_.set_seed(options_.seed);
@@ -227,6 +228,10 @@ absl::Status Torture::MoveCpus() {
     return absl::OkStatus();
   }
   next_move_ = absl::Now() + options_.onoff_interval;
+  // What the last look saw may be over.
+  const auto cluster = around_.coordinator.GetCluster();
+  if (!cluster.ok()) return cluster.status();
+  cluster_ = *cluster;
   const int pick = static_cast<int>(
       random_() % static_cast<std::uint64_t>(cluster_.cpus_size()));
   const v1::CpuInfo& cpu = cluster_.cpus(pick);

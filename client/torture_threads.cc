@@ -1,6 +1,7 @@
 #include "client/torture_threads.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,20 +17,36 @@ using CpuStub = v1::CpuService::Stub;
 
 constexpr absl::Duration kRpcTimeout = absl::Seconds(5);
 
-void Add(const v1::TortureCounts& counts, v1::TortureCounts* sum) {
-  // Protobuf's merge overwrites numbers: they are added field by field.
+// Protobuf's merge overwrites numbers: they are taken field by field.
+template <typename Operation>
+void Apply(Operation operation, const v1::TortureCounts& counts,
+           v1::TortureCounts* sum) {
   const auto* descriptor = v1::TortureCounts::descriptor();
   const auto* reflection = v1::TortureCounts::GetReflection();
   for (int i = 0; i < descriptor->field_count(); ++i) {
     const auto* field = descriptor->field(i);
     if (field->is_repeated()) continue;
     reflection->SetUInt64(sum, field,
-                          reflection->GetUInt64(*sum, field) +
-                              reflection->GetUInt64(counts, field));
+                          operation(reflection->GetUInt64(*sum, field),
+                                    reflection->GetUInt64(counts, field)));
   }
   for (const auto& [context, count] : counts.ran()) {
-    (*sum->mutable_ran())[context] += count;
+    std::uint64_t& ran = (*sum->mutable_ran())[context];
+    ran = operation(ran, count);
   }
+}
+
+void Add(const v1::TortureCounts& counts, v1::TortureCounts* sum) {
+  Apply(std::plus<std::uint64_t>(), counts, sum);
+}
+
+std::vector<std::string> AddressesOf(const v1::Cluster& cluster) {
+  std::vector<std::string> addresses;
+  for (const v1::CpuInfo& cpu : cluster.cpus()) {
+    const auto address = AddressOf(cpu);
+    if (address.ok()) addresses.push_back(*address);
+  }
+  return addresses;
 }
 
 absl::Duration ToAbsl(const google::protobuf::Duration& duration) {
@@ -42,6 +59,14 @@ absl::Duration ToAbsl(const google::protobuf::Duration& duration) {
 TortureThreads::TortureThreads(v1::Torture torture, std::uint32_t nthreads,
                                std::uint32_t cpus)
     : torture_(std::move(torture)), nthreads_(nthreads), cpus_(cpus) {}
+
+void TortureThreads::RememberBefore(const v1::Cluster& cluster) {
+  for (const auto& answer :
+       FanOut<v1::CpuService>(AddressesOf(cluster), &CpuStub::AsyncGetTorture,
+                              v1::GetTortureRequest(), kRpcTimeout)) {
+    if (answer.ok()) Add(answer->status().counts(), &before_);
+  }
+}
 
 absl::Status TortureThreads::StartMissing(const v1::Cluster& cluster) {
   std::vector<v1::CpuInfo> missing;
@@ -73,12 +98,7 @@ absl::Status TortureThreads::StartMissing(const v1::Cluster& cluster) {
 }
 
 void TortureThreads::Stop(const v1::Cluster& cluster) {
-  std::vector<std::string> addresses;
-  for (const v1::CpuInfo& cpu : cluster.cpus()) {
-    const auto address = AddressOf(cpu);
-    if (address.ok()) addresses.push_back(*address);
-  }
-  FanOut<v1::CpuService>(addresses, &CpuStub::AsyncSetTorture,
+  FanOut<v1::CpuService>(AddressesOf(cluster), &CpuStub::AsyncSetTorture,
                          v1::SetTortureRequest(), kRpcTimeout);
 }
 
@@ -104,6 +124,7 @@ void TortureThreads::Refresh(const v1::Cluster& cluster) {
 v1::TortureCounts TortureThreads::Sum() const {
   v1::TortureCounts sum = ended_;
   for (const auto& [cpu, life] : lives_) Add(life.status.counts(), &sum);
+  Apply(std::minus<std::uint64_t>(), before_, &sum);
   return sum;
 }
 

@@ -18,6 +18,8 @@ class TortureThreads {
   TortureThreads(v1::Torture torture, std::uint32_t nthreads,
                  std::uint32_t cpus);
 
+  // What the machine's processes have counted by now is none of this torture.
+  void RememberBefore(const v1::Cluster& cluster);
   // On every CPU that has a process and no threads yet: all at first, later
   // those that were killed.
   absl::Status StartMissing(const v1::Cluster& cluster);
@@ -26,6 +28,7 @@ class TortureThreads {
   // Asks all; who does not answer keeps what it said last.
   void Refresh(const v1::Cluster& cluster);
 
+  // Since RememberBefore().
   v1::TortureCounts Sum() const;
   // The call that is waited for longest.
   absl::Duration LongestWait() const;
@@ -43,6 +46,8 @@ class TortureThreads {
   std::map<std::uint32_t, Life> lives_;
   // Of processes that are dead.
   v1::TortureCounts ended_;
+  // What is not to be counted.
+  v1::TortureCounts before_;
 };
 
 }  // namespace belfry::client

@@ -76,7 +76,6 @@ absl::Status Torture::Set(const v1::Torture& torture) {
   Stop();
   torture_ = torture;
   handler_ = *handler;
-  counts_.Clear();
   running_ = true;
   start_ = Clock::now();
   for (std::uint32_t i = 0; i < torture.threads(); ++i) {

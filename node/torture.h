@@ -25,8 +25,7 @@ class Torture {
   Torture(rpc::Loop* loop, CpuDriver* driver, std::uint32_t possible)
       : loop_(loop), driver_(driver), possible_(possible) {}
 
-  // Takes the place of what ran, and counts from zero. InvalidArgument names
-  // the field.
+  // Takes the place of what ran. InvalidArgument names the field.
   absl::Status Set(const v1::Torture& torture);
   // Threads start nothing more; what they wait for goes on, and is counted.
   void Stop();

@@ -1,0 +1,130 @@
+// belfry torture on real processes: what it counts adds up, it finds the seed's
+// bug by itself where the profile has it, and never hangs.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "client/exit_code.h"
+#include "tests/e2e/support/cluster.h"
+
+namespace belfry::e2e {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+constexpr std::chrono::seconds kTortured{120};
+
+class TortureTest : public ::testing::Test {
+ protected:
+  Outcome Torture(Arguments arguments) const {
+    arguments.insert(arguments.begin(), "torture");
+    arguments.insert(arguments.end(), {"-o", "json"});
+    return belfry_.Run(arguments, "", kTortured);
+  }
+
+  const Belfry belfry_;
+};
+
+// Every call has ended, and the sums of the sources agree with those of the
+// targets.
+void ExpectTheBooksBalance(const v1::TortureReport& report) {
+  const v1::AuditReport& audit = report.audit();
+  EXPECT_EQ(audit.pending(), 0);
+  EXPECT_EQ(audit.issued(), audit.completed() + audit.refused() + audit.lost());
+  std::uint64_t ran = 0;
+  for (const auto& [context, count] : report.counts().ran()) ran += count;
+  EXPECT_GE(ran, report.counts().invoked());
+  // The notifier's calls to the CPUs that came up before it began.
+  const std::uint64_t before = report.cpus() - 1;
+  if (report.kills() == 0) {
+    EXPECT_EQ(ran + before, audit.completed());
+  }
+}
+
+TEST_F(TortureTest, AFixedProfileKeepsEveryCall) {
+  for (const std::string profile : {"belfry", "linux-3.16"}) {
+    SCOPED_TRACE(profile);
+    const Outcome outcome =
+        Torture({"--profile", profile, "--cpus", "4", "--duration", "5s",
+                 "--onoff-interval", "20ms"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome;
+    const auto report = FromJson<v1::TortureReport>(outcome);
+    EXPECT_EQ(report.verdict(), "SUCCESS");
+    EXPECT_EQ(report.lost() + report.late() + report.duplicates(), 0);
+    EXPECT_TRUE(report.audit().clean());
+    ExpectTheBooksBalance(report);
+    // It did something, of every kind.
+    EXPECT_GT(report.counts().single(), 0);
+    EXPECT_GT(report.counts().single_rpc(), 0);
+    EXPECT_GT(report.counts().single_wait(), 0);
+    EXPECT_GT(report.counts().single_ofl(), 0);
+    EXPECT_GT(report.counts().irq(), 0);
+    EXPECT_GT(report.offline().ok(), 0);
+    EXPECT_GT(report.online().ok(), 0);
+  }
+}
+
+// Nobody holds a gate: the order comes by itself.
+TEST_F(TortureTest, TheBugOfTheReportComesByItself) {
+  const Outcome outcome = Torture({"--profile", "linux-3.0", "--duration",
+                                   "90s", "--onoff-interval", "10ms"});
+  EXPECT_THAT(outcome.exit_code,
+              AnyOf(client::kExitViolated, client::kExitHang))
+      << outcome;
+  const auto report = FromJson<v1::TortureReport>(outcome);
+  EXPECT_EQ(report.verdict(), "FAILURE");
+  ASSERT_GT(report.stuck_queues_size(), 0) << outcome;
+  EXPECT_GT(report.stuck_queues(0).depth(), 0);
+  EXPECT_THAT(report.failure(),
+              HasSubstr(absl::StrCat("cpu ", report.stuck_queues(0).cpu())));
+}
+
+TEST_F(TortureTest, KilledProcessesTakeNothingElseWithThem) {
+  const Outcome outcome =
+      Torture({"--cpus", "4", "--duration", "8s", "--kill-interval", "2s",
+               "--onoff-interval", "50ms"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome;
+  const auto report = FromJson<v1::TortureReport>(outcome);
+  EXPECT_GE(report.kills(), 2);
+  EXPECT_EQ(report.lost(), 0);
+  ExpectTheBooksBalance(report);
+}
+
+// A waiting call that never ends is a report, not a hang of the tool.
+TEST_F(TortureTest, AHangIsReported) {
+  const Outcome outcome =
+      Torture({"--profile", "linux-3.0", "--duration", "90s", "--keep-going",
+               "--onoff-interval", "10ms", "--cpus", "4"});
+  EXPECT_EQ(outcome.exit_code, client::kExitHang) << outcome;
+  const auto report = FromJson<v1::TortureReport>(outcome);
+  EXPECT_TRUE(report.hang());
+  EXPECT_GT(report.explanation().waiters_size(), 0) << outcome;
+}
+
+TEST_F(TortureTest, SaysWhatIsWrongWithItsFlags) {
+  struct Case {
+    Arguments arguments;
+    std::string says;
+  };
+  const Case cases[] = {
+      {{"--weight-single", "0"}, "all zero weights makes no sense"},
+      {{"--cpus", "1"}, "'1' is no whole number from 2"},
+      {{"--profile", "linux-2.4"}, "linux-3.0"},
+      {{"--duration", "yes"}, "yes"},
+      {{"--kill-interval", "1s", "--coordinator", "127.0.0.1:1"},
+       "--kill-interval"},
+  };
+  for (const Case& c : cases) {
+    const Outcome outcome = Torture(c.arguments);
+    EXPECT_EQ(outcome.exit_code, client::kExitUsage) << outcome;
+    EXPECT_THAT(outcome.err, HasSubstr(c.says));
+    EXPECT_EQ(outcome.out, "");
+  }
+}
+
+}  // namespace
+}  // namespace belfry::e2e
