@@ -683,6 +683,12 @@ void Parser::AddOperationVerbs() {
 }
 
 void Parser::AddInsightVerbs() {
+  auto [top, top_options] = Verb<TopOptions>(
+      &app_, "top", "A live view of every CPU; keys take CPUs down and up",
+      {"belfry top", "belfry top --interval 200ms",
+       "belfry top -o json                # once, for programs"});
+  AddDuration(top, "--interval", &top_options->interval, nullptr,
+              "Between two looks (default 1s)");
   Verb<PendingOptions>(&app_, "pending", "Who waits for what, where, how old",
                        {"belfry pending", "belfry pending -o json"});
   auto [dump, dump_options] = Verb<DumpOptions>(

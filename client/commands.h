@@ -78,6 +78,8 @@ ExitCode Run(Context& context, const ExploreCommandOptions& options);
 ExitCode Run(Context& context, const SimulateCommandOptions& options);
 // replay_command.cc
 ExitCode Run(Context& context, const ReplayCommandOptions& options);
+// top_command.cc
+ExitCode Run(Context& context, const TopOptions& options);
 // torture_command.cc
 ExitCode Run(Context& context, const TortureOptions& options);
 

@@ -158,6 +158,9 @@ struct LogsOptions {
   std::uint32_t lines = 20;
 };
 
+struct TopOptions {
+  absl::Duration interval = absl::Seconds(1);
+};
 struct PendingOptions {};
 struct DumpOptions {
   // Empty: all.
@@ -346,7 +349,7 @@ using Command = std::variant<
     TraceStatOptions, AnalyzeOptions, ReportOptions, ConformOptions,
     ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions,
     ExploreCommandOptions, ReplayCommandOptions, SimulateCommandOptions,
-    TortureOptions>;
+    TortureOptions, TopOptions>;
 
 }  // namespace belfry::client
 

@@ -57,6 +57,13 @@ void Process::Impl::Serve() {
                              *response.mutable_cluster() = DescribeCluster();
                              reply->Finish(response);
                            });
+  rpc::ServeUnary<Service>(&service_, &Service::RequestGetLiveState,
+                           server_->cq(),
+                           [this](const v1::GetLiveStateRequest&, auto reply) {
+                             v1::GetLiveStateResponse response;
+                             *response.mutable_state() = DescribeAll();
+                             reply->Finish(response);
+                           });
   rpc::ServeUnary<Service>(
       &service_, &Service::RequestSetCpuFail, server_->cq(),
       [this](const v1::SetCpuFailRequest& request, auto reply) {
