@@ -25,6 +25,7 @@
 #include "client/suggest.h"
 #include "kernel/ids.h"
 #include "lab/simulation_maker.h"
+#include "rpc/trace_ring.h"
 
 namespace belfry::client {
 namespace {
@@ -513,6 +514,9 @@ void Parser::AddClusterVerbs() {
               "A waiting call older than this is reported stuck (default 5s)");
   AddNumber(up, "--queue-capacity", &options->queue_capacity, {1},
             "Calls that a CPU's queue holds");
+  AddNumber(up, "--trace-events", &options->trace_events,
+            {0, rpc::kMaxTraceEvents},
+            "Protocol events that each CPU keeps (default 16384); 0: none");
 
   Verb<DownOptions>(&app_, "down", "Take the local cluster down",
                     {"belfry down"});

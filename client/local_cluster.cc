@@ -84,6 +84,10 @@ std::vector<std::string> NodeCommand(const std::string& program,
       "--address-file",
       dir.address_file(name)};
   if (cluster.gates()) argv.emplace_back("--gates");
+  if (cluster.has_trace_events()) {
+    argv.insert(argv.end(),
+                {"--trace-events", absl::StrCat(cluster.trace_events())});
+  }
   return argv;
 }
 
@@ -239,6 +243,7 @@ absl::StatusOr<v1::LocalCluster> MachineFromOptions(const UpOptions& options) {
   machine.set_csd_lock_timeout_ms(static_cast<std::uint32_t>(
       absl::ToInt64Milliseconds(options.csd_lock_timeout)));
   machine.set_queue_capacity(options.queue_capacity);
+  machine.set_trace_events(options.trace_events);
   return machine;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "rpc/trace_ring.h"
 
 namespace belfry::client {
 
@@ -41,6 +42,8 @@ struct UpOptions {
   absl::Duration csd_lock_timeout = absl::Seconds(5);
   // 0: the coordinator's own default.
   std::uint32_t queue_capacity = 0;
+  // Protocol events that each CPU's process keeps.
+  std::uint32_t trace_events = rpc::kTraceEvents;
   // Prometheus and Alertmanager, too.
   bool monitoring = false;
   bool detach = false;

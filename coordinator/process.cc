@@ -21,7 +21,6 @@ using kernel::CpuId;
 using kernel::Errno;
 using kernel::OpId;
 
-constexpr std::size_t kTraceEvents = 16384;
 // CORE_SYNC waits 10 s for a CPU's part of the handshake.
 constexpr std::chrono::seconds kHandoff{10};
 // What a restarted coordinator waits for CPUs that it knew.
@@ -39,7 +38,7 @@ constexpr std::chrono::milliseconds kAutoOnlineEvery{50};
 Process::Impl::Impl(Options options)
     : options_(std::move(options)),
       gates_(options_.gates),
-      trace_(std::nullopt, kTraceEvents) {}
+      trace_(std::nullopt, rpc::kTraceEvents) {}
 
 absl::Status Process::Impl::Open() {
   auto journal =
@@ -184,7 +183,8 @@ void Process::Impl::On(kernel::OpEnded& e) {
 
 void Process::Impl::On(kernel::CoordinatorTrace& e) {
   metrics_->OnTrace(e.event);
-  trace_.Add(clock_.Tick(), std::move(e.event));
+  trace_.Add(clock_.Tick(), std::chrono::system_clock::now(),
+             std::move(e.event));
 }
 
 absl::StatusOr<CpuId> Process::Impl::NumberFor(

@@ -42,8 +42,8 @@ void AddFlags(CLI::App* app, Options* options) {
                 "let clients hold the protocol at named points")
       ->envname("BELFRY_GATES");
   app->add_option("--trace-events", options->trace_events,
-                  "protocol events that the ring keeps")
-      ->check(CLI::Range(16, 100'000))
+                  "protocol events that the ring keeps; 0: none")
+      ->check(CLI::Range(0U, rpc::kMaxTraceEvents))
       ->capture_default_str();
   app->set_version_flag("--version", rpc::Version());
 }

@@ -116,11 +116,12 @@ void CpuDriver::Run(kernel::RunFunction effect) {
 }
 
 void CpuDriver::On(kernel::Trace& effect) {
+  const TimePoint now = std::chrono::system_clock::now();
   ledger_.Apply(effect.event);
-  times_.Begin(effect.event, std::chrono::system_clock::now());
+  times_.Begin(effect.event, now);
   around_.outlet->OnTrace(effect.event);
   times_.End(effect.event);
-  trace_.Add(around_.clock->Tick(), std::move(effect.event));
+  trace_.Add(around_.clock->Tick(), now, std::move(effect.event));
 }
 
 TimePoint CpuDriver::overdue_before() const {

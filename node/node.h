@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "node/functions.h"
+#include "rpc/trace_ring.h"
 
 namespace belfry::node {
 
@@ -36,7 +37,7 @@ struct Options {
   std::string address_file;
   bool gates = false;
   // Events that the trace ring keeps.
-  std::size_t trace_events = 16384;
+  std::uint32_t trace_events = rpc::kTraceEvents;
 };
 
 class Node {

@@ -9,22 +9,22 @@ namespace belfry::rpc {
 TraceRing::TraceRing(std::optional<kernel::CpuId> cpu, std::size_t capacity)
     : cpu_(cpu), capacity_(capacity) {}
 
-void TraceRing::Add(std::uint64_t lamport, kernel::TraceEvent event) {
-  Entry entry{lamport, std::chrono::system_clock::now(), std::move(event)};
+void TraceRing::Add(std::uint64_t lamport,
+                    std::chrono::system_clock::time_point time,
+                    kernel::TraceEvent event) {
+  const std::uint64_t number = total_++;
   if (entries_.size() < capacity_) {
-    entries_.push_back(std::move(entry));
-  } else {
-    entries_[total_ % capacity_] = std::move(entry);
+    entries_.push_back({lamport, time, std::move(event)});
+  } else if (capacity_ > 0) {
+    entries_[number % capacity_] = {lamport, time, std::move(event)};
   }
-  ++total_;
 }
 
 v1::ReadTraceResponse TraceRing::Read(std::uint64_t after_lamport,
                                       const FunctionNamer& name) const {
   v1::ReadTraceResponse response;
   response.set_overwritten(total_ - entries_.size());
-  const std::size_t oldest =
-      entries_.size() < capacity_ ? 0 : total_ % capacity_;
+  const std::size_t oldest = entries_.empty() ? 0 : total_ % entries_.size();
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const Entry& entry = entries_[(oldest + i) % entries_.size()];
     if (entry.lamport <= after_lamport) continue;

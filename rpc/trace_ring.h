@@ -18,13 +18,21 @@ namespace belfry::rpc {
 // Names functions: ids are a process's own.
 using FunctionNamer = std::function<std::string(kernel::FuncId)>;
 
+// What a process keeps unless it is told otherwise, and at most.
+inline constexpr std::uint32_t kTraceEvents = 16384;
+inline constexpr std::uint32_t kMaxTraceEvents = 100'000;
+
 // Owned by a loop; not thread-safe.
 class TraceRing {
  public:
-  // `cpu` is where the events happen; nothing for the coordinator.
+  // `cpu` is where the events happen; nothing for the coordinator. Of no
+  // capacity: it only counts.
   TraceRing(std::optional<kernel::CpuId> cpu, std::size_t capacity);
 
-  void Add(std::uint64_t lamport, kernel::TraceEvent event);
+  // On the way of every call: moves the event, which has no memory of its own
+  // but for an unusual detail, and leaves all text to who reads.
+  void Add(std::uint64_t lamport, std::chrono::system_clock::time_point time,
+           kernel::TraceEvent event);
 
   // The events after that Lamport time, in order.
   v1::ReadTraceResponse Read(std::uint64_t after_lamport,
@@ -42,7 +50,7 @@ class TraceRing {
 
   std::optional<kernel::CpuId> cpu_;
   std::size_t capacity_;
-  // Grows to capacity, then `total_ % capacity_` is the oldest.
+  // Grows to capacity. The oldest is at `total_ % size`, also until then.
   std::vector<Entry> entries_;
   std::uint64_t total_ = 0;
 };
