@@ -232,9 +232,6 @@ void AddSet(CLI::App* app, std::vector<std::string>* set) {
       ->allow_extra_args(false);
 }
 
-// Each CPU knows each other: 2048 of them take some 9 GiB.
-constexpr std::uint32_t kMaxSimulatedCpus = 2048;
-
 void AddShow(CLI::App* app, ShowOptions* show) {
   app->add_flag("--explain", show->explain,
                 "The chain of causes, also when nothing hangs");
@@ -935,7 +932,7 @@ void Parser::AddSimulate() {
                    "The rules to play by (default belfry)")
       ->type_name("PROFILE");
   AddSet(simulate, &options->set);
-  AddNumber(simulate, "--cpus", &options->cpus, {2, kMaxSimulatedCpus},
+  AddNumber(simulate, "--cpus", &options->cpus, {2, kernel::kMaxCpus},
             "CPUs of the machine (default 4)");
   AddChoice<bool>(
       simulate, "--doorbell", &options->split_doorbell,

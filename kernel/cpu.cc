@@ -36,6 +36,20 @@ CpuStatus Cpu::status() const {
   return status;
 }
 
+Incarnation Cpu::IncarnationOf(CpuId cpu) const {
+  const auto peer = peers_.find(cpu);
+  if (peer != peers_.end()) return peer->second.incarnation;
+  return config_.processes != nullptr ? config_.processes->at(cpu.value)
+                                      : Incarnation{};
+}
+
+Peer& Cpu::PeerOf(CpuId cpu) {
+  const auto peer = peers_.find(cpu);
+  if (peer != peers_.end()) return peer->second;
+  return peers_.emplace(cpu, Peer{.incarnation = IncarnationOf(cpu)})
+      .first->second;
+}
+
 Seq Cpu::done_through(CpuId dst) const {
   const auto peer = peers_.find(dst);
   return peer == peers_.end() ? 0 : peer->second.out.lowest() - 1;

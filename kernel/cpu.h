@@ -21,9 +21,11 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "kernel/control.h"
 #include "kernel/cpu_event.h"
@@ -43,6 +45,9 @@ struct CpuConfig {
   // Calls in the queue; one more is refused (ENOBUFS). Also bounds the tasks
   // and interrupts that wait for the CPU.
   std::size_t queue_capacity = 65536;
+  // The processes that the CPUs of its machine had when this one came to it, by
+  // number; null: it is told of each. All who came with it share the one table.
+  std::shared_ptr<const std::vector<Incarnation>> processes;
 };
 
 // Who made a call: what its end does, and the frames that `dump` shows.
@@ -220,7 +225,11 @@ class Cpu {
   const std::optional<Drain>& drain() const { return drain_; }
   const std::optional<StopWork>& stop() const { return stop_; }
   const std::optional<Walk>& walk() const { return walk_; }
+  // Those it has had calls with, or knows something of that the table of
+  // processes does not.
   const std::map<CpuId, Peer>& peers() const { return peers_; }
+  // Of the CPU's process, by what is known here; 0: none.
+  Incarnation IncarnationOf(CpuId cpu) const;
   const std::deque<HeldCall>& held_tasks() const { return held_tasks_; }
   const std::deque<HeldCall>& backed_off() const { return backed_off_; }
   std::size_t device_irqs() const { return device_irqs_.size(); }
@@ -276,6 +285,9 @@ class Cpu {
   // Does whatever the state now allows, until nothing more can be done.
   void Pump(CpuEffects& out);
   bool PumpOnce(CpuEffects& out);
+
+  // What is known of the CPU: a record, made when first asked for.
+  Peer& PeerOf(CpuId cpu);
 
   bool CanTakeInterrupt() const;
   bool CanRunTasks() const;

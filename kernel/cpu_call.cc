@@ -92,7 +92,7 @@ void Cpu::Issue(HeldCall call, CpuEffects& out) {
     return;
   }
   const bool self = call.dst == config_.id;
-  Peer& peer = peers_[call.dst];
+  Peer& peer = PeerOf(call.dst);
   if (!self && (peer.incarnation.value == 0 || peer.gone)) {
     // No process, so no memory to queue it in.
     Refuse(call, Errno::kEnxio, out);
@@ -355,20 +355,26 @@ void Cpu::On(LinkUp& e, CpuEffects& out) {
 
 void Cpu::On(PeerIs& e, CpuEffects& out) {
   if (e.cpu == config_.id) return;
-  Peer& peer = peers_[e.cpu];
-  if (e.incarnation == peer.incarnation) peer.gone = false;
-  if (e.incarnation <= peer.incarnation) return;
-  ForgetPeer(e.cpu, peer, out);
-  peer = Peer{.incarnation = e.incarnation, .came_at_view = view_.number};
+  const Incarnation known = IncarnationOf(e.cpu);
+  if (e.incarnation < known) return;
+  // No news makes no record.
+  const auto peer = peers_.find(e.cpu);
+  if (e.incarnation == known) {
+    if (peer != peers_.end()) peer->second.gone = false;
+    return;
+  }
+  if (peer != peers_.end()) ForgetPeer(e.cpu, peer->second, out);
+  peers_[e.cpu] =
+      Peer{.incarnation = e.incarnation, .came_at_view = view_.number};
 }
 
 void Cpu::On(PeerGone& e, CpuEffects& out) {
-  const auto peer = peers_.find(e.cpu);
-  if (peer == peers_.end() ||
-      (e.incarnation.value != 0 && peer->second.incarnation != e.incarnation)) {
+  const Incarnation known = IncarnationOf(e.cpu);
+  if (known.value == 0 ||
+      (e.incarnation.value != 0 && known != e.incarnation)) {
     return;
   }
-  ForgetPeer(e.cpu, peer->second, out);
+  ForgetPeer(e.cpu, PeerOf(e.cpu), out);
 }
 
 // The process has died: the outcome of what it owed us is unknown, and its own

@@ -8,12 +8,10 @@ namespace belfry::kernel {
 
 void Cpu::On(Enqueue& e, CpuEffects& out) {
   const CsdKey key = e.csd.key;
-  const auto found = peers_.find(key.src);
-  if (found == peers_.end() ||
-      found->second.incarnation != key.src_incarnation || found->second.gone) {
-    return;
-  }
-  Peer& peer = found->second;
+  const Incarnation known = IncarnationOf(key.src);
+  if (known.value == 0 || known != key.src_incarnation) return;
+  Peer& peer = PeerOf(key.src);
+  if (peer.gone) return;
   TraceEvent event = Event(TraceKind::kCsdDuplicate);
   event.csd = key;
   event.func = e.csd.func;

@@ -33,8 +33,6 @@ constexpr Time kSecond = 1'000'000'000;
 constexpr Time kWatchPeriod = kSecond;
 // A message that cannot be delivered yet is tried again so much later.
 constexpr Time kRetry = 100 * kMicrosecond;
-// From the start of one process to the next.
-constexpr Time kBootPeriod = 2'000 * kMicrosecond;
 // From the last input to the restart of what is dead.
 constexpr Time kBeforeRepair = 10'000 * kMicrosecond;
 // At rest: so many looks of the watchdogs, and nothing moved.
@@ -67,7 +65,10 @@ class Simulation {
     if (!stop_) JudgeEnd();
     result_.violated = referee_.violated();
     result_.inputs = next_input_;
-    result_.counts.set_virtual_us((now_ - epoch_) / kMicrosecond);
+    for (const kernel::Cpu* cpu : world_.Living()) {
+      result_.peer_records += cpu->peers().size();
+    }
+    result_.counts.set_virtual_us(now_ / kMicrosecond);
     return std::move(result_);
   }
 
@@ -110,11 +111,6 @@ class Simulation {
     ++clock.messages;
     Due due{now_ + latencies_.Draw(lane.kind, chance), 0, lane, message};
     if (IsDoorbell(*message)) Disturb(&due);
-    // One after another: each newcomer is introduced to all, and all at once
-    // would be their number squared on their way.
-    if (!booted_ && lane.kind == Lane::Kind::kAttach) {
-      due.time += lane.from * kBootPeriod;
-    }
     // Links are in order.
     if (!lane.is_bag()) due.time = clock.last = std::max(due.time, clock.last);
     Push(std::move(due));
@@ -250,9 +246,8 @@ class Simulation {
         Count(*op);
       }
     }
-    if (options_.record && booted_) {
-      AppendEvents(happenings, std::chrono::nanoseconds(now_ - epoch_),
-                   &result_.events);
+    if (options_.record) {
+      AppendEvents(happenings, std::chrono::nanoseconds(now_), &result_.events);
     }
   }
 
@@ -272,7 +267,6 @@ class Simulation {
   }
 
   void Count(const kernel::Operation& op) {
-    if (!booted_) return;
     v1::SimulationCounts& counts = result_.counts;
     if (op.error != kernel::Errno::kOk) {
       counts.set_failed_operations(counts.failed_operations() + 1);
@@ -290,22 +284,9 @@ class Simulation {
   // ---- Boot and watchdogs.
 
   void Boot() {
-    const auto settle = [this] {
-      while (!due_.empty()) {
-        now_ = std::max(now_, due_.top().time);
-        Due due = due_.top();
-        due_.pop();
-        Arrive(std::move(due));
-      }
-    };
-    settle();
-    for (std::uint32_t cpu = 1; cpu < run_.cpus(); ++cpu) {
-      world_.Ask({.kind = kernel::OpKind::kOnline, .cpu = {cpu}});
-    }
-    settle();
-    booted_ = true;
-    epoch_ = last_input_ = now_;
-    next_watch_ = now_ + kWatchPeriod;
+    Happenings boot;
+    world_.BootAtOnce(boot);
+    referee_.See(boot);
     JudgeNow();
   }
 
@@ -356,7 +337,7 @@ class Simulation {
   Time NextInputTime() const {
     if (InputsLeft()) {
       const auto input = static_cast<int>(next_input_);
-      return epoch_ + run_.inputs(input).at_us() * kMicrosecond;
+      return run_.inputs(input).at_us() * kMicrosecond;
     }
     return repaired_ ? kNever : last_input_ + kBeforeRepair;
   }
@@ -500,7 +481,7 @@ class Simulation {
   void Judge() {
     const std::uint32_t stride =
         std::max<std::uint32_t>(1, run_.cpus() / kJudgedAlways);
-    if (++unjudged_ < stride || (!booted_ && stride > 1)) return;
+    if (++unjudged_ < stride) return;
     JudgeNow();
   }
 
@@ -517,8 +498,7 @@ class Simulation {
   }
 
   std::string When() const {
-    return absl::StrFormat("at %.3f ms",
-                           static_cast<double>(now_ - epoch_) / 1e6);
+    return absl::StrFormat("at %.3f ms", static_cast<double>(now_) / 1e6);
   }
 
   const v1::Simulation& run_;
@@ -526,9 +506,8 @@ class Simulation {
   const SimulateOptions& options_;
 
   Time now_ = 0;
-  Time epoch_ = 0;
   Time last_input_ = 0;
-  Time next_watch_ = kNever;
+  Time next_watch_ = kWatchPeriod;
   Time recovery_timeout_ = kNever;
   std::uint64_t pushed_ = 0;
   std::priority_queue<Due> due_;
@@ -537,7 +516,6 @@ class Simulation {
   std::size_t next_input_ = 0;
   // Inputs that wait for their gates.
   std::vector<int> armed_;
-  bool booted_ = false;
   bool repaired_ = false;
 
   std::map<std::uint32_t, Time> paused_;

@@ -30,6 +30,9 @@ struct Simulated {
   // The inputs that had been made by then, or by the end.
   std::size_t inputs = 0;
   v1::SimulationCounts counts;
+  // What the CPUs know of each other at the end, as records: as many as have
+  // had calls with each other or news, never all with all.
+  std::size_t peer_records = 0;
   // In causal order, with virtual times; empty unless recorded.
   std::vector<v1::TraceEvent> events;
 };

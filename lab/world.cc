@@ -18,6 +18,50 @@ World::World(WorldOptions options)
   for (std::uint32_t cpu = 0; cpu < options_->cpus; ++cpu) Restart(cpu);
 }
 
+Cpu World::NewCpu(std::uint32_t cpu, Processes processes) const {
+  return Cpu({.id = {cpu},
+              .incarnation = Incarnation{surroundings_->incarnations[cpu]},
+              .profile = options_->profile,
+              .split_doorbell = options_->split_doorbell,
+              .queue_capacity = options_->queue_capacity,
+              .processes = std::move(processes)});
+}
+
+// The coordinator finds its CPUs as one does that comes back. What it tells
+// them then, they know from their table.
+void World::BootAtOnce(Happenings& out) {
+  pending_.clear();
+  Surroundings& around = surroundings_.Mutable();
+  const OpId boot{++around.last_op};
+  const View view{1, CpuMask::FirstN(options_->cpus)};
+  const CpuhpState online = CpuhpTable(options_->profile.steps).online();
+  around.record.view = view;
+  constexpr Incarnation first{1};
+  const auto processes =
+      std::make_shared<const std::vector<Incarnation>>(options_->cpus, first);
+  for (CpuId id : view.online.cpus()) {
+    Cpu cpu = NewCpu(id.value, processes);
+    CpuEffects effects;
+    cpu.Step(Kick{boot}, effects);
+    cpu.Step(BringOnline{boot}, effects);
+    cpu.Step(SetView{view}, effects);
+    for (const CpuEffect& effect : effects) {
+      if (const auto* trace = std::get_if<Trace>(&effect)) {
+        out.push_back({id, trace->event});
+      }
+    }
+    cpus_[id.value] = Shared<Cpu>(std::move(cpu));
+    around.attached.insert(id);
+    around.record.cpus[id] = {.incarnation = first, .state = online};
+  }
+  Coordinator coordinator(options_->profile, options_->cpus, around.record);
+  for (CpuId id : view.online.cpus()) {
+    CoordinatorEffects known;
+    coordinator.Step(Attached{id, cpu(id.value).status()}, known);
+  }
+  coordinator_ = Shared<Coordinator>(std::move(coordinator));
+}
+
 // ---- Messages.
 
 bool IsDoorbell(const Message& message) {
@@ -143,12 +187,9 @@ bool World::Crash(std::uint32_t cpu, const Choose& choose) {
 
 bool World::Restart(std::uint32_t cpu) {
   if (alive(cpu)) return false;
-  const Incarnation incarnation{++surroundings_.Mutable().incarnations[cpu]};
-  cpus_[cpu] = Shared<Cpu>(Cpu({.id = {cpu},
-                                .incarnation = incarnation,
-                                .profile = options_->profile,
-                                .split_doorbell = options_->split_doorbell,
-                                .queue_capacity = options_->queue_capacity}));
+  ++surroundings_.Mutable().incarnations[cpu];
+  // It is told of the others when it has attached.
+  cpus_[cpu] = Shared<Cpu>(NewCpu(cpu, nullptr));
   Post({Lane::Kind::kAttach, cpu, cpu}, {});
   return true;
 }
@@ -423,9 +464,7 @@ void World::Attach(CpuId id) {
 // ---- Looking.
 
 Incarnation World::IncarnationSeenBy(CpuId id, CpuId peer) const {
-  const auto& peers = cpu(id.value).peers();
-  const auto found = peers.find(peer);
-  return found == peers.end() ? Incarnation{} : found->second.incarnation;
+  return cpu(id.value).IncarnationOf(peer);
 }
 
 std::vector<const Cpu*> World::Living() const {

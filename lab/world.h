@@ -78,6 +78,11 @@ class World {
   // All processes run; nothing is attached yet.
   explicit World(WorldOptions options);
 
+  // Makes of a new world what a boot leads to: every CPU attached and online.
+  // The messages of a boot, whose number is that of the CPUs squared, are left
+  // out; `out` gets what happened on the CPUs.
+  void BootAtOnce(Happenings& out);
+
   // ---- What happens to the machine. Each is a message that arrives some time.
 
   kernel::Token Call(std::uint32_t cpu, std::uint32_t dst, bool wait);
@@ -191,6 +196,9 @@ class World {
     }
   };
 
+  using Processes = std::shared_ptr<const std::vector<kernel::Incarnation>>;
+
+  kernel::Cpu NewCpu(std::uint32_t cpu, Processes processes) const;
   void Post(const Lane& lane, Message message);
   bool Has(const Lane& lane) const;
   bool StandsAtGate(const Pending& pending) const;

@@ -13,6 +13,7 @@
 namespace belfry::kernel {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -466,6 +467,41 @@ TEST(SourceTest, AProcessThatWasOnlyHeldForDeadKeepsItsNumbers) {
   m.Do(PeerGone{kPeer, kFirst});
   m.Do(PeerIs{kPeer, kFirst});
   EXPECT_THAT(m.Do(To(1, 8)), ElementsAre("enqueue 1#2 wait"));
+}
+
+// What a table says is as good as being told of each, and makes no record until
+// there is something to keep.
+TEST(PeersTest, AreKnownFromTheTable) {
+  Cpu cpu({.id = CpuId{3},
+           .incarnation = kFirst,
+           .profile = Preset("belfry"),
+           .processes = std::make_shared<std::vector<Incarnation>>(
+               std::vector{kFirst, kFirst, Incarnation{}, kFirst})});
+  const auto told = [&cpu](CpuEvent event) {
+    CpuEffects effects;
+    cpu.Step(std::move(event), effects);
+    return testing::EffectLines(effects);
+  };
+  told(Kick{OpId{1}});
+  told(BringOnline{OpId{1}});
+  told(SetView{{1, {0, 1, 2, 3}}});
+  EXPECT_EQ(cpu.IncarnationOf(kPeer), kFirst);
+  told(PeerIs{kPeer, kFirst});
+  told(PeerGone{CpuId{2}, {}});
+  told(PeerGone{kPeer, Incarnation{9}});
+  told(Enqueue{.csd = {.key = {kPeer, Incarnation{9}, 1}}});
+  EXPECT_TRUE(cpu.peers().empty());
+
+  EXPECT_THAT(told(To(1)), ElementsAre("enqueue 1#1 wait"));
+  EXPECT_THAT(told(Enqueue{.csd = {.key = {CpuId{0}, kFirst, 1}}}),
+              Contains("enqueued 0#1 was_empty rung"));
+  EXPECT_EQ(cpu.peers().size(), 2U);
+  // CPU 2 has no process.
+  EXPECT_THAT(told(To(2, 8)), ElementsAre("call 8 refused ENXIO"));
+  EXPECT_THAT(told(PeerGone{kPeer, kFirst}),
+              ElementsAre("call 7 lost EOWNERDEAD"));
+  told(PeerIs{kPeer, Incarnation{2}});
+  EXPECT_EQ(cpu.IncarnationOf(kPeer), Incarnation{2});
 }
 
 TEST(SourceTest, UnacknowledgedCallsAreSentAgain) {
