@@ -983,15 +983,17 @@ void Parser::AddSimulate() {
 
 void Parser::AddReplay() {
   auto [replay, replay_options] = Verb<ReplayCommandOptions>(
-      &app_, "replay", "Lead real processes through a schedule, event by event",
+      &app_, "replay",
+      "Lead real processes through a schedule or a simulation, event by event",
       {"belfry explore lost-ipi --profile linux-3.0 --out hang.textproto",
        "belfry replay hang.textproto          # exit code 11: it hangs",
        "belfry replay hang.textproto --keep   # look around after",
        "belfry replay hang.textproto --on sim"});
   ReplayCommandOptions* options = replay_options;
   replay
-      ->add_option("FILE", options->file,
-                   "What belfry explore --out wrote; - is standard input")
+      ->add_option(
+          "FILE", options->file,
+          "What belfry explore or simulate --out wrote; - is standard input")
       ->required();
   AddWord(replay, "--on", &options->driver, {"processes", "sim"},
           "processes: a cluster of its own (the default); sim: in memory")

@@ -9,6 +9,7 @@
 #include "client/operations.h"
 #include "client/state_dir.h"
 #include "client/stub.h"
+#include "kernel/event_text.h"
 
 namespace belfry::client {
 namespace {
@@ -96,13 +97,15 @@ absl::Status ProcessMachine::Release(const v1::GateAt& at) {
 }
 
 absl::Status ProcessMachine::Pass(const v1::GateAt& at,
-                                  const std::string& event) {
+                                  const std::string& event,
+                                  v1::PassGateRequest::How how) {
   const auto debug = FindDebug(at);
   if (!debug.ok()) return debug.status();
   v1::PassGateRequest request;
   request.set_name(at.gate());
   request.set_event(event);
   request.set_lamport(lamport_);
+  request.set_how(how);
   const auto response = Invoke(**debug, &v1::DebugService::Stub::PassGate,
                                request, coordinator_.timeout());
   if (!response.ok()) return response.status();
@@ -135,6 +138,18 @@ absl::StatusOr<std::uint32_t> ProcessMachine::Online(
   const auto operation = StartOnline(coordinator_, hotplug.cpu(), on);
   if (!operation.ok()) return operation.status();
   return operation->id();
+}
+
+absl::StatusOr<std::uint32_t> ProcessMachine::StopMachine(
+    const std::string& cpus) {
+  v1::StopMachineRequest request;
+  request.set_function("nop");
+  request.set_cpus(cpus);
+  request.set_request_id(NewRequestId());
+  const auto response =
+      coordinator_.Ask(&Coordinator::Stub::StopMachine, request);
+  if (!response.ok()) return response.status();
+  return response->operation().id();
 }
 
 absl::StatusOr<v1::Operation> ProcessMachine::GetOperation(std::uint32_t id) {
@@ -178,8 +193,23 @@ absl::StatusOr<std::uint64_t> ProcessMachine::Issued(std::uint32_t from,
   return 0;
 }
 
+// Whether such a call waits at the gate of its task.
+absl::StatusOr<bool> ProcessMachine::StandsAtGate(
+    const v1::ScenarioCall& call) {
+  v1::GateAt at;
+  at.set_cpu(call.from());
+  const auto gates = Gates(at);
+  if (!gates.ok()) return gates.status();
+  const std::string name = kernel::EventText(
+      kernel::CpuEvent(kernel::Call{.dst = {call.cpu()}}), {call.from()});
+  return std::any_of(gates->begin(), gates->end(), [&](const v1::Gate& gate) {
+    return std::find(gate.events().begin(), gate.events().end(), name) !=
+           gate.events().end();
+  });
+}
+
 // The answer comes when it comes; but once the step is over, the call must be
-// on its way, or the machine would seem to be at rest.
+// on its way, or at its gate, or the machine would seem to be at rest.
 absl::Status ProcessMachine::AwaitIssued(const v1::ScenarioCall& call,
                                          std::uint64_t count) {
   const absl::Time deadline = absl::Now() + kIssueTimeout;
@@ -188,6 +218,9 @@ absl::Status ProcessMachine::AwaitIssued(const v1::ScenarioCall& call,
         Issued(call.from(), call.cpu());
     if (!issued.ok()) return issued.status();
     if (*issued >= count) return absl::OkStatus();
+    const absl::StatusOr<bool> stands = StandsAtGate(call);
+    if (!stands.ok()) return stands.status();
+    if (*stands) return absl::OkStatus();
     if (!patience_.interrupt->Sleep(kFirstWait)) break;
   }
   return absl::DeadlineExceededError(

@@ -26,10 +26,12 @@ class ProcessMachine : public lab::Machine {
 
   absl::Status Hold(const v1::GateAt& at) override;
   absl::Status Release(const v1::GateAt& at) override;
-  absl::Status Pass(const v1::GateAt& at, const std::string& event) override;
+  absl::Status Pass(const v1::GateAt& at, const std::string& event,
+                    v1::PassGateRequest::How how) override;
   absl::StatusOr<std::vector<v1::Gate>> Gates(const v1::GateAt& at) override;
   absl::StatusOr<std::uint32_t> Offline(const v1::Hotplug& hotplug) override;
   absl::StatusOr<std::uint32_t> Online(const v1::Hotplug& hotplug) override;
+  absl::StatusOr<std::uint32_t> StopMachine(const std::string& cpus) override;
   absl::StatusOr<v1::Operation> GetOperation(std::uint32_t id) override;
   absl::Status StartBlockIo(const v1::BlockIo& io) override;
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
@@ -52,6 +54,7 @@ class ProcessMachine : public lab::Machine {
   absl::StatusOr<v1::DebugService::Stub*> FindDebug(const v1::GateAt& at);
   // Calls that the CPU has issued to the other, so far.
   absl::StatusOr<std::uint64_t> Issued(std::uint32_t from, std::uint32_t cpu);
+  absl::StatusOr<bool> StandsAtGate(const v1::ScenarioCall& call);
   absl::Status AwaitIssued(const v1::ScenarioCall& call, std::uint64_t count);
 
   Coordinator& coordinator_;

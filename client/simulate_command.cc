@@ -1,5 +1,6 @@
 // belfry simulate.
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -179,14 +180,16 @@ class Simulator {
     *report_.mutable_counts() = std::move(result.counts);
     report_.set_verdict(std::string(lab::kHolds));
     if (result.failure) {
-      v1::Simulation& failing = result.failure->simulation;
-      const auto made = static_cast<std::uint32_t>(failing.inputs_size());
-      if (options_.shrink) Minimise(&failing);
-      Failed(std::move(failing), made);
+      simulation_ = std::move(result.failure->simulation);
+      const auto made = static_cast<std::uint32_t>(simulation_->inputs_size());
+      if (options_.shrink) Minimise(&*simulation_);
+      Failed(made);
     }
-    if (!result.failure && one && !options_.trace.empty()) {
+    const bool wanted = !options_.trace.empty() || !options_.out.empty();
+    if (!result.failure && one && wanted) {
       simulation_ =
           lab::MakeSimulation(*shape, latencies_, options_.first_seed);
+      simulation_->set_trace(lab::FingerprintOf(Played().events));
     }
     return absl::OkStatus();
   }
@@ -204,19 +207,16 @@ class Simulator {
                        simulation->latencies(), ", and this program has ",
                        latencies_.fingerprint(), ": the run may differ"));
     }
-    const lab::Simulated simulated =
-        lab::Simulate(*simulation, latencies_, {.stop_at_violation = false});
     report_.set_profile(ProfileText(simulation->profile()));
     report_.set_cpus(simulation->cpus());
     report_.set_runs(1);
     report_.set_first_seed(simulation->seed());
     report_.set_last_seed(simulation->seed());
-    *report_.mutable_counts() = simulated.counts;
     report_.set_verdict(std::string(lab::kHolds));
     simulation_ = *std::move(simulation);
-    if (lab::Fails(simulated, options_.until_hang)) {
-      Failed(*simulation_,
-             static_cast<std::uint32_t>(simulation_->inputs_size()));
+    *report_.mutable_counts() = Played().counts;
+    if (lab::Fails(Played(), options_.until_hang)) {
+      Failed(static_cast<std::uint32_t>(simulation_->inputs_size()));
     }
     return absl::OkStatus();
   }
@@ -241,11 +241,21 @@ class Simulator {
         });
   }
 
-  // Sees how it ends. Its seed had made so many inputs.
-  void Failed(v1::Simulation failing, std::uint32_t made) {
-    const lab::Simulated whole = lab::Simulate(
-        failing, latencies_, {.record = true, .stop_at_violation = false});
+  // The run that is told of, whole.
+  const lab::Simulated& Played() {
+    if (!played_) {
+      played_ = lab::Simulate(*simulation_, latencies_,
+                              {.record = true, .stop_at_violation = false});
+    }
+    return *played_;
+  }
+
+  // Says how it ends. Its seed had made so many inputs.
+  void Failed(std::uint32_t made) {
+    v1::Simulation& failing = *simulation_;
+    const lab::Simulated& whole = Played();
     failing.clear_violated();
+    failing.set_trace(lab::FingerprintOf(whole.events));
     report_.set_failed_seed(failing.seed());
     // A swarm's seed has a machine of its own.
     report_.set_profile(ProfileText(failing.profile()));
@@ -264,7 +274,6 @@ class Simulator {
                         : lab::kViolated));
     Draw(whole.events, failing.cpus());
     *report_.mutable_simulation() = failing;
-    simulation_ = std::move(failing);
   }
 
   void Draw(const std::vector<v1::TraceEvent>& events, std::uint32_t cpus) {
@@ -277,9 +286,9 @@ class Simulator {
   }
 
   absl::Status WriteFiles() {
-    if (!options_.out.empty() && report_.has_simulation()) {
+    if (!options_.out.empty() && simulation_) {
       const absl::Status written = rpc::WriteFileAtomically(
-          options_.out, lab::FormatSimulation(report_.simulation()));
+          options_.out, lab::FormatSimulation(*simulation_));
       if (!written.ok()) return written;
       report_.set_simulation_file(options_.out);
     }
@@ -289,10 +298,9 @@ class Simulator {
           "--trace: no run failed, and of many it is not said which is meant: "
           "give one --seed");
     }
-    const lab::Simulated played = lab::Simulate(
-        *simulation_, latencies_, {.record = true, .stop_at_violation = false});
+    const std::vector<v1::TraceEvent>& events = Played().events;
     v1::TraceReport trace;
-    trace.mutable_events()->Assign(played.events.begin(), played.events.end());
+    trace.mutable_events()->Assign(events.begin(), events.end());
     v1::TraceMachine& machine = *trace.mutable_machine();
     machine.set_kind(v1::TraceMachine::KIND_BELFRY);
     machine.set_cpus(simulation_->cpus());
@@ -317,8 +325,9 @@ class Simulator {
   const lab::Latencies latencies_ = lab::Latencies::Measured();
   const Interrupt interrupt_;
   v1::SimulateReport report_;
-  // The one run that there is a trace of.
+  // The one run that there is a trace of, and how it went.
   std::optional<v1::Simulation> simulation_;
+  std::optional<lab::Simulated> played_;
 };
 
 }  // namespace

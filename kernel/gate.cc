@@ -9,9 +9,9 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 11> kPlainCpuGates = {
-    kAllGates, "enqueue", "ring",  "latch",  "irq_entry", "run",
-    "reset",   "io",      "order", "answer", "overdue"};
+constexpr std::array<absl::string_view, 12> kPlainCpuGates = {
+    kAllGates, "task",  "enqueue", "ring",  "latch",  "irq_entry",
+    "run",     "reset", "io",      "order", "answer", "overdue"};
 constexpr std::array<absl::string_view, 4> kPlainCoordinatorGates = {
     kAllGates, "commit", "report", "timeout"};
 
@@ -43,6 +43,7 @@ std::string AckGate(const StopPublish& publish, const Cpu& cpu) {
 }  // namespace
 
 std::string GateOf(const CpuEvent& event, const Cpu& cpu) {
+  if (std::holds_alternative<Call>(event)) return "task";
   if (std::holds_alternative<Enqueue>(event)) return "enqueue";
   if (const auto* e = std::get_if<Enqueued>(&event)) {
     return RingOwed(*e, cpu) ? "ring" : "answer";
@@ -97,7 +98,8 @@ absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "unknown gate '", name,
-      "' of a CPU; there are: enqueue, ring, latch, irq_entry, run, reset, io, "
+      "' of a CPU; there are: task, enqueue, ring, latch, irq_entry, run, "
+      "reset, io, "
       "ack:STATE (PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
       "order, answer, overdue, all"));
 }

@@ -19,7 +19,8 @@ namespace belfry::kernel {
 inline constexpr absl::string_view kAllGates = "all";
 
 // The gate that an event passes at a CPU; empty when it passes none: the
-// requests of people, and the news of links.
+// news of links.
+//   task        a task of this CPU is about to call
 //   enqueue     a call has arrived and is not in the queue yet
 //   ring        a call is in its target's queue, the ring it is owed not sent
 //   latch       a doorbell is on the wire

@@ -369,14 +369,6 @@ class Search {
   bool stop_ = false;
 };
 
-// The first of what can move, until nothing can.
-void RunToRest(World* world, Happenings* out) {
-  for (auto moves = world->Enabled(); !moves.empty();
-       moves = world->Enabled()) {
-    world->Apply(moves.front(), out);
-  }
-}
-
 }  // namespace
 
 World StartOf(const kernel::Profile& profile, const Scope& scope,
@@ -384,11 +376,7 @@ World StartOf(const kernel::Profile& profile, const Scope& scope,
   World world({.profile = profile,
                .cpus = scope.cpus,
                .prompt_doorbells = scope.prompt_doorbells});
-  RunToRest(&world, boot);
-  for (std::uint32_t cpu = 1; cpu < scope.cpus; ++cpu) {
-    world.Ask({.kind = kernel::OpKind::kOnline, .cpu = {cpu}});
-  }
-  RunToRest(&world, boot);
+  world.Boot(boot);
   for (std::uint32_t i = 0; i < scope.cycles; ++i) {
     world.Ask({.kind = kernel::OpKind::kOffline, .cpu = {scope.victim}});
     world.Ask({.kind = kernel::OpKind::kOnline, .cpu = {scope.victim}});

@@ -28,14 +28,18 @@ class Machine {
   virtual absl::Status Hold(const v1::GateAt& at) = 0;
   virtual absl::Status Release(const v1::GateAt& at) = 0;
   // Lets one event that waits there pass, by its name (kernel/event_text.h),
-  // and holds on. NotFound while no such event waits.
-  virtual absl::Status Pass(const v1::GateAt& at, const std::string& event) = 0;
+  // once, never or twice, and holds on. NotFound while no such event waits.
+  virtual absl::Status Pass(const v1::GateAt& at, const std::string& event,
+                            v1::PassGateRequest::How how) = 0;
   // All gates that were ever held at this place; `at.gate` is ignored.
   virtual absl::StatusOr<std::vector<v1::Gate>> Gates(const v1::GateAt& at) = 0;
 
   // Start an operation and return its id.
   virtual absl::StatusOr<std::uint32_t> Offline(const v1::Hotplug& hotplug) = 0;
   virtual absl::StatusOr<std::uint32_t> Online(const v1::Hotplug& hotplug) = 0;
+  // Of these CPUs; empty: the lowest.
+  virtual absl::StatusOr<std::uint32_t> StopMachine(
+      const std::string& cpus) = 0;
   virtual absl::StatusOr<v1::Operation> GetOperation(std::uint32_t id) = 0;
 
   // Starts the completions; the end is seen in the status's `completions`.

@@ -47,6 +47,21 @@ absl::StatusOr<bool> Observer::HasSettled() {
   return IsSettled(*view) && rests();
 }
 
+absl::Status Observer::AwaitRest() {
+  for (int attempt = 0;; ++attempt) {
+    const absl::StatusOr<bool> settled = HasSettled();
+    if (!settled.ok()) return settled.status();
+    if (*settled) return absl::OkStatus();
+    const absl::Status looked = Look();
+    if (!looked.ok() || hangs()) return looked;
+    if (!machine_.WaitForChange(attempt)) {
+      return absl::DeadlineExceededError(
+          "all moves are made; time is over before the machine has come to "
+          "rest");
+    }
+  }
+}
+
 absl::Status Observer::JudgeRun(std::uint32_t subject_cpu, std::uint32_t cpus,
                                 const trace::PictureOptions& picture,
                                 v1::ScenarioResult* result) {

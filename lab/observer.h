@@ -37,6 +37,9 @@ class Observer {
   // itself.
   absl::StatusOr<bool> HasSettled();
 
+  // Until it has settled, or hangs.
+  absl::Status AwaitRest();
+
   // Fills in what Judge() does, and the picture of the run on so many CPUs.
   absl::Status JudgeRun(std::uint32_t subject_cpu, std::uint32_t cpus,
                         const trace::PictureOptions& picture,

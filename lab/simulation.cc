@@ -13,11 +13,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "kernel/cpumask.h"
+#include "lab/fingerprint.h"
 #include "lab/happenings.h"
 #include "lab/random.h"
 #include "lab/referee.h"
 #include "lab/world.h"
 #include "trace/codec.h"
+#include "trace/trace_file.h"
 
 namespace belfry::lab {
 namespace {
@@ -183,6 +185,12 @@ class Simulation {
   }
 
   void Deliver(const Due& due, Move move) {
+    if (!MayMake({due.fate == Fate::kDropped    ? SimulatedMove::Kind::kDrop
+                  : due.fate == Fate::kRepeated ? SimulatedMove::Kind::kRepeat
+                                                : SimulatedMove::Kind::kDeliver,
+                  move})) {
+      return;
+    }
     if (due.fate == Fate::kDropped) {
       CountFault("doorbell dropped");
       referee_.RingDropped({due.lane.to});
@@ -201,6 +209,17 @@ class Simulation {
     See(happenings);
     moved_ = true;
     Judge();
+  }
+
+  // False when who asked to see the moves stops the run here.
+  bool MayMake(SimulatedMove move) {
+    if (!options_.before_move) return true;
+    result_.stopped = options_.before_move(world_, move);
+    if (!result_.stopped.ok()) stop_ = true;
+    return !stop_;
+  }
+  bool MayMakeFault(std::string name) {
+    return MayMake({SimulatedMove::Kind::kFault, {}, std::move(name)});
   }
 
   // Until when nothing passes on the lane; 0 when it is free.
@@ -283,9 +302,16 @@ class Simulation {
 
   // ---- Boot and watchdogs.
 
+  // In no time: the run begins when every CPU is online.
   void Boot() {
     Happenings boot;
-    world_.BootAtOnce(boot);
+    if (run_.cpus() > kBootedAtOnce) {
+      world_.BootAtOnce(boot);
+    } else {
+      world_.Boot(&boot);
+    }
+    due_ = {};
+    lanes_.clear();
     referee_.See(boot);
     JudgeNow();
   }
@@ -419,7 +445,11 @@ class Simulation {
     using Input = v1::SimulationInput;
     switch (input.input_case()) {
       case Input::kKill:
-        if (!world_.Crash(input.kill(), choose)) return;
+        if (!world_.alive(input.kill()) ||
+            !MayMakeFault(absl::StrCat("kill ", input.kill()))) {
+          return;
+        }
+        world_.Crash(input.kill(), choose);
         referee_.Forget(input.kill());
         return CountFault("process killed");
       case Input::kRestart:
@@ -429,16 +459,26 @@ class Simulation {
         paused_[input.pause().cpu()] = now_ + input.pause().us() * kMicrosecond;
         return CountFault("process paused");
       case Input::kKillCoordinator:
-        if (!world_.coordinator_up()) return;
+        if (!world_.coordinator_up() || !MayMakeFault("kill coordinator")) {
+          return;
+        }
         KillCoordinator(choose);
         return CountFault("coordinator killed");
       case Input::kRestartCoordinator:
         return RestartCoordinator();
       case Input::kBreakData:
+        if (!MayMakeFault(absl::StrCat("break ", input.break_data().from(),
+                                       "->", input.break_data().to()))) {
+          return;
+        }
         world_.BreakData(input.break_data().from(), input.break_data().to(),
                          choose);
         return CountFault("data link broken");
       case Input::kBreakControl:
+        if (!MayMakeFault(
+                absl::StrCat("break control ", input.break_control()))) {
+          return;
+        }
         world_.BreakControl(input.break_control(), choose);
         return CountFault("control link broken");
       case Input::kPartition:
@@ -540,6 +580,13 @@ class Simulation {
 Simulated Simulate(const v1::Simulation& run, const Latencies& latencies,
                    const SimulateOptions& options) {
   return Simulation(run, latencies, options).Run();
+}
+
+std::string FingerprintOf(const std::vector<v1::TraceEvent>& events) {
+  v1::TraceReport trace;
+  trace.mutable_events()->Assign(events.begin(), events.end());
+  const Digest digest = DigestOf(trace::WriteBelfryTrace(trace));
+  return absl::StrFormat("%016x%016x", digest.high, digest.low);
 }
 
 }  // namespace belfry::lab

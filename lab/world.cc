@@ -27,6 +27,20 @@ Cpu World::NewCpu(std::uint32_t cpu, Processes processes) const {
               .processes = std::move(processes)});
 }
 
+void World::RunToRest(Happenings* out) {
+  for (auto moves = Enabled(); !moves.empty(); moves = Enabled()) {
+    Apply(moves.front(), out);
+  }
+}
+
+void World::Boot(Happenings* out) {
+  RunToRest(out);
+  for (std::uint32_t cpu = 1; cpu < options_->cpus; ++cpu) {
+    Ask({.kind = OpKind::kOnline, .cpu = {cpu}});
+  }
+  RunToRest(out);
+}
+
 // The coordinator finds its CPUs as one does that comes back. What it tells
 // them then, they know from their table.
 void World::BootAtOnce(Happenings& out) {

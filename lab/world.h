@@ -78,9 +78,13 @@ class World {
   // All processes run; nothing is attached yet.
   explicit World(WorldOptions options);
 
-  // Makes of a new world what a boot leads to: every CPU attached and online.
-  // The messages of a boot, whose number is that of the CPUs squared, are left
-  // out; `out` gets what happened on the CPUs.
+  // Brings all CPUs of a new world online, one after another, as `belfry up`
+  // does: so calls and views have the numbers that they have on processes.
+  // `out` gets what happened; null when nobody asks.
+  void Boot(Happenings* out);
+  // Makes of a new world what a boot leads to, but for these numbers, without
+  // its messages: there are as many as CPUs squared. `out` gets what happened
+  // on the CPUs.
   void BootAtOnce(Happenings& out);
 
   // ---- What happens to the machine. Each is a message that arrives some time.
@@ -199,6 +203,8 @@ class World {
   using Processes = std::shared_ptr<const std::vector<kernel::Incarnation>>;
 
   kernel::Cpu NewCpu(std::uint32_t cpu, Processes processes) const;
+  // The first of what can move, until nothing can: calls come before doorbells.
+  void RunToRest(Happenings* out);
   void Post(const Lane& lane, Message message);
   bool Has(const Lane& lane) const;
   bool StandsAtGate(const Pending& pending) const;

@@ -49,19 +49,10 @@ WorldMachine::WorldMachine(const kernel::Profile& profile,
       random_(seed),
       referee_(machine.cpus()),
       times_(machine.cpus()) {
-  Boot();
-  for (std::uint32_t cpu = 1; cpu < machine.cpus(); ++cpu) {
-    world_.Ask({.kind = kernel::OpKind::kOnline, .cpu = {cpu}});
-  }
-  Boot();
-}
-
-// In one order, calls before doorbells: the race is the scenario's.
-void WorldMachine::Boot() {
-  for (auto moves = world_.Enabled(); !moves.empty();
-       moves = world_.Enabled()) {
-    Apply(moves.front());
-  }
+  // In one order: the race is the scenario's.
+  Happenings boot;
+  world_.Boot(&boot);
+  See(boot);
 }
 
 // ---- Gates.
@@ -81,8 +72,8 @@ absl::Status WorldMachine::Release(const v1::GateAt& at) {
   return absl::OkStatus();
 }
 
-absl::Status WorldMachine::Pass(const v1::GateAt& at,
-                                const std::string& event) {
+absl::Status WorldMachine::Pass(const v1::GateAt& at, const std::string& event,
+                                v1::PassGateRequest::How how) {
   const auto& pending = world_.pending();
   for (std::uint32_t i = 0; i < pending.size(); ++i) {
     const World::Pending& p = pending[i];
@@ -90,7 +81,12 @@ absl::Status WorldMachine::Pass(const v1::GateAt& at,
         p.lane.to_coordinator() ? World::kCoordinator : p.lane.to;
     if (place == PlaceOf(at) && world_.GateOf(p) == at.gate() &&
         MessageText(p.lane, *p.message) == event) {
-      Apply({i});
+      if (how == v1::PassGateRequest::HOW_TWICE) world_.RepeatDoorbell({i});
+      if (how == v1::PassGateRequest::HOW_NEVER) {
+        world_.DropDoorbell({i});
+      } else {
+        Apply({i});
+      }
       return absl::OkStatus();
     }
   }
@@ -127,6 +123,10 @@ std::uint32_t WorldMachine::Start(kernel::OpKind kind,
                                   const v1::Hotplug& hotplug) {
   kernel::Request request{.kind = kind, .cpu = {hotplug.cpu()}};
   if (hotplug.has_on()) request.control = kernel::CpuId{hotplug.on()};
+  return Start(std::move(request));
+}
+
+std::uint32_t WorldMachine::Start(kernel::Request request) {
   const kernel::OpId id = world_.Ask(std::move(request));
   Deliver<kernel::CoordinatorEvent, kernel::Request>();
   return id.value;
@@ -139,6 +139,15 @@ absl::StatusOr<std::uint32_t> WorldMachine::Offline(
 
 absl::StatusOr<std::uint32_t> WorldMachine::Online(const v1::Hotplug& hotplug) {
   return Start(kernel::OpKind::kOnline, hotplug);
+}
+
+absl::StatusOr<std::uint32_t> WorldMachine::StopMachine(
+    const std::string& cpus) {
+  auto active = kernel::ParseCpuList(cpus);
+  if (!active.ok()) return active.status();
+  return Start({.kind = kernel::OpKind::kStop,
+                .active = *std::move(active),
+                .func = "nop"});
 }
 
 absl::Status WorldMachine::StartBlockIo(const v1::BlockIo& io) {

@@ -29,10 +29,12 @@ class WorldMachine : public Machine {
 
   absl::Status Hold(const v1::GateAt& at) override;
   absl::Status Release(const v1::GateAt& at) override;
-  absl::Status Pass(const v1::GateAt& at, const std::string& event) override;
+  absl::Status Pass(const v1::GateAt& at, const std::string& event,
+                    v1::PassGateRequest::How how) override;
   absl::StatusOr<std::vector<v1::Gate>> Gates(const v1::GateAt& at) override;
   absl::StatusOr<std::uint32_t> Offline(const v1::Hotplug& hotplug) override;
   absl::StatusOr<std::uint32_t> Online(const v1::Hotplug& hotplug) override;
+  absl::StatusOr<std::uint32_t> StopMachine(const std::string& cpus) override;
   absl::StatusOr<v1::Operation> GetOperation(std::uint32_t id) override;
   absl::Status StartBlockIo(const v1::BlockIo& io) override;
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
@@ -53,11 +55,11 @@ class WorldMachine : public Machine {
     std::uint32_t left = 0;
   };
 
-  void Boot();
   // What comes from outside arrives at once.
   template <typename Variant, typename Event>
   void Deliver();
   std::uint32_t Start(kernel::OpKind kind, const v1::Hotplug& hotplug);
+  std::uint32_t Start(kernel::Request request);
   absl::Status Issue(const v1::ScenarioCall& call, std::uint32_t left);
   // False when nothing can move.
   bool Step();

@@ -54,7 +54,8 @@ v1::Gate Gates::Release(const std::string& gate) {
 }
 
 absl::StatusOr<v1::Gate> Gates::PassOne(const std::string& gate,
-                                        const std::string& event) {
+                                        const std::string& event,
+                                        v1::PassGateRequest::How how) {
   const auto found = std::find_if(
       waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) {
         return waiting.IsAt(gate) && waiting.event == event;
@@ -63,9 +64,9 @@ absl::StatusOr<v1::Gate> Gates::PassOne(const std::string& gate,
     return absl::NotFoundError(
         absl::StrCat("no \"", event, "\" waits at gate ", gate));
   }
-  const std::function<void()> go = std::move(found->go);
-  waiting_.erase(found);
-  go();
+  const std::function<void()> go = found->go;
+  if (how != v1::PassGateRequest::HOW_TWICE) waiting_.erase(found);
+  if (how != v1::PassGateRequest::HOW_NEVER) go();
   return ToProto(gate);
 }
 

@@ -28,10 +28,11 @@ class Gates {
   // kernel::kAllGates holds every gate; what waits at one waits there, too.
   v1::Gate Hold(const std::string& gate);
   v1::Gate Release(const std::string& gate);
-  // Lets the first event of this name pass, and nothing else. NotFound when
-  // none waits at the gate.
-  absl::StatusOr<v1::Gate> PassOne(const std::string& gate,
-                                   const std::string& event);
+  // Lets the first event of this name pass, once, never or twice, and nothing
+  // else. NotFound when none waits at the gate.
+  absl::StatusOr<v1::Gate> PassOne(
+      const std::string& gate, const std::string& event,
+      v1::PassGateRequest::How how = v1::PassGateRequest::HOW_ONCE);
   v1::ListGatesResponse List() const;
 
   // Events that wait at the gate now.

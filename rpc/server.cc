@@ -59,7 +59,7 @@ absl::StatusOr<v1::PassGateResponse> PassGate(
     const v1::PassGateRequest& request) {
   target.clock->Witness(request.lamport());
   absl::StatusOr<v1::Gate> passed =
-      target.gates->PassOne(gate, request.event());
+      target.gates->PassOne(gate, request.event(), request.how());
   if (!passed.ok()) return passed.status();
   v1::PassGateResponse response;
   *response.mutable_gate() = *std::move(passed);

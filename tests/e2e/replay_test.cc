@@ -17,6 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using ::testing::UnorderedElementsAreArray;
 
+constexpr int kExitHolds = 0;
 constexpr int kExitUsage = 2;
 constexpr int kExitHang = 11;
 constexpr int kExitViolated = 12;
@@ -36,6 +37,26 @@ class ReplayTest : public ::testing::Test {
     std::string text;
     google::protobuf::TextFormat::PrintToString(schedule, &text);
     WriteFile(file_, text);
+  }
+
+  // Of three CPUs under belfry: the inputs, then calls and a cycle of hotplug.
+  void WriteSimulation(const std::string& inputs) {
+    v1::Simulation simulation;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+        absl::StrCat(
+            "version: 1 cpus: 3 seed: 7 ", inputs,
+            "inputs { at_us: 100 call { from: 1 cpu: 2 count: 1 } }"
+            "inputs { at_us: 200 call { from: 0 cpu: 2 count: 1 wait: true } }"
+            "inputs { at_us: 9000 offline { cpu: 2 on: 1 } }"
+            "inputs { at_us: 20000 online { cpu: 2 } }"
+            "inputs { at_us: 40000 stop_machine: \"\" }"),
+        &simulation));
+    *simulation.mutable_profile() =
+        belfry_.Ask<v1::Profile>({"profile", "show", "belfry"});
+    std::string text;
+    google::protobuf::TextFormat::PrintToString(simulation, &text);
+    WriteFile(file_,
+              absl::StrCat("# proto-message: belfry.v1.Simulation\n", text));
   }
 
   v1::ReplayReport Replay(const std::string& driver, int exit_code) {
@@ -192,6 +213,54 @@ TEST_F(ReplayTest, AMoveThatThereIsNotIsNamedWithWhatThereIs) {
   EXPECT_EQ(standing.event(), "walk 0 from 10 to 7");
   EXPECT_EQ(standing.process(), "cpu/0");
   EXPECT_EQ(standing.gate(), "order");
+}
+
+// A doorbell that is lost is dropped at its gate.
+TEST_F(ReplayTest, TheHangOfADroppedDoorbell) {
+  const auto schedule = Explore({"--profile", "linux-3.16", "--drops", "1"});
+  EXPECT_THAT(schedule.moves(), Contains(StartsWith("drop doorbell")));
+  ExpectTheSameOnAllDrivers(schedule, kExitHang);
+}
+
+// The shrunk run of a seed, on processes.
+TEST_F(ReplayTest, ASimulatedHang) {
+  belfry_.Ask<v1::SimulateReport>(
+      {"simulate", "--profile", "linux-3.0", "--seeds", "1-500", "--until",
+       "hang", "--out", file_},
+      kExitHang);
+  for (const std::string driver : {"sim", "processes"}) {
+    const v1::ReplayReport report = Replay(driver, kExitHang);
+    SCOPED_TRACE(report.DebugString());
+    EXPECT_FALSE(report.has_diverged());
+    EXPECT_GT(report.moves_made(), 50u);
+    EXPECT_EQ(report.result().verdict(), "hang");
+  }
+}
+
+// Each fault that a process can have without dying, and calls beside it.
+TEST_F(ReplayTest, SimulatedFaultsOfDoorbellsPausesAndPartitions) {
+  for (const std::string fault :
+       {"doorbell { from: 1 to: 2 delay_us: 5000 }",
+        "doorbell { from: 1 to: 2 drop: true }",
+        "doorbell { from: 1 to: 2 repeat: true }", "pause { cpu: 2 us: 3000 }",
+        "partition { cpus: \"2\" us: 3000 }"}) {
+    SCOPED_TRACE(fault);
+    WriteSimulation(absl::StrCat("inputs { at_us: 50 ", fault, " }"));
+    for (const std::string driver : {"sim", "processes"}) {
+      const v1::ReplayReport report = Replay(driver, kExitHolds);
+      SCOPED_TRACE(report.DebugString());
+      EXPECT_FALSE(report.has_diverged());
+      EXPECT_EQ(report.result().verdict(), "holds");
+    }
+  }
+}
+
+TEST_F(ReplayTest, ASimulatedDeathIsInMemoryOnlyAndSaysWhere) {
+  WriteSimulation("inputs { at_us: 50 kill: 1 }");
+  EXPECT_EQ(Replay("sim", kExitHolds).result().verdict(), "holds");
+  const v1::ReplayReport report = Replay("processes", kExitDiverged);
+  EXPECT_EQ(report.diverged().name(), "kill 1");
+  EXPECT_THAT(report.diverged().why(), HasSubstr("--on sim"));
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ TEST(GateTest, EventsOfACpu) {
   EXPECT_EQ(At(IrqEntry{}), "irq_entry");
   EXPECT_EQ(At(Kick{}), "reset");
   EXPECT_EQ(At(RunStep{.step = 6}), "step:6");
+  EXPECT_EQ(At(Call{}), "task");
   EXPECT_EQ(At(DeviceIrq{}), "io");
   EXPECT_EQ(At(Done{}), "answer");
   EXPECT_EQ(At(Latched{}), "answer");
@@ -40,7 +41,6 @@ TEST(GateTest, EventsOfACpu) {
 
 // What people ask for is answered at once, and links must come up.
 TEST(GateTest, RequestsAndTheNewsOfLinksPassNone) {
-  EXPECT_EQ(At(Call{}), "");
   EXPECT_EQ(At(OperatorKick{}), "");
   EXPECT_EQ(At(LinkUp{}), "");
   EXPECT_EQ(At(Confirmed{}), "");
@@ -98,9 +98,9 @@ TEST(GateTest, EventsOfTheCoordinator) {
 
 TEST(GateTest, NamesAreReadAndRefused) {
   const CpuhpTable table(Steps::kNotifiers);
-  for (std::string name :
-       {"enqueue", "ring", "latch", "irq_entry", "run", "reset", "io", "order",
-        "answer", "overdue", "all", "ack:PREPARE", "ack:DISABLE_IRQ"}) {
+  for (std::string name : {"task", "enqueue", "ring", "latch", "irq_entry",
+                           "run", "reset", "io", "order", "answer", "overdue",
+                           "all", "ack:PREPARE", "ack:DISABLE_IRQ"}) {
     EXPECT_EQ(ParseCpuGate(name, table).value(), name);
   }
   EXPECT_EQ(ParseCpuGate("step:9", table).value(), "step:9");

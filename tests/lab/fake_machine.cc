@@ -66,8 +66,13 @@ absl::Status FakeMachine::Release(const v1::GateAt& at) {
   return absl::OkStatus();
 }
 
-absl::Status FakeMachine::Pass(const v1::GateAt&, const std::string& event) {
+absl::Status FakeMachine::Pass(const v1::GateAt&, const std::string& event,
+                               v1::PassGateRequest::How) {
   return absl::NotFoundError(absl::StrCat("no ", event, " waits"));
+}
+
+absl::StatusOr<std::uint32_t> FakeMachine::StopMachine(const std::string&) {
+  return absl::UnimplementedError("no scenario asks for one");
 }
 
 absl::StatusOr<std::vector<v1::Gate>> FakeMachine::Gates(const v1::GateAt& at) {

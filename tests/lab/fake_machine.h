@@ -34,10 +34,12 @@ class FakeMachine : public lab::Machine {
   absl::Status Hold(const v1::GateAt& at) override;
   absl::Status Release(const v1::GateAt& at) override;
   // No scenario leads it event by event.
-  absl::Status Pass(const v1::GateAt& at, const std::string& event) override;
+  absl::Status Pass(const v1::GateAt& at, const std::string& event,
+                    v1::PassGateRequest::How how) override;
   absl::StatusOr<std::vector<v1::Gate>> Gates(const v1::GateAt& at) override;
   absl::StatusOr<std::uint32_t> Offline(const v1::Hotplug& hotplug) override;
   absl::StatusOr<std::uint32_t> Online(const v1::Hotplug& hotplug) override;
+  absl::StatusOr<std::uint32_t> StopMachine(const std::string& cpus) override;
   absl::StatusOr<v1::Operation> GetOperation(std::uint32_t id) override;
   absl::Status StartBlockIo(const v1::BlockIo& io) override;
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;

@@ -1,6 +1,7 @@
 #include "lab/replay.h"
 
 #include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -10,11 +11,14 @@
 #include "absl/strings/str_cat.h"
 #include "lab/gate.h"
 #include "lab/schedule.h"
+#include "lab/simulation_replay.h"
 #include "tests/lab/fake_machine.h"
+#include "trace/codec.h"
 
 namespace belfry::lab {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -40,8 +44,11 @@ class LedMachine : public testing::FakeMachine {
   explicit LedMachine(std::string never_comes = "")
       : never_comes_(std::move(never_comes)) {}
 
-  absl::Status Pass(const v1::GateAt& at, const std::string& event) override {
+  absl::Status Pass(const v1::GateAt& at, const std::string& event,
+                    v1::PassGateRequest::How how) override {
     if (event == never_comes_) return absl::NotFoundError("not there");
+    if (how == v1::PassGateRequest::HOW_NEVER) lost.push_back(event);
+    if (how == v1::PassGateRequest::HOW_TWICE) repeated.push_back(event);
     done.push_back(event);
     places.push_back(ProcessText(at));
     return absl::OkStatus();
@@ -66,7 +73,16 @@ class LedMachine : public testing::FakeMachine {
     return absl::OkStatus();
   }
 
+  absl::Status StartCall(const v1::ScenarioCall& call) override {
+    calls.push_back(
+        absl::StrCat(call.from(), "->", call.cpu(), " ", call.function()));
+    return absl::OkStatus();
+  }
+
   std::vector<std::string> done;
+  std::vector<std::string> lost;
+  std::vector<std::string> repeated;
+  std::vector<std::string> calls;
   std::vector<std::string> places;
   int ios = 0;
 
@@ -176,6 +192,74 @@ TEST(ReplayTest, ACutScheduleIsSaidToEndInTheMiddle) {
   schedule.mutable_moves()->RemoveLast();
   EXPECT_THAT(DifferenceFromSchedule(ReplayInMemory(schedule, {})),
               HasSubstr("its moves end before the machine is at rest"));
+}
+
+// A simulation with these inputs, and what it ends in.
+v1::Simulation SimulationOf(absl::string_view preset,
+                            const std::string& inputs) {
+  v1::Simulation simulation;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      absl::StrCat("version: 1 cpus: 3 seed: 7 ", inputs), &simulation));
+  *simulation.mutable_profile() =
+      trace::ToProto(kernel::PresetByName(preset).value());
+  const v1::ReplayReport report =
+      ReplayInMemory(simulation, Latencies::Measured(), {});
+  *simulation.mutable_violated() = report.result().violated();
+  simulation.set_trace(report.trace());
+  return simulation;
+}
+
+constexpr char kTwoCalls[] =
+    "inputs { at_us: 10 call { from: 1 cpu: 2 count: 1 } }"
+    "inputs { at_us: 900 call { from: 1 cpu: 2 count: 1 wait: true } }";
+
+TEST(SimulationReplayTest, InMemoryItIsTheSameRun) {
+  v1::Simulation simulation = SimulationOf("belfry", kTwoCalls);
+  const v1::ReplayReport report =
+      ReplayInMemory(simulation, Latencies::Measured(), {});
+  EXPECT_EQ(report.on(), "sim");
+  EXPECT_EQ(report.result().verdict(), "holds");
+  EXPECT_GT(report.moves_made(), 8u);
+  EXPECT_EQ(DifferenceFromSimulation(report), "");
+  simulation.set_seed(8);
+  EXPECT_THAT(DifferenceFromSimulation(
+                  ReplayInMemory(simulation, Latencies::Measured(), {})),
+              HasSubstr("its trace is "));
+}
+
+TEST(SimulationReplayTest, AMachineIsLedThroughItsCallsAndDoorbells) {
+  const v1::Simulation simulation = SimulationOf(
+      "belfry",
+      absl::StrCat("inputs { doorbell { from: 1 to: 2 drop: true } }"
+                   "inputs { doorbell { from: 0 to: 2 repeat: true } }"
+                   "inputs { at_us: 5 call { from: 0 cpu: 2 count: 1 } }",
+                   kTwoCalls));
+  LedMachine machine;
+  const v1::ReplayReport report =
+      ReplayOn(machine, simulation, Latencies::Measured(), {});
+  EXPECT_FALSE(report.has_diverged()) << report.DebugString();
+  EXPECT_EQ(machine.calls,
+            (std::vector<std::string>{"0->2 nop", "1->2 nop", "1->2 nop"}));
+  EXPECT_EQ(machine.lost.size(), 1u);
+  EXPECT_EQ(machine.repeated.size(), 1u);
+  EXPECT_THAT(machine.done, Contains("task 1 calls 2"));
+  EXPECT_THAT(machine.HeldGates(), IsEmpty());
+  EXPECT_EQ(DifferenceFromSimulation(report), "");
+}
+
+TEST(SimulationReplayTest, WhatNoProcessCanFollowIsNamed) {
+  const v1::Simulation simulation =
+      SimulationOf("belfry", absl::StrCat(kTwoCalls,
+                                          "inputs { at_us: 950 kill: 1 }"
+                                          "inputs { at_us: 990 restart: 1 }"));
+  LedMachine machine;
+  const v1::ReplayReport report =
+      ReplayOn(machine, simulation, Latencies::Measured(), {});
+  ASSERT_TRUE(report.has_diverged());
+  EXPECT_EQ(report.diverged().name(), "kill 1");
+  EXPECT_EQ(report.diverged().move(), report.moves_made() + 1);
+  EXPECT_EQ(report.result().verdict(), "inconclusive");
+  EXPECT_THAT(machine.HeldGates(), IsEmpty());
 }
 
 }  // namespace

@@ -50,6 +50,22 @@ TEST_F(GatesTest, WhatWaitsPassesInItsOrder) {
   EXPECT_EQ(released.reached(), 2u);
 }
 
+TEST_F(GatesTest, OneOfThemIsLostOrComesTwice) {
+  gates_.Hold("latch");
+  for (const char* event : {"a", "b"}) Arrive("latch", event);
+  ASSERT_TRUE(
+      gates_.PassOne("latch", "a", v1::PassGateRequest::HOW_NEVER).ok());
+  EXPECT_THAT(passed_, IsEmpty());
+  EXPECT_THAT(Waiting("latch"), ElementsAre("b"));
+  ASSERT_TRUE(
+      gates_.PassOne("latch", "b", v1::PassGateRequest::HOW_TWICE).ok());
+  EXPECT_THAT(passed_, ElementsAre("b"));
+  EXPECT_THAT(Waiting("latch"), ElementsAre("b"));
+  ASSERT_TRUE(gates_.PassOne("latch", "b").ok());
+  EXPECT_THAT(passed_, ElementsAre("b", "b"));
+  EXPECT_THAT(Waiting("latch"), IsEmpty());
+}
+
 TEST_F(GatesTest, OneOfThemPassesByItsNameAndTheGateHoldsOn) {
   gates_.Hold("latch");
   for (const char* event : {"a", "b", "b", "c"}) Arrive("latch", event);
