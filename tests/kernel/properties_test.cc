@@ -13,9 +13,9 @@
 #include <set>
 #include <string>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "tests/support/at_rest.h"
+#include "tests/support/runs.h"
 #include "tests/support/world.h"
 
 namespace belfry::testing {
@@ -103,13 +103,6 @@ World Play(const Case& c, const Profile& profile, std::uint64_t seed) {
   w.Settle();
   w.Judge(/*at_rest=*/true);
   return w;
-}
-
-std::uint64_t NumberFrom(const char* variable, std::uint64_t otherwise) {
-  std::uint64_t number = 0;
-  const char* text = std::getenv(variable);
-  return text != nullptr && absl::SimpleAtoi(text, &number) ? number
-                                                            : otherwise;
 }
 
 class PropertiesTest : public ::testing::TestWithParam<Case> {};
