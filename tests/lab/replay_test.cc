@@ -210,8 +210,8 @@ v1::Simulation SimulationOf(absl::string_view preset,
 }
 
 constexpr char kTwoCalls[] =
-    "inputs { at_us: 10 call { from: 1 cpu: 2 count: 1 } }"
-    "inputs { at_us: 900 call { from: 1 cpu: 2 count: 1 wait: true } }";
+    "inputs { at_us: 500 call { from: 1 cpu: 2 count: 1 } }"
+    "inputs { at_us: 1500 call { from: 1 cpu: 2 count: 1 wait: true } }";
 
 TEST(SimulationReplayTest, InMemoryItIsTheSameRun) {
   v1::Simulation simulation = SimulationOf("belfry", kTwoCalls);
@@ -250,8 +250,8 @@ TEST(SimulationReplayTest, AMachineIsLedThroughItsCallsAndDoorbells) {
 TEST(SimulationReplayTest, WhatNoProcessCanFollowIsNamed) {
   const v1::Simulation simulation =
       SimulationOf("belfry", absl::StrCat(kTwoCalls,
-                                          "inputs { at_us: 950 kill: 1 }"
-                                          "inputs { at_us: 990 restart: 1 }"));
+                                          "inputs { at_us: 1950 kill: 1 }"
+                                          "inputs { at_us: 1990 restart: 1 }"));
   LedMachine machine;
   const v1::ReplayReport report =
       ReplayOn(machine, simulation, Latencies::Measured(), {});
