@@ -111,8 +111,10 @@ void Take(const Choice& choice, World* world, Happenings* out,
 // The moves of one search: what it takes at once, and what it chooses from.
 class Mover {
  public:
-  Mover(const Scope& scope, bool reduce)
-      : scope_(scope), reduction_(scope.victim, scope.drops), reduce_(reduce) {}
+  Mover(const kernel::Profile& profile, const Scope& scope, bool reduce)
+      : scope_(scope),
+        reduction_(profile, scope.victim, scope.drops),
+        reduce_(reduce) {}
 
   // Takes what may be taken at once. `taken` gets the moves' names; null when
   // nobody asks.
@@ -156,7 +158,8 @@ class Mover {
   Scope scope_;
   Reduction reduction_;
   bool reduce_;
-  StepCache cache_;
+  StepStore store_;
+  StepCache cache_{&store_};
 };
 
 bool IsQuiet(const World& world, const std::vector<Move>& choices) {
@@ -202,9 +205,10 @@ class Search {
  public:
   explicit Search(const ExploreOptions& options)
       : options_(options),
-        mover_(options.scope, options.reduce && !options.until_any &&
-                                  options.scope.kills == 0 &&
-                                  Reduction::IsSoundFor(options.profile)) {}
+        mover_(options.profile, options.scope,
+               options.reduce && !options.until_any &&
+                   options.scope.kills == 0 &&
+                   Reduction::IsSoundFor(options.profile)) {}
 
   ExploreResult Run() {
     World start = StartOf(options_.profile, options_.scope);
