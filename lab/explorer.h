@@ -48,9 +48,13 @@ struct ExploreOptions {
   std::size_t max_states = 0;
   // Bytes that states may take; 0: no bound.
   std::size_t max_bytes = 0;
+  // At least 1. What is found, and what is counted, is the same with any
+  // number, as long as no bound cuts the search.
+  unsigned threads = 1;
   // Called with every state in which nothing can move; may be empty.
   std::function<void(const World&)> at_rest;
-  // Called now and then; false stops the search. May be empty.
+  // Called now and then, from the caller's thread; false stops the search. May
+  // be empty.
   std::function<bool(const struct ExploreProgress&)> progress;
 };
 

@@ -67,9 +67,9 @@ TEST_P(PresetTest, IsSeenWhole) {
 INSTANTIATE_TEST_SUITE_P(
     Presets, PresetTest,
     ::testing::Values(
-        PresetCase{"linux-3.0", false, Verdict::kHangs, 438},
+        PresetCase{"linux-3.0", false, Verdict::kHangs, 448},
         PresetCase{"linux-3.0", true, Verdict::kHangs},
-        PresetCase{"linux-3.0+split", false, Verdict::kHangs, 451},
+        PresetCase{"linux-3.0+split", false, Verdict::kHangs, 461},
         // Even so: a state that comes while CPU 2 runs a handler is acted on
         // at the handler's end, before what was latched meanwhile is taken.
         PresetCase{"linux-3.0+split", true, Verdict::kHangs},
