@@ -32,8 +32,6 @@ using Chunk = std::vector<Open>;
 constexpr std::size_t kChunk = 64;
 // Of a booted machine: about so many messages are on their way at once.
 constexpr std::size_t kPendingOnAverage = 12;
-// States between two looks at the bounds.
-constexpr std::size_t kCheckPeriod = 256;
 
 // Level by level: all states that are so many moves from the start are looked
 // at, by all threads, before any that is further. What is found does not depend
@@ -80,6 +78,9 @@ class BreadthFirst {
   }
 
  private:
+  // States between two looks at the bounds.
+  static constexpr std::size_t kCheckPeriod = 256;
+
   // One thread's.
   struct Worker {
     Worker(const ExploreOptions& options, StepStore* steps)
@@ -276,10 +277,6 @@ class BreadthFirst {
 };
 
 }  // namespace
-
-std::size_t LeastBytesFor(std::size_t states) {
-  return Visited::LeastBytes(states);
-}
 
 ExploreResult SearchBreadthFirst(const ExploreOptions& options) {
   return BreadthFirst(options).Run();

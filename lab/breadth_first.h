@@ -3,11 +3,12 @@
 #define BELFRY_LAB_BREADTH_FIRST_H_
 
 #include "lab/explorer.h"
+#include "lab/visited.h"
 
 namespace belfry::lab {
 
-// Bytes that a search which keeps so many states takes at least.
-std::size_t LeastBytesFor(std::size_t states);
+// What a state takes at least for as long as the search goes on.
+inline constexpr std::size_t kLeastBytesPerState = Visited::kBytesPerSlot;
 
 ExploreResult SearchBreadthFirst(const ExploreOptions& options);
 

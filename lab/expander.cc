@@ -21,6 +21,18 @@ bool Reduces(const ExploreOptions& options) {
          Reduction::IsSoundFor(options.profile);
 }
 
+State BootedState(const ExploreOptions& options) {
+  Happenings boot;
+  State start{StartOf(options.profile, options.scope, &boot), {}};
+  if (options.until_any) {
+    start.past = Shared<Referee>(Referee(options.scope.cpus));
+    start.past.Mutable().See(boot);
+  }
+  // Who borrows from it reads its fingerprints only.
+  (void)start.fingerprint();
+  return start;
+}
+
 }  // namespace
 
 Digest State::fingerprint() const {
@@ -37,16 +49,11 @@ Expander::Expander(const ExploreOptions& options, StepStore* store)
       reduction_(options.profile, options.scope.victim, options.scope.drops),
       reduce_(Reduces(options)),
       cache_(store),
-      start_(StartOf(options.profile, options.scope)),
-      next_{start_, {}} {}
+      start_(BootedState(options)),
+      next_(start_) {}
 
 std::pair<State, std::size_t> Expander::Start() {
-  Happenings boot;
-  State start{StartOf(options_.profile, options_.scope, &boot), {}};
-  if (options_.until_any) {
-    start.past = Shared<Referee>(Referee(options_.scope.cpus));
-    start.past.Mutable().See(boot);
-  }
+  State start{start_.world.Borrowed(), start_.past};
   const std::size_t moves = Settle(&start, nullptr);
   return {std::move(start), moves};
 }
@@ -151,7 +158,7 @@ bool Expander::CanEnd(World world, bool new_calls) {
 std::vector<std::string> Expander::MovesOf(
     const std::vector<std::uint32_t>& choices) {
   std::vector<std::string> names;
-  State here{start_, {}};
+  State here{start_.world, {}};
   Settle(&here, &names);
   std::vector<Move> moves;
   for (const std::uint32_t choice : choices) {
@@ -182,7 +189,7 @@ std::vector<std::string> Expander::MovesOf(
 // decides is found by halving.
 std::optional<std::size_t> Expander::PointOfNoReturn(
     const std::vector<std::string>& schedule) {
-  std::vector<World> worlds = {start_};
+  std::vector<World> worlds = {start_.world};
   for (const std::string& move : schedule) {
     worlds.push_back(worlds.back());
     // It came from this very start.

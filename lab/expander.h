@@ -36,7 +36,7 @@ struct Finding {
   kernel::Violations what;
 };
 
-// For one thread. Its states borrow from the store.
+// For one thread. Its states borrow from it and from the store.
 class Expander {
  public:
   // The choice of letting time pass.
@@ -74,7 +74,7 @@ class Expander {
   Reduction reduction_;
   bool reduce_;
   StepCache cache_;
-  World start_;
+  State start_;
   // Used again for each state.
   std::vector<Move> moves_;
   std::vector<Move> enabled_;

@@ -1,16 +1,28 @@
 #include "lab/explorer.h"
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "lab/bit_state.h"
 #include "lab/breadth_first.h"
 #include "lab/choice.h"
 
 namespace belfry::lab {
 namespace {
+
+// A lower bound: before the victim goes, each sender has taken some of its
+// interrupts, some of the calls that those made have arrived, and of some of
+// these it knows. (It is told of the last at once: nothing else comes then.)
+double LeastStates(const Scope& scope) {
+  const double calls = scope.async_calls;
+  const double of_one = calls * (calls + 1) * (calls + 2) / 6 + calls + 1;
+  return std::pow(of_one, scope.cpus - 1);
+}
 
 // The first of what can move, until nothing can.
 void RunToRest(World* world, Happenings* out) {
@@ -54,7 +66,24 @@ bool IsNewCall(const World& world, Move move) {
 }
 
 ExploreResult Explore(const ExploreOptions& options) {
-  return SearchBreadthFirst(options);
+  return options.bit_state ? SearchBitState(options)
+                           : SearchBreadthFirst(options);
+}
+
+absl::Status CheckFits(const ExploreOptions& options) {
+  if (options.bit_state || options.max_bytes == 0) return absl::OkStatus();
+  const bool bounded = options.max_states != 0;
+  const double states = bounded ? static_cast<double>(options.max_states)
+                                : LeastStates(options.scope);
+  const double bytes = states * kLeastBytesPerState;
+  if (bytes <= static_cast<double>(options.max_bytes)) return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrFormat(
+      "%s %.3g states, which take %.3g MiB at least, and may take %d: %s",
+      bounded ? "there may be" : "there are at least", states,
+      bytes / (1 << 20), options.max_bytes >> 20,
+      bounded ? "give more memory, or bound the states lower"
+              : "explore fewer CPUs or calls, bound the states, keep bits of "
+                "them only, or draw schedules by chance"));
 }
 
 std::string NameOf(const World& world, Move move) {

@@ -7,7 +7,7 @@ namespace {
 
 // A machine is mostly containers, most of them empty: what was measured of one
 // of a machine of three CPUs.
-constexpr std::size_t kMachineBytes = 8192;
+constexpr std::size_t kMachineBytes = 12288;
 
 }  // namespace
 

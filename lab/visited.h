@@ -9,7 +9,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -56,19 +56,15 @@ class Visited {
   std::size_t bytes() const {
     return slots_.load(std::memory_order_relaxed) * kBytesPerSlot;
   }
-  // What so many states take at least.
-  static constexpr std::size_t LeastBytes(std::size_t states) {
-    return states * kBytesPerSlot;
-  }
+  // With its one byte of control.
+  static constexpr std::size_t kBytesPerSlot =
+      sizeof(std::pair<const Fingerprint, Way>) + 1;
 
  private:
   struct Shard {
     absl::Mutex mutex;
     absl::flat_hash_map<Fingerprint, Way> ways ABSL_GUARDED_BY(mutex);
   };
-  // And one byte of control.
-  static constexpr std::size_t kBytesPerSlot =
-      sizeof(std::pair<const Fingerprint, Way>) + 1;
 
   Shard& ShardOf(Fingerprint state) { return shards_[state >> 56]; }
 
