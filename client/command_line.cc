@@ -868,6 +868,7 @@ void Parser::AddExplore() {
        "belfry explore lost-ipi --doorbells prompt --set offline_drain=none",
        "belfry explore lost-ipi --profile belfry --drops 1",
        "belfry explore lost-ipi --profile belfry --kills 1 --calls 1",
+       "belfry explore lost-ipi --calls 4 --bitstate --memory 8192",
        "belfry explore lost-ipi --cpus 8 --schedules 10000 --scheduler pct"});
   ExploreCommandOptions* options = explore_options;
   explore->add_option("NAME", options->scenario, "A scenario's name, or a file")
@@ -904,14 +905,17 @@ void Parser::AddExplore() {
             "pct: moves that must come in order (default 3)");
   AddNumber(explore, "--seed", &options->seed, {},
             "Of the schedules that are drawn (default 1)");
-  explore
-      ->add_option("--states", options->states,
-                   "Keep no more states; 3 when that cuts the search short")
-      ->type_name("N");
-  explore
-      ->add_option("--memory", options->memory_mib,
-                   "Keep no more than so much of them (default 4096)")
+  AddNumber(explore, "--threads", &options->threads, {1, 1024},
+            "Threads (default: one for each core)");
+  AddNumber(explore, "--states", &options->states, {1},
+            "Keep no more states; 3 when that cuts the search short");
+  AddNumber(explore, "--memory", &options->memory_mib, {16},
+            "Keep no more than so much of them (default 4096)")
       ->type_name("MIB");
+  explore->add_flag(
+      "--bitstate", options->bit_state,
+      "Keep only some bits of each state, for more states than memory holds: "
+      "what is not found may be there all the same");
   explore->add_option("--out", options->out, "Write the schedule to this file")
       ->type_name("FILE");
   explore->add_flag("--moves", options->moves, "List the schedule's moves");

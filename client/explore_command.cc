@@ -1,5 +1,10 @@
 // belfry explore.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -32,6 +37,7 @@ namespace {
 using Verdict = lab::ExploreResult::Verdict;
 
 constexpr std::size_t kMebi = 1 << 20;
+constexpr std::size_t kUsualMemory = 4096 * kMebi;
 
 absl::string_view VerdictName(const lab::ExploreResult& result) {
   if (result.verdict == Verdict::kHangs) return lab::kHang;
@@ -126,6 +132,12 @@ void PrintReport(Output& out, const v1::ExploreReport& report, bool moves) {
     absl::StrAppend(&line, ": cut short ", report.cut_short(),
                     "; nothing found until then");
   }
+  if (report.bit_state() && schedule.moves_size() == 0) {
+    absl::StrAppend(
+        &line, absl::StrFormat("; about %.6g %% of the states were seen, and "
+                               "the chance that one was missed is %.1g",
+                               100 * report.coverage(), report.miss_chance()));
+  }
   if (!report.violated().empty()) {
     absl::StrAppend(&line, ", violates ",
                     absl::StrJoin(report.violated(), ", "));
@@ -200,6 +212,12 @@ v1::ExploreReport MakeReport(const v1::Scenario& scenario,
   report.set_states_per_s(
       seconds > 0 ? static_cast<double>(result.last.states) / seconds : 0);
   report.set_memory_bytes(result.last.bytes);
+  report.set_bit_state(search.bit_state);
+  const auto seen = static_cast<double>(result.last.states);
+  if (search.bit_state) {
+    report.set_coverage(seen / (seen + result.expected_misses));
+    report.set_miss_chance(-std::expm1(-result.expected_misses));
+  }
   return report;
 }
 
@@ -219,10 +237,11 @@ absl::StatusOr<v1::ExploreReport> SampleSchedules(
     Context& context, const v1::Scenario& scenario,
     const v1::ExploreScope& scope, const ExploreCommandOptions& options,
     const lab::ExploreOptions& search) {
-  if (scope.drops() > 0 || scope.kills() > 0 || search.until_any) {
+  if (scope.drops() > 0 || scope.kills() > 0 || search.until_any ||
+      search.bit_state) {
     return UsageError(
         "--schedules draws orders, and looks for a hang: it goes without "
-        "--drops, --kills and --until any");
+        "--drops, --kills, --bitstate and --until any");
   }
   Interrupt interrupt;
   const absl::Time start = absl::Now();
@@ -258,6 +277,22 @@ absl::StatusOr<v1::ExploreReport> SampleSchedules(
   return report;
 }
 
+std::size_t MemoryOfThisMachine() {
+  return static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+// What cannot be is said before the search begins.
+absl::Status CheckMemory(const lab::ExploreOptions& search) {
+  if (search.max_bytes > MemoryOfThisMachine()) {
+    return UsageError(absl::StrCat("--memory is ", search.max_bytes / kMebi,
+                                   " MiB; this machine has ",
+                                   MemoryOfThisMachine() / kMebi));
+  }
+  const absl::Status fits = lab::CheckFits(search);
+  return fits.ok() ? fits : UsageError(fits.message());
+}
+
 }  // namespace
 
 absl::StatusOr<v1::ExploreReport> ExploreScenario(
@@ -281,14 +316,23 @@ absl::StatusOr<v1::ExploreReport> ExploreScenario(
   const absl::Status bounds = lab::CheckScope(scope);
   if (!bounds.ok()) return UsageError(bounds.message());
   Interrupt interrupt;
-  lab::ExploreOptions search{.profile = *profile,
-                             .scope = lab::ScopeOf(scope, options.doorbells),
-                             .until_any = options.until == "any",
-                             .max_states = options.states,
-                             .max_bytes = options.memory_mib * kMebi};
+  lab::ExploreOptions search{
+      .profile = *profile,
+      .scope = lab::ScopeOf(scope, options.doorbells),
+      .until_any = options.until == "any",
+      .max_states = options.states,
+      .max_bytes = options.memory_mib != 0
+                       ? options.memory_mib * kMebi
+                       : std::min(kUsualMemory, MemoryOfThisMachine()),
+      .bit_state = options.bit_state,
+      .threads = options.threads != 0
+                     ? options.threads
+                     : std::max(1U, std::thread::hardware_concurrency())};
   if (options.schedules > 0) {
     return SampleSchedules(context, scenario, scope, options, search);
   }
+  const absl::Status memory = CheckMemory(search);
+  if (!memory.ok()) return memory;
   search.progress = [&](const lab::ExploreProgress& progress) {
     context.out.Progress(absl::StrCat(progress.states, " states, ",
                                       progress.depth, " deep, ",

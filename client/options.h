@@ -270,9 +270,12 @@ struct ExploreCommandOptions {
   std::string scheduler = "uniform";
   std::uint32_t depth = 3;
   std::uint64_t seed = 1;
-  // Bounds; 0: none.
+  // 0: one for each core.
+  unsigned threads = 0;
+  // Bounds; 0: no bound of states, and of memory the usual one.
   std::size_t states = 0;
-  std::size_t memory_mib = 4096;
+  std::size_t memory_mib = 0;
+  bool bit_state = false;
   // Where the schedule goes; empty: nowhere.
   std::string out;
   // List the schedule's moves.

@@ -70,6 +70,11 @@ struct Violation {
   // Where; none where it is nobody's in particular.
   std::optional<CpuId> cpu;
   std::string what;
+
+  template <typename H>
+  friend H AbslHashValue(H h, const Violation& v) {
+    return H::combine(std::move(h), v.invariant, v.cpu, v.what);
+  }
 };
 using Violations = std::vector<Violation>;
 
@@ -98,7 +103,8 @@ void CheckEveryWaitEnds(const Cpu& cpu, Violations& out);
 // ---- Judged from the trace.
 
 // Reads what happens in the order in which it happens, whole: at_most_once,
-// order, no_call_on_dead_cpu, its_own_target, stopped_means_stopped.
+// order, no_call_on_dead_cpu, its_own_target, stopped_means_stopped. A value:
+// its hash covers all that a later event can meet.
 class TraceObserver {
  public:
   void Observe(CpuId cpu, const TraceEvent& event);
@@ -107,6 +113,12 @@ class TraceObserver {
 
   const Violations& violations() const { return violations_; }
 
+  template <typename H>
+  friend H AbslHashValue(H h, const TraceObserver& o) {
+    return H::combine(std::move(h), o.cpus_, o.issued_, o.ran_, o.last_run_,
+                      o.entering_run_, o.entry_violations_, o.violations_);
+  }
+
  private:
   struct Seen {
     Life life = Life::kDead;
@@ -114,6 +126,11 @@ class TraceObserver {
     int running = 0;
     // The round in whose RUN it stands and has not acknowledged.
     std::int64_t effect = 0;
+
+    template <typename H>
+    friend H AbslHashValue(H h, const Seen& s) {
+      return H::combine(std::move(h), s.life, s.running, s.effect);
+    }
   };
 
   void Entered(CpuId cpu, const TraceEvent& event);

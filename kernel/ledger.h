@@ -56,6 +56,19 @@ class Ledger {
   std::uint64_t carried() const { return carried_; }
   std::uint64_t doorbells_taken() const { return doorbells_taken_; }
 
+  // Of what conservation is judged by: the calls that are under way. Sums of
+  // what is over tell apart no runs that can still differ.
+  template <typename H>
+  friend H AbslHashValue(H h, const Ledger& l) {
+    for (const auto& [dst, row] : l.rows_) {
+      h = H::combine(std::move(h), dst, row.pending());
+    }
+    for (const auto& [source, row] : l.inbound_) {
+      h = H::combine(std::move(h), source, row.queued());
+    }
+    return h;
+  }
+
  private:
   CpuId cpu_;
   std::map<CpuId, LedgerRow> rows_;

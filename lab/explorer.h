@@ -1,4 +1,4 @@
-// Every interleaving of a small machine, each state once, breadth first.
+// Every interleaving of a small machine, each state once.
 #ifndef BELFRY_LAB_EXPLORER_H_
 #define BELFRY_LAB_EXPLORER_H_
 
@@ -38,9 +38,9 @@ struct Scope {
 struct ExploreOptions {
   kernel::Profile profile;
   Scope scope;
-  // Stop at a broken safety invariant too, not only at a hang. Those that a
-  // state shows: no_stranded_queue, nothing_left_behind, one_view. Searched
-  // without reductions, which do not keep such states.
+  // Stop at any broken invariant, not only at a hang. What the judge has to
+  // remember of the way to a state is a part of it then. Searched without
+  // reductions, which do not keep such states.
   bool until_any = false;
   // Leave out orders that lead to the same: see lab/reduction.h.
   bool reduce = true;
@@ -48,9 +48,15 @@ struct ExploreOptions {
   std::size_t max_states = 0;
   // Bytes that states may take; 0: no bound.
   std::size_t max_bytes = 0;
+  // Keep bits of the states only: see lab/bit_state.h. Needs max_bytes.
+  bool bit_state = false;
+  // At least 1. What is found, and what is counted, is the same with any
+  // number, as long as no bound cuts the search.
+  unsigned threads = 1;
   // Called with every state in which nothing can move; may be empty.
   std::function<void(const World&)> at_rest;
-  // Called now and then; false stops the search. May be empty.
+  // Called now and then, from the caller's thread; false stops the search. May
+  // be empty.
   std::function<bool(const struct ExploreProgress&)> progress;
 };
 
@@ -73,8 +79,11 @@ struct ExploreResult {
   // Why the search did not see all; empty when it did.
   std::string cut;
   ExploreProgress last;
-  // For kHangs and kBroken: a shortest way there, one name a move
-  // (MessageText(), or kTimePasses).
+  // With bit_state: states that were reached, and taken for others by mistake,
+  // as many as are to be expected.
+  double expected_misses = 0;
+  // For kHangs and kBroken: a way there, one name a move (MessageText(), or
+  // kTimePasses); but with bit_state a shortest one.
   std::vector<std::string> schedule;
   // For kHangs: the move of the schedule, counted from 1, after which no
   // continuation ends the wait; 0 when none did from the start. None when a
@@ -93,6 +102,10 @@ World StartOf(const kernel::Profile& profile, const Scope& scope,
               Happenings* boot = nullptr);
 
 ExploreResult Explore(const ExploreOptions& options);
+
+// Why no search can see all within the bounds, whatever the profile: there are
+// too many states at least. OutOfRange says how many, and what would be right.
+absl::Status CheckFits(const ExploreOptions& options);
 
 // The move's name in a schedule: its message's.
 std::string NameOf(const World& world, Move move);

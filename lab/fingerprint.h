@@ -19,6 +19,11 @@ struct Digest {
   std::uint64_t low = 0;
 
   friend auto operator<=>(const Digest&, const Digest&) = default;
+  // Its bits are as good as any.
+  template <typename H>
+  friend H AbslHashValue(H h, const Digest& d) {
+    return H::combine(std::move(h), d.low);
+  }
 };
 
 // The number of members of a plain struct that has no AbslHashValue: it is

@@ -31,6 +31,7 @@ bool InterruptsLeft(const World& world, std::uint32_t cpu) {
 // Whether a move to CPU `cpu` may be taken at once; one rule for each event.
 struct UrgentRules {
   const World& world;
+  const CpuhpTable& steps;
   std::uint32_t from;
   std::uint32_t cpu;
   bool victim;
@@ -63,8 +64,7 @@ struct UrgentRules {
   // Without a callback that calls, a step is book-keeping.
   bool operator()(const RunStep& e) const {
     const auto& walk = world.cpu(cpu).walk();
-    const CpuhpTable table(world.options().profile.steps);
-    const CpuhpStep* step = table.Find(e.step);
+    const CpuhpStep* step = steps.Find(e.step);
     if (!walk || step == nullptr) return false;
     const bool up = walk->request.from < walk->request.to;
     return (up ? step->startup : step->teardown) != StepAction::kCallTarget;
@@ -112,8 +112,8 @@ bool Reduction::IsUrgent(const World& world,
   const Lane& lane = pending.lane;
   if (lane.to_coordinator()) return true;
   if (lane.kind == Lane::Kind::kAttach) return false;
-  return std::visit(UrgentRules{world, lane.from, lane.to, lane.to == victim_,
-                                world.dropped() < drops_},
+  return std::visit(UrgentRules{world, steps_, lane.from, lane.to,
+                                lane.to == victim_, world.dropped() < drops_},
                     *CpuEventOf(pending));
 }
 

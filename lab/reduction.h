@@ -7,6 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include "kernel/cpuhp.h"
+#include "kernel/profile.h"
 #include "lab/world.h"
 
 namespace belfry::lab {
@@ -22,8 +24,9 @@ namespace belfry::lab {
 // move any more, and so every hang, and the number of moves that lead there.
 class Reduction {
  public:
-  explicit Reduction(std::uint32_t victim, std::uint32_t drops = 0)
-      : victim_(victim), drops_(drops) {}
+  Reduction(const kernel::Profile& profile, std::uint32_t victim,
+            std::uint32_t drops)
+      : steps_(profile.steps), victim_(victim), drops_(drops) {}
 
   // Whether the rules hold under the profile. A sender that rings by what it
   // knows itself reads what they call book-keeping: the end of its calls. And a
@@ -44,6 +47,7 @@ class Reduction {
  private:
   bool IsUrgent(const World& world, const World::Pending& pending) const;
 
+  kernel::CpuhpTable steps_;
   std::uint32_t victim_;
   std::uint32_t drops_;
 };

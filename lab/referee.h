@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "kernel/invariants.h"
@@ -23,7 +24,8 @@ kernel::Violations CheckState(const World& world);
 // The calls that wait, and, if none does, the operation that has not ended.
 kernel::Violations WaitsOf(const World& world);
 
-// Not thread-safe.
+// A value: equal ones judge whatever comes alike, and have equal hashes, as
+// long as none keeps records. Not thread-safe.
 class Referee {
  public:
   explicit Referee(std::uint32_t cpus);
@@ -49,6 +51,11 @@ class Referee {
   }
   const kernel::Ledger& ledger(std::uint32_t cpu) const {
     return ledgers_.at({cpu});
+  }
+
+  template <typename H>
+  friend H AbslHashValue(H h, const Referee& r) {
+    return H::combine(std::move(h), r.ledgers_, r.observer_, r.unrung_);
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "lab/random.h"
@@ -77,12 +78,14 @@ class Chooser {
 class Sampler {
  public:
   explicit Sampler(const SampleOptions& options)
-      : options_(options), start_(StartOf(options.profile, options.scope)) {}
+      : options_(options), start_(StartOf(options.profile, options.scope)) {
+    Forget();
+  }
 
   SampleResult Run() {
     while (result_.schedules < options_.schedules) {
       const std::uint64_t seed = Mix(options_.seed) ^ result_.schedules++;
-      if (cache_.size() > kMaxCache) cache_ = StepCache();
+      if (store_->size() > kMaxCache) Forget();
       // Names are made for a schedule that is worth it only.
       if (!WaitsAfter(seed, nullptr).empty()) {
         result_.violations = WaitsAfter(seed, &result_.schedule);
@@ -97,6 +100,11 @@ class Sampler {
   }
 
  private:
+  void Forget() {
+    store_.emplace();
+    cache_.emplace(&*store_);
+  }
+
   // Plays the schedule that the seed gives, to its end.
   kernel::Violations WaitsAfter(std::uint64_t seed,
                                 std::vector<std::string>* names) {
@@ -107,7 +115,7 @@ class Sampler {
            enabled = world.Enabled()) {
         const Move move = chooser.Next(world, enabled);
         if (names != nullptr) names->push_back(NameOf(world, move));
-        world.Apply(move, nullptr, &cache_);
+        world.Apply(move, nullptr, &*cache_);
         if (names == nullptr) ++result_.moves;
       }
       kernel::Violations waits = WaitsOf(world);
@@ -119,7 +127,8 @@ class Sampler {
 
   const SampleOptions& options_;
   const World start_;
-  StepCache cache_;
+  std::optional<StepStore> store_;
+  std::optional<StepCache> cache_;
   SampleResult result_;
 };
 

@@ -4,7 +4,9 @@
 #ifndef BELFRY_LAB_SHARED_H_
 #define BELFRY_LAB_SHARED_H_
 
-#include <memory>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -12,23 +14,55 @@
 
 namespace belfry::lab {
 
-// Not thread-safe: not even two copies of one.
+// A holder owns a part of the value, or borrows it from one that outlives it: a
+// borrower is not counted, so that threads that copy the same values all the
+// time do not write to the same memory.
+//
+// A holder belongs to one thread. The value may have holders in several, once
+// its fingerprint has been asked for: after that nobody writes to it but a
+// holder that owns it alone.
 template <typename T>
 class Shared {
  public:
   // Holds nothing.
   Shared() = default;
-  explicit Shared(T value) : body_(std::make_shared<Body>(std::move(value))) {}
+  explicit Shared(T value) : body_(new Body(std::move(value))), owns_(true) {}
+  Shared(const Shared& other) : body_(other.body_), owns_(other.owns_) {
+    if (owns_) body_->owners.fetch_add(1, std::memory_order_relaxed);
+  }
+  Shared(Shared&& other) noexcept
+      : body_(std::exchange(other.body_, nullptr)),
+        owns_(std::exchange(other.owns_, false)) {}
+  Shared& operator=(Shared other) noexcept {
+    std::swap(body_, other.body_);
+    std::swap(owns_, other.owns_);
+    return *this;
+  }
+  ~Shared() {
+    // The last one must see what the others have done with the value.
+    if (owns_ && body_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      delete body_;
+    }
+  }
+
+  // The same value, for who does not outlive this one's hold of it.
+  Shared Borrowed() const {
+    Shared borrowed;
+    borrowed.body_ = body_;
+    return borrowed;
+  }
 
   explicit operator bool() const { return body_ != nullptr; }
   const T& operator*() const { return body_->value; }
   const T* operator->() const { return &body_->value; }
-  void reset() { body_.reset(); }
+  void reset() { *this = Shared(); }
   // Whether it is that very value, and not only an equal one.
   bool is(const Shared& other) const { return body_ == other.body_; }
 
   T& Mutable() {
-    if (body_.use_count() > 1) body_ = std::make_shared<Body>(body_->value);
+    const bool alone =
+        owns_ && body_->owners.load(std::memory_order_acquire) == 1;
+    if (!alone) *this = Shared(body_->value);
     body_->fingerprint.reset();
     return body_->value;
   }
@@ -43,10 +77,13 @@ class Shared {
  private:
   struct Body {
     explicit Body(T v) : value(std::move(v)) {}
-    T value;
+    std::atomic<std::size_t> owners = 1;
     std::optional<Digest> fingerprint;
+    T value;
   };
-  std::shared_ptr<Body> body_;
+
+  Body* body_ = nullptr;
+  bool owns_ = false;
 };
 
 }  // namespace belfry::lab

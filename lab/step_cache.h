@@ -1,81 +1,96 @@
-// Remembers what an event does to a machine of kernel/ in a state: the machines
-// are values without a clock or chance, so the same event in the same state
+// Remembers what the delivery of a message does: the machines of kernel/ are
+// values without a clock or chance, so the same message to the same machine
 // does the same. A search over interleavings meets few states of each machine,
 // and each of them very often.
 #ifndef BELFRY_LAB_STEP_CACHE_H_
 #define BELFRY_LAB_STEP_CACHE_H_
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <memory>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "kernel/coordinator.h"
-#include "kernel/cpu.h"
+#include "absl/functional/function_ref.h"
+#include "absl/synchronization/mutex.h"
 #include "lab/fingerprint.h"
 #include "lab/shared.h"
+#include "lab/world.h"
 
 namespace belfry::lab {
 
-// Not thread-safe.
-class StepCache {
+// All steps that the threads of a search have met. Thread-safe. Worlds that
+// were moved with its help borrow from it: it outlives them.
+class StepStore {
  public:
-  template <typename Machine, typename Effects>
-  struct Step {
-    Shared<Machine> next;
-    // Without trace events, which nobody sees.
-    Effects effects;
-  };
-  using CpuStep = Step<kernel::Cpu, kernel::CpuEffects>;
-  using CoordinatorStep = Step<kernel::Coordinator, kernel::CoordinatorEffects>;
+  // With them `Happenings` are remembered, which take memory.
+  explicit StepStore(bool with_happenings = false)
+      : with_happenings_(with_happenings) {}
 
-  // The effects of `event` (the message's fingerprint is `key`) on `machine`.
-  // The reference is good until the next call.
-  const CpuStep& Get(const Shared<kernel::Cpu>& machine, Digest key,
-                     const kernel::CpuEvent& event) {
-    return Find<kernel::Trace>(cpus_, machine, key, event);
-  }
-  const CoordinatorStep& Get(const Shared<kernel::Coordinator>& machine,
-                             Digest key,
-                             const kernel::CoordinatorEvent& event) {
-    return Find<kernel::CoordinatorTrace>(coordinators_, machine, key, event);
-  }
+  bool with_happenings() const { return with_happenings_; }
+  // The step of that key; made when nobody has met it yet. Good for ever.
+  const World::Step& Get(const Digest& key,
+                         absl::FunctionRef<World::Step()> make);
 
-  // Steps that it remembers.
-  std::size_t size() const { return cpus_.size() + coordinators_.size(); }
+  // Steps that it remembers, and about what they take.
+  std::size_t size() const { return size_.load(std::memory_order_relaxed); }
+  std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
-  struct Key {
-    Digest state;
-    Digest event;
-
-    friend bool operator==(const Key&, const Key&) = default;
-    template <typename H>
-    friend H AbslHashValue(H h, const Key& k) {
-      return H::combine(std::move(h), k.state.low, k.event.low);
+  // One of each value, whatever number of steps lead to it.
+  template <typename T>
+  class Pool {
+   public:
+    // The borrower of the one, and whether it is new.
+    std::pair<Shared<T>, bool> Find(const Shared<T>& value) {
+      if (!value) return {};
+      const absl::MutexLock lock(&mutex_);
+      const auto [found, added] =
+          values_.try_emplace(value.fingerprint(), value);
+      return {found->second.Borrowed(), added};
     }
+
+   private:
+    absl::Mutex mutex_;
+    absl::flat_hash_map<Digest, Shared<T>> values_ ABSL_GUARDED_BY(mutex_);
   };
-  template <typename S>
-  using Map = absl::flat_hash_map<Key, S>;
+  struct Shard {
+    absl::Mutex mutex;
+    absl::flat_hash_map<Digest, std::unique_ptr<const World::Step>> steps
+        ABSL_GUARDED_BY(mutex);
+  };
 
-  template <typename TraceEffect, typename S, typename Machine, typename Event>
-  static const S& Find(Map<S>& map, const Shared<Machine>& machine,
-                       Digest event_key, const Event& event) {
-    const auto [found, added] =
-        map.try_emplace(Key{machine.fingerprint(), event_key});
-    S& step = found->second;
-    if (added) {
-      step.next = machine;
-      step.next.Mutable().Step(event, step.effects);
-      std::erase_if(step.effects, [](const auto& effect) {
-        return std::holds_alternative<TraceEffect>(effect);
-      });
-    }
-    return step;
+  void Pooled(World::Step* step);
+
+  const bool with_happenings_;
+  std::array<Shard, 64> shards_;
+  Pool<kernel::Cpu> cpus_;
+  Pool<kernel::Coordinator> coordinators_;
+  Pool<World::Surroundings> surroundings_;
+  Pool<Message> messages_;
+  std::atomic<std::size_t> size_ = 0;
+  std::atomic<std::size_t> bytes_ = 0;
+};
+
+// One thread's way to the store: what it has met before it finds without a
+// lock. Not thread-safe.
+class StepCache {
+ public:
+  explicit StepCache(StepStore* store) : store_(store) {}
+
+  bool with_happenings() const { return store_->with_happenings(); }
+  const World::Step& Get(const Digest& key,
+                         absl::FunctionRef<World::Step()> make) {
+    const auto [found, added] = steps_.try_emplace(key, nullptr);
+    if (added) found->second = &store_->Get(key, make);
+    return *found->second;
   }
 
-  Map<CpuStep> cpus_;
-  Map<CoordinatorStep> coordinators_;
+ private:
+  StepStore* store_;
+  absl::flat_hash_map<Digest, const World::Step*> steps_;
 };
 
 }  // namespace belfry::lab

@@ -4,13 +4,14 @@
 #include <utility>
 
 #include "kernel/gate.h"
+#include "lab/step_cache.h"
 
 namespace belfry::lab {
 
 using namespace kernel;  // NOLINT: this file is about little else.
 
 World::World(WorldOptions options)
-    : options_(std::make_shared<const WorldOptions>(std::move(options))),
+    : options_(std::move(options)),
       cpus_(options_->cpus),
       coordinator_(Coordinator(options_->profile, options_->cpus)),
       surroundings_(Surroundings{}) {
@@ -91,11 +92,15 @@ bool IsIrqEntry(const Message& message) {
 void World::Post(const Lane& lane, Message message) {
   Pending pending{lane, Shared<Message>(std::move(message))};
   if (options_->on_post) options_->on_post(lane, pending.message);
+  Insert(std::move(pending));
+}
+
+void World::Insert(Pending pending) {
   const auto [first, last] = std::equal_range(
       pending_.begin(), pending_.end(), pending,
       [](const Pending& a, const Pending& b) { return a.lane < b.lane; });
   auto place = last;
-  if (lane.is_bag()) {
+  if (pending.lane.is_bag()) {
     while (place != first && pending.message.fingerprint() <
                                  std::prev(place)->message.fingerprint()) {
       --place;
@@ -324,6 +329,13 @@ bool World::CanDeliver(const Pending& pending) const {
 }
 
 std::vector<Move> World::Enabled() const {
+  std::vector<Move> enabled;
+  Enabled(&enabled);
+  return enabled;
+}
+
+void World::Enabled(std::vector<Move>* enabled) const {
+  enabled->clear();
   CpuMask rung;
   const auto rings = [](const Pending& p) {
     return IsDoorbell(*p.message) || IsIrqEntry(*p.message);
@@ -335,7 +347,6 @@ std::vector<Move> World::Enabled() const {
       }
     }
   }
-  std::vector<Move> enabled;
   const Pending* last = nullptr;
   for (std::uint32_t i = 0; i < pending_.size(); ++i) {
     const Pending& p = pending_[i];
@@ -350,9 +361,8 @@ std::vector<Move> World::Enabled() const {
         !rings(p)) {
       continue;
     }
-    enabled.push_back({i});
+    enabled->push_back({i});
   }
-  return enabled;
 }
 
 std::optional<World::Standing> World::Find(
@@ -373,13 +383,65 @@ std::optional<World::Standing> World::Find(
 void World::Apply(Move move, Happenings* out, StepCache* cache) {
   const Pending taken = std::move(pending_[move.place]);
   pending_.erase(pending_.begin() + move.place);
+  const bool remembered = cache != nullptr && coordinator_ &&
+                          (out == nullptr || cache->with_happenings());
+  if (!remembered) return Deliver(taken, out);
+  const Step& step = cache->Get(StepKey(taken), [&] { return StepOf(taken); });
+  if (step.cpu) cpus_[taken.lane.to] = step.cpu;
+  if (step.coordinator) coordinator_ = step.coordinator;
+  surroundings_ = step.surroundings;
+  for (const Pending& posted : step.posted) Insert(posted);
+  if (out != nullptr) {
+    out->insert(out->end(), step.happened.begin(), step.happened.end());
+  }
+}
+
+// All that a delivery reads: one machine, for no message concerns two, and the
+// surroundings.
+Digest World::StepKey(const Pending& taken) const {
+  Fingerprinter f;
+  f.Add(taken.lane);
+  f.Add(taken.message.fingerprint());
+  f.Add(taken.lane.to_coordinator() ? coordinator_.fingerprint()
+                                    : cpus_[taken.lane.to].fingerprint());
+  f.Add(surroundings_.fingerprint());
+  return f.Get();
+}
+
+World::Step World::StepOf(const Pending& taken) const {
+  World alone = *this;
+  alone.pending_.clear();
+  Step step;
+  alone.Deliver(taken, &step.happened);
+  if (taken.lane.to_coordinator()) {
+    step.coordinator = alone.coordinator_;
+  } else {
+    step.cpu = alone.cpus_[taken.lane.to];
+  }
+  step.surroundings = alone.surroundings_;
+  step.posted = alone.pending_;
+  return step;
+}
+
+World World::Borrowed() const {
+  World borrowed = *this;
+  borrowed.options_ = options_.Borrowed();
+  for (Shared<Cpu>& cpu : borrowed.cpus_) cpu = cpu.Borrowed();
+  borrowed.coordinator_ = coordinator_.Borrowed();
+  borrowed.surroundings_ = surroundings_.Borrowed();
+  for (Pending& pending : borrowed.pending_) {
+    pending.message = pending.message.Borrowed();
+  }
+  return borrowed;
+}
+
+void World::Deliver(const Pending& taken, Happenings* out) {
   happenings_ = out;
-  if (out != nullptr) cache = nullptr;
   const Message& message = *taken.message;
   if (taken.lane.kind == Lane::Kind::kAttach) {
     Attach({taken.lane.from});
   } else if (taken.lane.to_coordinator()) {
-    StepCoordinator(taken.message, cache);
+    StepCoordinator(std::get<CoordinatorEvent>(message.event));
   } else if (alive(taken.lane.to)) {
     // A link belongs to two processes, and dies with either.
     const CpuId id{taken.lane.to};
@@ -388,8 +450,8 @@ void World::Apply(Move move, Happenings* out, StepCache* cache) {
         (message.from.value != 0 &&
          IncarnationSeenBy(id, {taken.lane.from}) != message.from);
     if (!stale) {
-      Greet(id, taken, cache);
-      StepCpu(id, taken.message, cache);
+      Greet(id, taken);
+      StepCpu(id, std::get<CpuEvent>(message.event));
     }
   }
   happenings_ = nullptr;
@@ -398,7 +460,7 @@ void World::Apply(Move move, Happenings* out, StepCache* cache) {
 // The first frame on a link says whose it is, so that a process may be called
 // by one that the coordinator has not told it of yet. Nobody is called by a
 // process that is new to it but through a Confirmed first.
-void World::Greet(CpuId id, const Pending& arrived, StepCache* cache) {
+void World::Greet(CpuId id, const Pending& arrived) {
   if (arrived.lane.kind != Lane::Kind::kData) return;
   const auto* confirmed =
       std::get_if<Confirmed>(&std::get<CpuEvent>(arrived.message->event));
@@ -406,56 +468,33 @@ void World::Greet(CpuId id, const Pending& arrived, StepCache* cache) {
       confirmed->incarnation <= IncarnationSeenBy(id, confirmed->from)) {
     return;
   }
-  StepCpu(id,
-          Shared<Message>({.event = CpuEvent(PeerIs{confirmed->from,
-                                                    confirmed->incarnation})}),
-          cache);
+  StepCpu(id, PeerIs{confirmed->from, confirmed->incarnation});
 }
 
-void World::StepCpu(CpuId id, const Shared<Message>& message,
-                    StepCache* cache) {
-  const CpuEvent& event = std::get<CpuEvent>(message->event);
+void World::StepCpu(CpuId id, const CpuEvent& event) {
   if (const auto* up = std::get_if<LinkUp>(&event); up && !up->inbound) {
     surroundings_.Mutable().broken.erase({id.value, up->peer.value});
   }
-  Shared<Cpu>& cpu = cpus_[id.value];
-  CpuEffects own;
-  const CpuEffects* effects = &own;
-  if (cache != nullptr) {
-    const StepCache::CpuStep& step =
-        cache->Get(cpu, message.fingerprint(), event);
-    cpu = step.next;
-    effects = &step.effects;
-  } else {
-    cpu.Mutable().Step(event, own);
-  }
-  for (const CpuEffect& effect : *effects) {
+  CpuEffects effects;
+  cpus_[id.value].Mutable().Step(event, effects);
+  for (const CpuEffect& effect : effects) {
     std::visit([&](const auto& e) { Do(id, e); }, effect);
   }
 }
 
-void World::StepCoordinator(const Shared<Message>& message, StepCache* cache) {
-  const CoordinatorEvent& event = std::get<CoordinatorEvent>(message->event);
+void World::StepCoordinator(const CoordinatorEvent& event) {
   const bool membership = std::holds_alternative<Attached>(event) ||
                           std::holds_alternative<ProcessLost>(event);
   if (std::holds_alternative<Journaled>(event) && surroundings_->unconfirmed) {
     Surroundings& around = surroundings_.Mutable();
     around.record = *std::exchange(around.unconfirmed, std::nullopt);
   }
-  CoordinatorEffects own;
-  const CoordinatorEffects* effects = &own;
-  if (cache != nullptr) {
-    const StepCache::CoordinatorStep& step =
-        cache->Get(coordinator_, message.fingerprint(), event);
-    coordinator_ = step.next;
-    effects = &step.effects;
-  } else {
-    coordinator_.Mutable().Step(event, own);
-  }
+  CoordinatorEffects effects;
+  coordinator_.Mutable().Step(event, effects);
   if (membership) {
     Write([&](Recovery& record) { record.cpus = coordinator_->cpus(); });
   }
-  for (const CoordinatorEffect& effect : *effects) {
+  for (const CoordinatorEffect& effect : effects) {
     std::visit([&](const auto& e) { Do(e); }, effect);
   }
 }

@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -29,9 +28,10 @@
 #include "lab/fingerprint.h"
 #include "lab/message.h"
 #include "lab/shared.h"
-#include "lab/step_cache.h"
 
 namespace belfry::lab {
+
+class StepCache;
 
 // Told of every message that is put on its way, for who gives them times.
 using OnPost = std::function<void(const Lane&, const Shared<Message>&)>;
@@ -71,8 +71,8 @@ using Choose = std::function<std::uint64_t(std::uint64_t bound)>;
 bool IsDoorbell(const Message& message);
 bool IsIrqEntry(const Message& message);
 
-// Copies share what they have in common. Not thread-safe: neither are two
-// copies of one.
+// Copies share what they have in common. A copy belongs to one thread; copies
+// of one world may belong to several, once its fingerprint has been asked for.
 class World {
  public:
   // All processes run; nothing is attached yet.
@@ -139,6 +139,8 @@ class World {
   // What can be delivered next, in the order of pending(). Of equal messages in
   // one bag only the first.
   std::vector<Move> Enabled() const;
+  // The same, into a vector that is used again.
+  void Enabled(std::vector<Move>* enabled) const;
   // A message that was once posted, as it stands now: nothing when it is gone.
   struct Standing {
     Move move;
@@ -150,9 +152,12 @@ class World {
   // The gate where a message of pending() waits, or would; empty when it passes
   // none.
   std::string GateOf(const Pending& pending) const;
-  // Delivers it. `out` gets what happened, in order; null when nobody asks, and
-  // only then does a cache help.
+  // Delivers it. `out` gets what happened, in order; null when nobody asks.
+  // With a cache, which remembers happenings if they are asked for, the world
+  // borrows from it; nobody is told of posts.
   void Apply(Move move, Happenings* out, StepCache* cache = nullptr);
+  // A copy for who does not outlive this world.
+  World Borrowed() const;
 
   // ---- Looking.
 
@@ -175,8 +180,9 @@ class World {
     return a.fingerprint() == b.fingerprint();
   }
 
- private:
-  // What changes seldom.
+  // ---- What StepCache remembers.
+
+  // The part of a world that is neither machine nor message: it changes seldom.
   struct Surroundings {
     std::vector<std::uint64_t> incarnations;
     std::set<kernel::CpuId> attached;
@@ -200,19 +206,33 @@ class World {
     }
   };
 
+  // What a delivery does: the machine that got the message (the other is
+  // nothing) and the surroundings as they are then, and what is on its way now.
+  struct Step {
+    Shared<kernel::Cpu> cpu;
+    Shared<kernel::Coordinator> coordinator;
+    Shared<Surroundings> surroundings;
+    std::vector<Pending> posted;
+    Happenings happened;
+  };
+
+ private:
   using Processes = std::shared_ptr<const std::vector<kernel::Incarnation>>;
 
   kernel::Cpu NewCpu(std::uint32_t cpu, Processes processes) const;
   // The first of what can move, until nothing can: calls come before doorbells.
   void RunToRest(Happenings* out);
   void Post(const Lane& lane, Message message);
+  void Insert(Pending pending);
   bool Has(const Lane& lane) const;
   bool StandsAtGate(const Pending& pending) const;
   bool CanDeliver(const Pending& pending) const;
-  void Greet(kernel::CpuId id, const Pending& arrived, StepCache* cache);
-  void StepCpu(kernel::CpuId id, const Shared<Message>& message,
-               StepCache* cache);
-  void StepCoordinator(const Shared<Message>& message, StepCache* cache);
+  void Deliver(const Pending& taken, Happenings* out);
+  Step StepOf(const Pending& taken) const;
+  Digest StepKey(const Pending& taken) const;
+  void Greet(kernel::CpuId id, const Pending& arrived);
+  void StepCpu(kernel::CpuId id, const kernel::CpuEvent& event);
+  void StepCoordinator(const kernel::CoordinatorEvent& event);
   void Write(const std::function<void(kernel::Recovery&)>& change);
   void Attach(kernel::CpuId id);
   void LoseTail(const Lane& lane, const Choose& choose);
@@ -244,7 +264,7 @@ class World {
   void Do(const kernel::CoordinatorTrace& e);
 
   // Constant after construction.
-  std::shared_ptr<const WorldOptions> options_;
+  Shared<WorldOptions> options_;
 
   // By number; nothing where there is no process.
   std::vector<Shared<kernel::Cpu>> cpus_;

@@ -67,9 +67,9 @@ TEST_P(PresetTest, IsSeenWhole) {
 INSTANTIATE_TEST_SUITE_P(
     Presets, PresetTest,
     ::testing::Values(
-        PresetCase{"linux-3.0", false, Verdict::kHangs, 438},
+        PresetCase{"linux-3.0", false, Verdict::kHangs, 448},
         PresetCase{"linux-3.0", true, Verdict::kHangs},
-        PresetCase{"linux-3.0+split", false, Verdict::kHangs, 451},
+        PresetCase{"linux-3.0+split", false, Verdict::kHangs, 461},
         // Even so: a state that comes while CPU 2 runs a handler is acted on
         // at the handler's end, before what was latched meanwhile is taken.
         PresetCase{"linux-3.0+split", true, Verdict::kHangs},
@@ -235,6 +235,29 @@ TEST(ExplorerTest, UntilAnyFindsTheStrandedQueueBeforeTheHang) {
             kernel::Invariant::kNothingLeftBehind);
 }
 
+// What only the way to a state shows is judged, too. The CPU that goes takes an
+// interrupt that was latched before, as x86 does, and runs calls while it dies.
+TEST(ExplorerTest, UntilAnyJudgesTheHistory) {
+  const ExploreResult result = Explore(
+      {.profile = Preset("linux-3.0", {"hardware=x86", "offline_drain=none"}),
+       .scope = SmallScope(1, /*prompt=*/true),
+       .until_any = true});
+  EXPECT_EQ(result.verdict, Verdict::kBroken);
+  ASSERT_FALSE(result.violations.empty());
+  EXPECT_EQ(result.violations[0].invariant,
+            kernel::Invariant::kNoCallOnDeadCpu);
+  EXPECT_EQ(result.schedule.size(), 36u);
+}
+
+TEST(ExplorerTest, UntilAnyFindsNothingWhereNothingIsWrong) {
+  for (const std::string preset : {"linux-3.16", "belfry"}) {
+    const ExploreResult result = Explore(
+        {.profile = Preset(preset), .scope = SmallScope(1), .until_any = true});
+    EXPECT_EQ(result.verdict, Verdict::kNothing) << preset;
+    EXPECT_EQ(result.cut, "") << preset;
+  }
+}
+
 // ---- Faults.
 
 struct FaultCase {
@@ -300,6 +323,23 @@ TEST(ExplorerTest, ABoundIsSaidToHaveCutTheSearch) {
       {.profile = Preset("belfry"), .scope = SmallScope(2), .max_bytes = 1000});
   EXPECT_EQ(memory.verdict, Verdict::kNothing);
   EXPECT_NE(memory.cut, "");
+}
+
+TEST(ExplorerTest, BoundsThatCannotHoldAllAreSaidBefore) {
+  const auto fits = [](const Scope& scope, std::size_t states,
+                       std::size_t mebi) {
+    return CheckFits({.profile = Preset("belfry"),
+                      .scope = scope,
+                      .max_states = states,
+                      .max_bytes = mebi << 20});
+  };
+  const Scope huge = {.cpus = 8, .async_calls = 8};
+  EXPECT_TRUE(fits({.async_calls = 8}, 0, 4096).ok());
+  EXPECT_EQ(fits(huge, 0, 4096).code(), absl::StatusCode::kOutOfRange);
+  // Who bounds the states wants to see so many of them.
+  EXPECT_TRUE(fits(huge, 1'000'000, 4096).ok());
+  EXPECT_EQ(fits(huge, 1'000'000'000, 4096).code(),
+            absl::StatusCode::kOutOfRange);
 }
 
 }  // namespace

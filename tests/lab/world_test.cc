@@ -13,6 +13,7 @@
 
 #include "lab/explorer.h"
 #include "lab/referee.h"
+#include "lab/step_cache.h"
 
 namespace belfry::lab {
 namespace {
@@ -38,14 +39,15 @@ TEST(WorldTest, FingerprintsAreTheSameEverywhere) {
 TEST(WorldTest, ACacheChangesNothing) {
   World plain = Start();
   World cached = Start();
-  StepCache cache;
+  StepStore store;
+  StepCache cache(&store);
   while (!plain.Enabled().empty()) {
     const Move move = plain.Enabled().back();
     plain.Apply(move, nullptr);
     cached.Apply(move, nullptr, &cache);
     ASSERT_EQ(plain, cached);
   }
-  EXPECT_GT(cache.size(), 0u);
+  EXPECT_GT(store.size(), 0u);
 }
 
 // Delivers whatever is not on its way to `deaf` from the coordinator.
