@@ -49,6 +49,7 @@ bool operator==(const Cpu& a, const Cpu& b) {
          a.self_calls_ == b.self_calls_ && a.irq_wait_ == b.irq_wait_ &&
          a.interrupted_ == b.interrupted_ && a.backed_off_ == b.backed_off_ &&
          a.device_irqs_ == b.device_irqs_ && a.stop_ == b.stop_ &&
+         a.stopper_ == b.stopper_ &&
          a.closed_generation_ == b.closed_generation_ && a.walk_ == b.walk_ &&
          a.last_walk_ == b.last_walk_ && a.kicked_op_ == b.kicked_op_ &&
          a.last_doorbell_ == b.last_doorbell_;

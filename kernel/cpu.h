@@ -31,6 +31,7 @@
 #include "kernel/csd.h"
 #include "kernel/profile.h"
 #include "kernel/seq_window.h"
+#include "kernel/stopper.h"
 
 namespace belfry::kernel {
 
@@ -132,42 +133,6 @@ struct Drain {
   }
 };
 
-// This CPU's part in a stop_machine round.
-struct StopWork {
-  enum class Run : std::uint8_t { kNotYet, kDrain, kDying, kFunction, kDone };
-  Generation generation;
-  MultiStopState published{};
-  // The last state it acted on; it trails `published` while a guard is held.
-  MultiStopState acted{};
-  bool active = false;
-  // No other CPU is active.
-  bool alone = false;
-  bool takedown = false;
-  std::string func;
-  std::string payload;
-  std::optional<View> view;
-  Run run = Run::kNotYet;
-  // Has acknowledged the state it acted on.
-  bool acked = false;
-  // The way down through the STARTING steps: where it stands, and the step that
-  // it is inside of.
-  CpuhpState dying_state = 0;
-  std::optional<CpuhpState> dying_step;
-  Errno error = Errno::kOk;
-  std::string result;
-  std::uint64_t flushed = 0;
-
-  friend bool operator==(const StopWork&, const StopWork&) = default;
-  template <typename H>
-  friend H AbslHashValue(H h, const StopWork& s) {
-    h = H::combine(std::move(h), s.generation, s.published, s.acted, s.active,
-                   s.alone, s.takedown, s.func, s.payload, s.view, s.run,
-                   s.acked);
-    return H::combine(std::move(h), s.dying_state, s.dying_step, s.error,
-                      s.result, s.flushed);
-  }
-};
-
 // A walk over hotplug steps that this CPU runs.
 struct Walk {
   WalkSteps request;
@@ -218,7 +183,11 @@ class Cpu {
   bool latched() const { return latched_; }
   const CallSingleQueue& queue() const { return queue_; }
   const std::optional<Drain>& drain() const { return drain_; }
+  // The work that the stopper runs, and what waits behind it.
   const std::optional<StopWork>& stop() const { return stop_; }
+  const Stopper& stopper() const { return stopper_; }
+  // Rounds up to this one are over for this CPU, or never were any of its.
+  Generation closed_generation() const { return closed_generation_; }
   const std::optional<Walk>& walk() const { return walk_; }
   const std::map<CpuId, Peer>& peers() const { return peers_; }
   const std::deque<HeldCall>& held_tasks() const { return held_tasks_; }
@@ -241,8 +210,8 @@ class Cpu {
                    c.irq_raised_, c.queue_, c.drain_, c.peers_, c.guards_,
                    c.held_tasks_, c.self_calls_, c.irq_wait_, c.interrupted_);
     return H::combine(std::move(h), c.backed_off_, c.device_irqs_, c.stop_,
-                      c.closed_generation_, c.walk_, c.last_walk_, c.kicked_op_,
-                      c.last_doorbell_);
+                      c.stopper_, c.closed_generation_, c.walk_, c.last_walk_,
+                      c.kicked_op_, c.last_doorbell_);
   }
 
  private:
@@ -262,6 +231,7 @@ class Cpu {
   void On(IrqEntry& e, CpuEffects& out);
   void On(FunctionReturned& e, CpuEffects& out);
   void On(RunStep& e, CpuEffects& out);
+  void On(StopperRuns& e, CpuEffects& out);
   void On(Overdue& e, CpuEffects& out);
   void On(CoordinatorLost& e, CpuEffects& out);
   void On(StopPublish& e, CpuEffects& out);
@@ -303,6 +273,11 @@ class Cpu {
   void RunNext(CpuEffects& out);
   void FinishDrain(CpuEffects& out);
   void Answer(const Csd& csd, Errno error, std::string result, CpuEffects& out);
+
+  // The stopper (cpu_stopper.cc).
+  void UnparkStopper(CpuEffects& out);
+  bool QueueStopWork(StopWork work, CpuEffects& out);
+  void TakeStopWork();
 
   // stop_machine and hotplug (cpu_hotplug.cc).
   bool ActOnStop(CpuEffects& out);
@@ -362,6 +337,7 @@ class Cpu {
   // I/O completions that wait at the device: who submitted each.
   std::deque<CpuId> device_irqs_;
   std::optional<StopWork> stop_;
+  Stopper stopper_;
   // Rounds up to this one are over for this CPU.
   Generation closed_generation_;
   std::optional<Walk> walk_;

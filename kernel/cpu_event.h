@@ -134,6 +134,9 @@ struct RunStep {
   CpuhpState step = 0;
 };
 
+// Answers WakeStopper.
+struct StopperRuns {};
+
 // ---- Events: time and the control link.
 
 // The csd-lock watchdog: this call is older than the csd_lock_timeout.
@@ -147,9 +150,9 @@ struct CoordinatorLost {};
 using CpuEvent =
     std::variant<Call, Expire, Retry, DeviceIrq, Enqueue, Confirmed, Enqueued,
                  Done, Doorbell, Latched, OperatorKick, LinkUp, IrqEntry,
-                 FunctionReturned, RunStep, Overdue, CoordinatorLost,
-                 StopPublish, StopAbort, WalkSteps, Kick, BringOnline, SetView,
-                 PeerIs, PeerGone>;
+                 FunctionReturned, RunStep, StopperRuns, Overdue,
+                 CoordinatorLost, StopPublish, StopAbort, WalkSteps, Kick,
+                 BringOnline, SetView, PeerIs, PeerGone>;
 
 // ---- Effects.
 
@@ -222,6 +225,9 @@ struct NextStep {
   CpuhpState step = 0;
 };
 
+// The stopper's thread is unparked: the driver owes one StopperRuns.
+struct WakeStopper {};
+
 enum class Outcome : std::uint8_t { kCompleted, kRefused, kLost };
 
 // The call has entered its target's queue (an asynchronous caller is content).
@@ -244,9 +250,10 @@ struct Trace {
   TraceEvent event;
 };
 
-using CpuEffect = std::variant<SendEnqueue, SendEnqueued, SendDone, SendRing,
-                               RingSelf, SendLatched, RaiseIrq, RunFunction,
-                               NextStep, CallQueued, CallEnded, Tell, Trace>;
+using CpuEffect =
+    std::variant<SendEnqueue, SendEnqueued, SendDone, SendRing, RingSelf,
+                 SendLatched, RaiseIrq, RunFunction, NextStep, WakeStopper,
+                 CallQueued, CallEnded, Tell, Trace>;
 using CpuEffects = std::vector<CpuEffect>;
 
 }  // namespace belfry::kernel

@@ -20,15 +20,18 @@ void Cpu::On(StopPublish& e, CpuEffects& out) {
   if (stop_ && stop_->generation < e.generation) AbortStop(out);
   if (!stop_) {
     if (life_ != Life::kOnline || e.state != MultiStopState::kPrepare) return;
-    // What opens a round closes all before it.
-    closed_generation_ = Generation{e.generation.value - 1};
-    stop_ = StopWork{.generation = e.generation,
-                     .published = e.state,
-                     .active = e.active.Has(config_.id),
-                     .alone = e.active.count() == 1,
-                     .takedown = e.takedown,
-                     .func = std::move(e.func),
-                     .payload = std::move(e.payload)};
+    // What opens a round closes all before it; what is completed without
+    // running is over, and a repeated PREPARE does not open it again.
+    const bool queued = QueueStopWork({.generation = e.generation,
+                                       .published = e.state,
+                                       .active = e.active.Has(config_.id),
+                                       .alone = e.active.count() == 1,
+                                       .takedown = e.takedown,
+                                       .func = std::move(e.func),
+                                       .payload = std::move(e.payload)},
+                                      out);
+    closed_generation_ =
+        queued ? Generation{e.generation.value - 1} : e.generation;
     return;
   }
   if (e.state == stop_->published) {
@@ -100,6 +103,7 @@ bool Cpu::ContinueRun(CpuEffects& out) {
     case kDrain:
       // take_cpu_down(): __cpu_disable() clears the online bit, then DYING.
       SetLife(Life::kShouldDie, out);
+      stopper_.enabled = false;
       stop_->dying_state = Below(table_.teardown());
       stop_->run = kDying;
       return true;
@@ -172,7 +176,10 @@ void Cpu::AbortStop(CpuEffects& out) {
                            view_.online.Has(config_.id);
   stop_.reset();
   // What RUN did was tentative: it is taken back.
-  if (took_effect) SetLife(Life::kOnline, out);
+  if (took_effect) {
+    SetLife(Life::kOnline, out);
+    stopper_.enabled = true;
+  }
   if (life_ == Life::kOnline) Unmask("stop_machine aborted", out);
 }
 
@@ -248,6 +255,7 @@ void Cpu::AdoptView(const View& view, CpuEffects& out) {
   const bool in_view = view_.online.Has(config_.id);
   if (in_view && life_ == Life::kShouldOnline) {
     SetLife(Life::kOnline, out);
+    UnparkStopper(out);
     Unmask("online", out);
   }
   if (!in_view && life_ == Life::kOnline) {
@@ -255,6 +263,7 @@ void Cpu::AdoptView(const View& view, CpuEffects& out) {
     // committed.
     Mask("out of the view", out);
     SetLife(Life::kShouldDie, out);
+    stopper_.enabled = false;
   }
 }
 

@@ -58,6 +58,7 @@ struct CpuWords {
   std::string operator()(const RunStep& e) const {
     return absl::StrCat(Of("step", at), " ", e.step);
   }
+  std::string operator()(const StopperRuns&) const { return Of("stopper", at); }
   std::string operator()(const Overdue& e) const {
     return absl::StrCat("overdue ", at.value, "->", e.dst.value, " #", e.seq);
   }

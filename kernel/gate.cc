@@ -9,9 +9,9 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 11> kPlainCpuGates = {
-    kAllGates, "enqueue", "ring",  "latch",  "irq_entry", "run",
-    "reset",   "io",      "order", "answer", "overdue"};
+constexpr std::array<absl::string_view, 12> kPlainCpuGates = {
+    kAllGates, "enqueue", "ring", "latch", "irq_entry", "run",
+    "reset",   "stopper", "io",   "order", "answer",    "overdue"};
 constexpr std::array<absl::string_view, 4> kPlainCoordinatorGates = {
     kAllGates, "commit", "report", "timeout"};
 
@@ -55,6 +55,7 @@ std::string GateOf(const CpuEvent& event, const Cpu& cpu) {
     return absl::StrCat("step:", e->step);
   }
   if (std::holds_alternative<Kick>(event)) return "reset";
+  if (std::holds_alternative<StopperRuns>(event)) return "stopper";
   if (std::holds_alternative<DeviceIrq>(event)) return "io";
   if (IsOneOf<StopAbort, WalkSteps, BringOnline, SetView>(event)) {
     return "order";
@@ -97,8 +98,9 @@ absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "unknown gate '", name,
-      "' of a CPU; there are: enqueue, ring, latch, irq_entry, run, reset, io, "
-      "ack:STATE (PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
+      "' of a CPU; there are: enqueue, ring, latch, irq_entry, run, reset, "
+      "stopper, io, ack:STATE (PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or "
+      "step:NAME, "
       "order, answer, overdue, all"));
 }
 

@@ -29,6 +29,7 @@ inline constexpr absl::string_view kAllGates = "all";
 //               the barrier calls it
 //   step:N      hotplug step N is about to run here
 //   reset       the reset that boots the CPU
+//   stopper     the thread of the CPU's stopper is about to run the first time
 //   io          a device has completed I/O
 //   order       any other message of the coordinator
 //   answer      an acknowledgement, or the end of a call

@@ -32,6 +32,8 @@ constexpr std::array<absl::string_view, 3> kStepTables = {
     "notifiers", "cpuhp-6.12", "belfry"};
 constexpr std::array<absl::string_view, 2> kControlCpus = {"asker", "worker"};
 constexpr std::array<absl::string_view, 2> kOnlineTwices = {"einval", "noop"};
+constexpr std::array<absl::string_view, 2> kStopperEnables = {"at_unpark",
+                                                              "at_first_run"};
 
 // How a knob is read and written, whatever its type.
 struct Access {
@@ -78,6 +80,10 @@ constexpr std::array kKnobs = {
     Knob{"control_cpu", "which CPU runs the control steps of an offline",
          kControlCpus},
     Knob{"online_twice", "what online of an online CPU answers", kOnlineTwices},
+    Knob{
+        "stopper_enable",
+        "whether a fresh CPU's stopper is enabled before its thread first runs",
+        kStopperEnables},
 };
 
 constexpr std::array<Access, kKnobs.size()> kAccess = {
@@ -87,7 +93,7 @@ constexpr std::array<Access, kKnobs.size()> kAccess = {
     AccessTo<&Profile::refuse_offline>(), AccessTo<&Profile::enqueue_guard>(),
     AccessTo<&Profile::wait_guard>(),     AccessTo<&Profile::async_unlock>(),
     AccessTo<&Profile::steps>(),          AccessTo<&Profile::control_cpu>(),
-    AccessTo<&Profile::online_twice>(),
+    AccessTo<&Profile::online_twice>(),   AccessTo<&Profile::stopper_enable>(),
 };
 
 constexpr std::array<absl::string_view, 6> kPresetNames = {
@@ -108,7 +114,8 @@ Profile Linux30() {
           .async_unlock = AsyncUnlock::kAfterFunc,
           .steps = Steps::kNotifiers,
           .control_cpu = ControlCpu::kAsker,
-          .online_twice = OnlineTwice::kEinval};
+          .online_twice = OnlineTwice::kEinval,
+          .stopper_enable = StopperEnable::kAtUnpark};
 }
 
 // Rows of DESIGN.md's table that differ from linux-3.0 in a few knobs only.

@@ -103,6 +103,15 @@ enum class ControlCpu : std::uint8_t {
 // What online of an online CPU, or offline of an offline one, answers.
 enum class OnlineTwice : std::uint8_t { kEinval, kNoop };
 
+// When the stopper of a CPU that comes up is enabled.
+enum class StopperEnable : std::uint8_t {
+  // By who unparks its thread, before anybody can count on it: 46c498c2cdee,
+  // Linux 3.9.
+  kAtUnpark,
+  // By the thread itself, when it first runs.
+  kAtFirstRun,
+};
+
 struct Profile {
   // The preset it started from.
   std::string name;
@@ -119,6 +128,7 @@ struct Profile {
   Steps steps = Steps::kBelfry;
   ControlCpu control_cpu = ControlCpu::kAsker;
   OnlineTwice online_twice = OnlineTwice::kNoop;
+  StopperEnable stopper_enable = StopperEnable::kAtUnpark;
 
   friend bool operator==(const Profile&, const Profile&) = default;
 };

@@ -37,6 +37,8 @@ constexpr std::array<absl::string_view, kTraceKinds> kKindNames = {
     "stop_ack",
     "stop_abort",
     "stop_publish",
+    "cpu_stop_signal_done",
+    "cpu_stopper_thread",
     "cpuhp_enter",
     "cpuhp_multi_enter",
     "cpuhp_exit",

@@ -52,6 +52,8 @@ enum class TraceKind : std::uint8_t {
   kStopAck,      // ... and has acknowledged it
   kStopAbort,    // the round was given up
   kStopPublish,  // the coordinator publishes a state; NONE when the round ended
+  kStopDiscard,  // the stopper was not enabled: completed without running
+  kStopperRuns,  // the stopper's thread runs for the first time; no value
   // Hotplug. `about`: the CPU; value: step; detail: step's name. An injected
   // failure is no callback that ran, and leaves neither enter nor exit.
   kCpuhpEnter,       // value2: the walk's target

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernel/cpumask.h"
 #include "lab/gate.h"
+#include "trace/endless_stop.h"
 #include "trace/stranded.h"
 
 namespace belfry::lab {
@@ -225,6 +226,7 @@ absl::StatusOr<bool> NoCallMoves(Machine& machine,
 }
 
 bool IsHung(const trace::MachineView& view) {
+  if (!trace::CpusThatDiscarded(view).empty()) return true;
   for (const trace::CpuView& cpu : view.cpus) {
     if (!cpu.snapshot) continue;
     for (const v1::OutgoingCall& call : cpu.snapshot->outgoing()) {

@@ -158,7 +158,8 @@ class Runner {
     return absl::StartsWith(gate, "ack:") || absl::StartsWith(gate, "step:") ||
            absl::StartsWith(gate, "publish:") ||
            absl::StartsWith(gate, "journal:") || gate == "reset" ||
-           gate == "commit" || gate == "order" || gate == "report";
+           gate == "stopper" || gate == "commit" || gate == "order" ||
+           gate == "report";
   }
 
   // The gates of calls and doorbells can be reached while hotplug stands.

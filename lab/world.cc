@@ -538,6 +538,8 @@ void World::Do(CpuId id, const NextStep& e) {
   Tell(id.value, RunStep{e.walk, e.step});
 }
 
+void World::Do(CpuId id, const WakeStopper&) { Tell(id.value, StopperRuns{}); }
+
 void World::Do(CpuId id, const CallEnded& e) { Note(id, {.what = e}); }
 
 void World::Do(CpuId id, const kernel::Tell& e) {

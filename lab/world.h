@@ -217,6 +217,7 @@ class World {
   void Do(kernel::CpuId cpu, const kernel::RaiseIrq& e);
   void Do(kernel::CpuId cpu, const kernel::RunFunction& e);
   void Do(kernel::CpuId cpu, const kernel::NextStep& e);
+  void Do(kernel::CpuId cpu, const kernel::WakeStopper& e);
   void Do(kernel::CpuId, const kernel::CallQueued&) {}
   void Do(kernel::CpuId cpu, const kernel::CallEnded& e);
   void Do(kernel::CpuId cpu, const kernel::Tell& e);

@@ -131,6 +131,12 @@ void FillOutgoing(const CpuFacts& facts, std::uint32_t max,
   out->set_outgoing_total(total);
 }
 
+void FillStopper(const Cpu& cpu, v1::CpuSnapshot* out) {
+  v1::StopperStatus* stopper = out->mutable_stopper();
+  stopper->set_enabled(cpu.stopper().enabled);
+  stopper->set_closed_generation(cpu.closed_generation().value);
+}
+
 void FillStop(const Cpu& cpu, v1::CpuSnapshot* out) {
   const auto& stop = cpu.stop();
   if (!stop) return;
@@ -213,6 +219,7 @@ v1::CpuSnapshot MakeSnapshot(const CpuFacts& facts, std::uint32_t max_entries) {
   FillDoorbell(facts, &out);
   FillOutgoing(facts, max_entries, &out);
   FillStop(cpu, &out);
+  FillStopper(cpu, &out);
   FillStep(cpu, &out);
   FillLedger(facts, &out);
   out.set_doorbells_taken(facts.ledger.doorbells_taken());

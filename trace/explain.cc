@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "trace/doorbell_story.h"
+#include "trace/endless_stop.h"
 #include "trace/report_text.h"
 #include "trace/stranded.h"
 #include "trace/time_text.h"
@@ -304,6 +305,44 @@ Waiter ExplainWaiter(const MachineView& view, const CpuView& source,
   return waiter;
 }
 
+const v1::TraceEvent* FindDiscard(const MachineView& view, std::uint32_t cpu) {
+  const v1::TraceEvent* found = nullptr;
+  for (const v1::TraceEvent& event : view.events) {
+    if (event.name() == "cpu_stop_signal_done" && event.has_cpu() &&
+        event.cpu() == cpu &&
+        static_cast<std::uint64_t>(event.value()) ==
+            view.cluster.stop().generation()) {
+      found = &event;
+    }
+  }
+  return found;
+}
+
+// stop_machine was counted on a stopper that was not enabled.
+Waiter ExplainDiscard(const MachineView& view, std::uint32_t cpu) {
+  const v1::Operation& op = view.cluster.current();
+  Waiter waiter;
+  waiter.set_cpu(op.control_cpu());
+  waiter.set_target_cpu(cpu);
+  waiter.set_function("multi_cpu_stop");
+  waiter.set_age_s(SecondsBetween(op.create_time(), view.now));
+  waiter.add_frames("stop_machine");
+  waiter.add_frames("stop_cpus");
+  AddCause(absl::StrCat(
+               "Operation ", op.id(), " (", KindText(op.kind()), " of CPU ",
+               op.cpus(), ") holds the hotplug lock until its stop_machine ",
+               view.cluster.stop().generation(),
+               " has ended, which waits in PREPARE for CPU ", cpu, "."),
+           nullptr, &waiter);
+  AddCause(absl::StrCat("CPU ", cpu,
+                        "'s stopper was not enabled when the work was queued, "
+                        "so that it was completed without running. Nobody will "
+                        "acknowledge it."),
+           FindDiscard(view, cpu), &waiter);
+  waiter.set_remedy(absl::StrCat("belfry ops cancel ", op.id()));
+  return waiter;
+}
+
 std::string MessageText(const v1::ExplainReport& report) {
   if (report.waiters_size() > 0) return "";
   if (report.stranded_cpus_size() == 0) return "nothing is stuck";
@@ -326,6 +365,9 @@ v1::ExplainReport Explain(const MachineView& view,
       if (!call.wait() || (!call.stuck() && age < options.overdue_s)) continue;
       *report.add_waiters() = ExplainWaiter(view, source, call, age);
     }
+  }
+  for (const std::uint32_t cpu : CpusThatDiscarded(view)) {
+    *report.add_waiters() = ExplainDiscard(view, cpu);
   }
   for (const std::uint32_t cpu : StrandedCpus(view)) {
     report.add_stranded_cpus(cpu);

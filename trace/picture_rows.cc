@@ -42,6 +42,8 @@ bool HasRow(const v1::TraceEvent& event) {
   static const auto* const kNames = new std::set<std::string, std::less<>>{
       "call_function_single_entry",
       "cpu_crashed",
+      "cpu_stop_signal_done",
+      "cpu_stopper_thread",
       "csd_dropped",
       "csd_flush_entry",
       "csd_lock_resend",
@@ -400,6 +402,15 @@ class RowMaker {
       AddJoined(event, "unmasks", "unmask");
     } else if (name == "stop_abort") {
       AddJoined(event, "leaves the round", "leave the round");
+    } else if (name == "cpu_stop_signal_done") {
+      Draft& draft =
+          Add(event, absl::StrCat(Actor(event), "'s stopper is not enabled: ",
+                                  "stop_machine ", event.value(),
+                                  " is completed without running: LOST"));
+      draft.row.marks.front().sign = Sign::kLost;
+      draft.row.alarm = true;
+    } else if (name == "cpu_stopper_thread") {
+      Add(event, absl::StrCat(Actor(event), "'s stopper runs, and is enabled"));
     } else if (name == "call_function_single_entry") {
       Draft& draft = Add(
           event, absl::StrCat(Actor(event), " takes the interrupt",

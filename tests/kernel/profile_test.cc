@@ -39,6 +39,9 @@ const std::map<std::string, std::vector<std::string>> kTable = {
       "belfry"}},
     {"control_cpu", {"asker", "asker", "asker", "asker", "worker", "asker"}},
     {"online_twice", {"einval", "einval", "einval", "noop", "noop", "noop"}},
+    {"stopper_enable",
+     {"at_unpark", "at_unpark", "at_unpark", "at_unpark", "at_unpark",
+      "at_unpark"}},
 };
 
 TEST(ProfileTest, PresetsAreTheRowsOfTheTable) {

@@ -47,6 +47,7 @@ std::string Line(const RunFunction& e) {
 std::string Line(const NextStep& e) {
   return absl::StrCat("next_step ", e.step);
 }
+std::string Line(const WakeStopper&) { return "wake stopper"; }
 std::string Line(const CallQueued& e) {
   return absl::StrCat("call ", e.token, " queued");
 }
