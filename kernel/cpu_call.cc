@@ -46,6 +46,13 @@ void Cpu::On(Expire& e, CpuEffects& out) {
       return;
     }
   }
+  for (auto task = stop_two_tasks_.begin(); task != stop_two_tasks_.end();
+       ++task) {
+    if (task->token != e.token) continue;
+    RefuseStopTwo(*task, Errno::kEtimedout, out);
+    stop_two_tasks_.erase(task);
+    return;
+  }
 }
 
 void Cpu::On(Retry&, CpuEffects& out) {
@@ -303,6 +310,7 @@ void Cpu::RefuseWaiting(CpuEffects& out) {
       Refuse(call, Errno::kEnxio, out);
     }
   }
+  RefuseStopTwos(out);
 }
 
 void Cpu::ReleaseGuard(Outgoing& call) {
@@ -351,6 +359,7 @@ void Cpu::On(LinkUp& e, CpuEffects& out) {
     }
     if (call.rang && !call.ring_latched) out.push_back(SendRing{e.peer, seq});
   });
+  RepeatOrders(e.peer, out);
 }
 
 void Cpu::On(PeerIs& e, CpuEffects& out) {
@@ -380,6 +389,8 @@ void Cpu::ForgetPeer(CpuId cpu, Peer& peer, CpuEffects& out) {
     EndCall(cpu, seq, Outcome::kLost, Errno::kEownerdead, {}, out);
   }
   peer.gone = true;
+  LoseParticipant(cpu, out);
+  LoseInitiator(cpu, out);
   // Who finds the queue empty rings: the ring of the first call there may have
   // died with its sender, so it is rung here.
   if (queue_.empty() || latched_) return;

@@ -11,6 +11,7 @@
 
 #include "kernel/control.h"
 #include "kernel/csd.h"
+#include "kernel/stop_two.h"
 #include "kernel/trace_event.h"
 
 namespace belfry::kernel {
@@ -148,8 +149,9 @@ struct Overdue {
 struct CoordinatorLost {};
 
 using CpuEvent =
-    std::variant<Call, Expire, Retry, DeviceIrq, Enqueue, Confirmed, Enqueued,
-                 Done, Doorbell, Latched, OperatorKick, LinkUp, IrqEntry,
+    std::variant<Call, StopTwoTask, Expire, Retry, DeviceIrq, Enqueue,
+                 Confirmed, Enqueued, Done, Doorbell, Latched, StopTwoOrder,
+                 StopTwoReport, OperatorKick, LinkUp, IrqEntry,
                  FunctionReturned, RunStep, StopperRuns, Overdue,
                  CoordinatorLost, StopPublish, StopAbort, WalkSteps, Kick,
                  BringOnline, SetView, PeerIs, PeerGone>;
@@ -225,6 +227,18 @@ struct NextStep {
   CpuhpState step = 0;
 };
 
+// On the way of a call to that CPU, and in its order.
+struct SendStopTwo {
+  CpuId dst;
+  StopTwoOrder order;
+};
+
+// On the way of an answer to that CPU.
+struct SendStopTwoReport {
+  CpuId dst;
+  StopTwoReport report;
+};
+
 // The stopper's thread is unparked: the driver owes one StopperRuns.
 struct WakeStopper {};
 
@@ -253,7 +267,8 @@ struct Trace {
 using CpuEffect =
     std::variant<SendEnqueue, SendEnqueued, SendDone, SendRing, RingSelf,
                  SendLatched, RaiseIrq, RunFunction, NextStep, WakeStopper,
-                 CallQueued, CallEnded, Tell, Trace>;
+                 SendStopTwo, SendStopTwoReport, CallQueued, CallEnded, Tell,
+                 Trace>;
 using CpuEffects = std::vector<CpuEffect>;
 
 }  // namespace belfry::kernel

@@ -15,12 +15,29 @@
 #include "kernel/errno.h"
 #include "kernel/ids.h"
 #include "kernel/multi_stop.h"
+#include "kernel/stop_two.h"
 
 namespace belfry::kernel {
 
-// A work of multi_cpu_stop(): this CPU's part in a stop_machine round.
+// A work of multi_cpu_stop(): this CPU's part in a stop_machine round, or in a
+// stop_two_cpus().
 struct StopWork {
   enum class Run : std::uint8_t { kNotYet, kDrain, kDying, kFunction, kDone };
+  // What a stop_two_cpus() has in place of a generation.
+  struct Pair {
+    StopTwoKey key;
+    CpuId partner;
+    // The initiator's process has died.
+    bool orphan = false;
+
+    friend bool operator==(const Pair&, const Pair&) = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Pair& p) {
+      return H::combine(std::move(h), p.key, p.partner, p.orphan);
+    }
+  };
+
+  std::optional<Pair> pair;
   Generation generation;
   MultiStopState published{};
   // The last state it acted on; it trails `published` while a guard is held.
@@ -46,9 +63,9 @@ struct StopWork {
   friend bool operator==(const StopWork&, const StopWork&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const StopWork& s) {
-    h = H::combine(std::move(h), s.generation, s.published, s.acted, s.active,
-                   s.alone, s.takedown, s.func, s.payload, s.view, s.run,
-                   s.acked);
+    h = H::combine(std::move(h), s.pair, s.generation, s.published, s.acted,
+                   s.active, s.alone, s.takedown, s.func, s.payload, s.view,
+                   s.run, s.acked);
     return H::combine(std::move(h), s.dying_state, s.dying_step, s.error,
                       s.result, s.flushed);
   }
@@ -62,13 +79,23 @@ struct Stopper {
   // Its thread was unparked and has not run since: WakeStopper was emitted and
   // not answered.
   bool waking = false;
+  // Its thread runs, or was woken to: it sleeps when nothing is left, and a
+  // work that is queued on a sleeper waits for who has to wake it.
+  bool awake = false;
   // Behind the work that runs, in the order queued.
   std::deque<StopWork> works;
+  // Who holds the lock to queue on two stoppers at once, and a round's work
+  // that came meanwhile.
+  std::optional<StopTwoKey> lock;
+  std::optional<StopWork> locked_out;
+  // Not carried out yet.
+  std::deque<StopTwoOrder> orders;
 
   friend bool operator==(const Stopper&, const Stopper&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Stopper& s) {
-    return H::combine(std::move(h), s.enabled, s.waking, s.works);
+    return H::combine(std::move(h), s.enabled, s.waking, s.awake, s.works,
+                      s.lock, s.locked_out, s.orders);
   }
 };
 

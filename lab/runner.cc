@@ -104,6 +104,8 @@ class Runner {
         return BlockIo(step.block_io());
       case v1::ScenarioStep::kCall:
         return Logged(machine_.StartCall(step.call()));
+      case v1::ScenarioStep::kStopTwo:
+        return Logged(machine_.StartStopTwo(step.stop_two()));
       case v1::ScenarioStep::kSettle:
         return AwaitRest();
       case v1::ScenarioStep::STEP_NOT_SET:

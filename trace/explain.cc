@@ -1,6 +1,7 @@
 #include "trace/explain.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -94,10 +95,10 @@ void ExplainNotQueued(const MachineView& view, const CpuView& target,
                         "held before the queue."),
            nullptr, waiter);
   if (StandsInStop(snapshot)) {
-    AddCause(absl::StrCat("CPU ", call.cpu(), " stands in stop_machine ",
-                          snapshot.stop().generation(), ", state ",
-                          snapshot.stop().state(), "."),
-             nullptr, waiter);
+    AddCause(
+        absl::StrCat("CPU ", call.cpu(), " stands in ", StoppedByText(snapshot),
+                     ", state ", snapshot.stop().state(), "."),
+        nullptr, waiter);
     SayWhatHoldsTheRound(view, waiter);
     waiter->set_remedy("belfry ops list");
   } else {
@@ -343,6 +344,37 @@ Waiter ExplainDiscard(const MachineView& view, std::uint32_t cpu) {
   return waiter;
 }
 
+std::string PairText(const StopTwoWait& wait) {
+  return absl::StrCat("the stop_two_cpus() ", wait.number, " of CPU ",
+                      wait.initiator);
+}
+
+// Stoppers that wait for each other: one waiter, for each of the ring a cause.
+Waiter ExplainRing(const std::vector<StopTwoWait>& ring) {
+  Waiter waiter;
+  waiter.set_cpu(ring.front().initiator);
+  waiter.set_target_cpu(ring.front().partner);
+  waiter.set_function("multi_cpu_stop");
+  waiter.add_frames("migrate_swap");
+  waiter.add_frames("stop_two_cpus");
+  for (const StopTwoWait& wait : ring) {
+    std::string text =
+        absl::StrCat("CPU ", wait.cpu, "'s stopper runs ", PairText(wait),
+                     " and waits in PREPARE for CPU ", wait.partner, ", ");
+    if (wait.asleep) {
+      absl::StrAppend(&text, "whose stopper sleeps: CPU ", wait.initiator,
+                      ", which has to wake it, was preempted by its own.");
+    } else {
+      absl::StrAppend(&text, "where it lies behind another work.");
+    }
+    AddCause(text, nullptr, &waiter);
+  }
+  waiter.set_remedy(
+      absl::StrCat("belfry kill ", ring.front().initiator,
+                   " (its process: the other CPUs leave when it has died)"));
+  return waiter;
+}
+
 std::string MessageText(const v1::ExplainReport& report) {
   if (report.waiters_size() > 0) return "";
   if (report.stranded_cpus_size() == 0) return "nothing is stuck";
@@ -369,6 +401,8 @@ v1::ExplainReport Explain(const MachineView& view,
   for (const std::uint32_t cpu : CpusThatDiscarded(view)) {
     *report.add_waiters() = ExplainDiscard(view, cpu);
   }
+  const std::vector<StopTwoWait> ring = StopTwoRing(view);
+  if (!ring.empty()) *report.add_waiters() = ExplainRing(ring);
   for (const std::uint32_t cpu : StrandedCpus(view)) {
     report.add_stranded_cpus(cpu);
   }

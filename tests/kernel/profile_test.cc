@@ -42,6 +42,12 @@ const std::map<std::string, std::vector<std::string>> kTable = {
     {"stopper_enable",
      {"at_unpark", "at_unpark", "at_unpark", "at_unpark", "at_unpark",
       "at_unpark"}},
+    {"stop_two_queue",
+     {"both_locked", "both_locked", "both_locked", "one_by_one", "both_locked",
+      "both_locked"}},
+    {"stop_two_wake",
+     {"preempt_off", "preempt_off", "preempt_off", "preempt_off", "preempt_off",
+      "preempt_off"}},
 };
 
 TEST(ProfileTest, PresetsAreTheRowsOfTheTable) {
