@@ -369,9 +369,9 @@ Waiter ExplainRing(const std::vector<StopTwoWait>& ring) {
     }
     AddCause(text, nullptr, &waiter);
   }
-  waiter.set_remedy(
-      absl::StrCat("belfry kill ", ring.front().initiator,
-                   " (its process: the other CPUs leave when it has died)"));
+  waiter.set_remedy(absl::StrCat("end the process of CPU ",
+                                 ring.front().initiator,
+                                 ": the CPUs that it has stopped go on then"));
   return waiter;
 }
 
