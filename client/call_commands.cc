@@ -1,4 +1,4 @@
-// belfry call, kick.
+// belfry call, stop-two, kick.
 #include <string>
 #include <vector>
 
@@ -32,8 +32,8 @@ absl::StatusOr<std::string> PayloadOf(const CallOptions& options) {
 
 // The CPU that calls: its row in the cluster.
 absl::StatusOr<v1::CpuInfo> CallerOf(const v1::Cluster& cluster,
-                                     const CallOptions& options) {
-  if (options.from.has_value()) return FindCpuInfo(cluster, *options.from);
+                                     std::optional<std::uint32_t> from) {
+  if (from.has_value()) return FindCpuInfo(cluster, *from);
   const std::optional<std::uint32_t> lowest = LowestOnline(cluster);
   if (!lowest.has_value()) {
     return absl::FailedPreconditionError(
@@ -72,7 +72,7 @@ absl::StatusOr<v1::CallResponse> MakeCall(Context& context,
   if (!cluster.ok()) return cluster.status();
   const auto targets = SelectCpus(*cluster, options.cpus);
   if (!targets.ok()) return targets.status();
-  const auto caller = CallerOf(*cluster, options);
+  const auto caller = CallerOf(*cluster, options.from);
   if (!caller.ok()) return caller.status();
   const auto address = AddressOf(*caller);
   if (!address.ok()) {
@@ -165,6 +165,42 @@ ExitCode Run(Context& context, const CallOptions& options) {
       break;
   }
   return ExitCodeFor(report);
+}
+
+ExitCode Run(Context& context, const StopTwoOptions& options) {
+  auto coordinator = Connect(context.options);
+  if (!coordinator.ok()) return coordinator.status();
+  const auto cluster = coordinator->GetCluster();
+  if (!cluster.ok()) return cluster.status();
+  const auto initiator = CallerOf(*cluster, options.on);
+  if (!initiator.ok()) return initiator.status();
+  const auto address = AddressOf(*initiator);
+  if (!address.ok()) return WithRpcExitCode(address.status());
+  v1::StopTwoRequest request;
+  request.set_a(options.a);
+  request.set_b(options.b);
+  request.set_function(options.function);
+  request.set_payload(options.payload);
+  const auto stub = v1::CpuService::NewStub(OpenChannel(*address));
+  const auto response = Invoke(*stub, &v1::CpuService::Stub::StopTwo, request,
+                               context.options.timeout + kAnswerMargin);
+  if (!response.ok()) return response.status();
+  if (context.out.json()) {
+    context.out.Json(*response);
+  } else {
+    const bool good = response->result() == "0";
+    const std::string answer = AnswerText(response->payload());
+    context.out.Line(
+        good ? absl::StrCat(CpuName(options.a), " ran ", options.function,
+                            " while ", CpuName(options.b), " stood, ",
+                            DurationText(FromProto(response->duration())),
+                            answer.empty() ? "" : ": ", answer)
+             : absl::StrCat(CpuName(options.a), " and ", CpuName(options.b),
+                            " not stopped: ", response->result(), ", ",
+                            response->message()));
+  }
+  if (response->result() == "ETIMEDOUT") return kExitTimeout;
+  return response->result() == "0" ? kExitOk : kExitFailed;
 }
 
 ExitCode Run(Context& context, const KickOptions& options) {

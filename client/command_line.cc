@@ -613,6 +613,20 @@ void Parser::AddCallVerbs() {
                    "What the function is given");
   stop->add_flag("--detach", stop_options->detach, "Do not wait for its end");
 
+  auto [two, two_options] = Verb<StopTwoOptions>(
+      &app_, "stop-two",
+      "Run a function on one CPU while another stands with interrupts masked",
+      {"belfry stop-two 1 2", "belfry stop-two 1 2 spin --payload 500 --on 3"});
+  two->add_option("A", two_options->a, "The CPU that runs the function")
+      ->required();
+  two->add_option("B", two_options->b, "The CPU that stands")->required();
+  two->add_option("FUNC", two_options->function,
+                  "The function's name (default: nop)");
+  two->add_option("--payload", two_options->payload,
+                  "What the function is given");
+  AddCpu(two, "--on", &two_options->on,
+         "The CPU whose task asks (default: the lowest online one)");
+
   auto [kick, kick_options] = Verb<KickOptions>(
       &app_, "kick", "Ring CPUs whatever their queues hold", {"belfry kick 3"});
   kick->add_option("LIST", kick_options->cpus, "CPUs, as in 0-2,5")->required();

@@ -36,6 +36,7 @@ ExitCode Run(Context& context, const CpuCycleOptions& options);
 // call_commands.cc
 ExitCode Run(Context& context, const CallOptions& options);
 ExitCode Run(Context& context, const KickOptions& options);
+ExitCode Run(Context& context, const StopTwoOptions& options);
 ExitCode Run(Context& context, const CanaryOptions& options);
 // load_commands.cc
 ExitCode Run(Context& context, const LoadStartOptions& options);

@@ -82,8 +82,8 @@ std::string SnapshotText(const v1::CpuSnapshot& snapshot, const Output& out) {
       "  doorbell   ", DoorbellText(snapshot), "\n", "  queue      ",
       QueueText(snapshot), "\n");
   if (!snapshot.stop().state().empty()) {
-    absl::StrAppend(&text, "  stop       generation ",
-                    snapshot.stop().generation(), ", ", snapshot.stop().state(),
+    absl::StrAppend(&text, "  stop       ", trace::StoppedByText(snapshot),
+                    ", ", snapshot.stop().state(),
                     snapshot.stop().acked() ? ", acknowledged" : "", "\n");
   }
   for (const v1::OutgoingCall& call : snapshot.outgoing()) {

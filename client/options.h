@@ -110,6 +110,14 @@ struct StopMachineOptions {
   std::string payload;
   bool detach = false;
 };
+struct StopTwoOptions {
+  std::uint32_t a = 0;
+  std::uint32_t b = 0;
+  std::string function = "nop";
+  std::string payload;
+  // The CPU whose task asks.
+  std::optional<std::uint32_t> on;
+};
 struct KickOptions {
   std::string cpus;
 };
@@ -347,15 +355,15 @@ using Command = std::variant<
     UpOptions, DownOptions, StatusOptions, HealthOptions, VersionOptions,
     CompletionOptions, CpuListOptions, CpuShowOptions, CpuChangeOptions,
     CpuCycleOptions, CpuFailOptions, CallOptions, StopMachineOptions,
-    KickOptions, CanaryOptions, LoadStartOptions, LoadStopOptions,
-    LoadShowOptions, ProfileListOptions, ProfileShowOptions, ProfileDiffOptions,
-    OpsListOptions, OpsWaitOptions, OpsCancelOptions, LogsOptions,
-    PendingOptions, DumpOptions, ExplainOptions, AuditOptions, TraceShowOptions,
-    TraceRecordOptions, TraceConvertOptions, TraceCheckOptions,
-    TraceStatOptions, AnalyzeOptions, ReportOptions, ConformOptions,
-    ScenarioListOptions, ScenarioShowOptions, ScenarioRunOptions,
-    ExploreCommandOptions, ReplayCommandOptions, SimulateCommandOptions,
-    TortureOptions, TopOptions>;
+    StopTwoOptions, KickOptions, CanaryOptions, LoadStartOptions,
+    LoadStopOptions, LoadShowOptions, ProfileListOptions, ProfileShowOptions,
+    ProfileDiffOptions, OpsListOptions, OpsWaitOptions, OpsCancelOptions,
+    LogsOptions, PendingOptions, DumpOptions, ExplainOptions, AuditOptions,
+    TraceShowOptions, TraceRecordOptions, TraceConvertOptions,
+    TraceCheckOptions, TraceStatOptions, AnalyzeOptions, ReportOptions,
+    ConformOptions, ScenarioListOptions, ScenarioShowOptions,
+    ScenarioRunOptions, ExploreCommandOptions, ReplayCommandOptions,
+    SimulateCommandOptions, TortureOptions, TopOptions>;
 
 }  // namespace belfry::client
 

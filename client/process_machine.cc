@@ -25,11 +25,12 @@ constexpr std::uint32_t kMaxEntries = 10000;
 
 }  // namespace
 
-struct ProcessMachine::StartedCall {
+template <typename Response>
+struct ProcessMachine::Started {
   grpc::ClientContext context;
-  v1::CallResponse response;
+  Response response;
   grpc::Status status;
-  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::CallResponse>> reader;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> reader;
 };
 
 ProcessMachine::ProcessMachine(Coordinator& coordinator,
@@ -41,6 +42,7 @@ ProcessMachine::ProcessMachine(Coordinator& coordinator,
 
 ProcessMachine::~ProcessMachine() {
   for (const auto& call : calls_) call->context.TryCancel();
+  for (const auto& stop : stop_twos_) stop->context.TryCancel();
   queue_.Shutdown();
   void* tag = nullptr;
   bool ok = false;
@@ -239,7 +241,7 @@ absl::Status ProcessMachine::StartCall(const v1::ScenarioCall& call) {
   request.set_function(call.function());
   request.set_wait(call.wait());
   request.set_count(count);
-  auto started = std::make_unique<StartedCall>();
+  auto started = std::make_unique<Started<v1::CallResponse>>();
   SetDeadline(&started->context, patience_.deadline - absl::Now());
   started->reader =
       (*process)->cpu->AsyncCall(&started->context, request, &queue_);
@@ -247,6 +249,38 @@ absl::Status ProcessMachine::StartCall(const v1::ScenarioCall& call) {
   calls_.push_back(std::move(started));
   // A waiting call is issued when the one before it has returned.
   return AwaitIssued(call, *before + (call.wait() ? 1 : count));
+}
+
+// As a call's: once the step is over the task is there.
+absl::Status ProcessMachine::StartStopTwo(const v1::ScenarioStopTwo& stop) {
+  const absl::StatusOr<Process*> process = FindCpu(stop.on());
+  if (!process.ok()) return process.status();
+  const auto asked = [&]() -> absl::StatusOr<std::uint64_t> {
+    const absl::StatusOr<v1::CpuSnapshot> snapshot = Snapshot(stop.on());
+    if (!snapshot.ok()) return snapshot.status();
+    return snapshot->stop_twos() + snapshot->stop_two_tasks();
+  };
+  const absl::StatusOr<std::uint64_t> before = asked();
+  if (!before.ok()) return before.status();
+  v1::StopTwoRequest request;
+  request.set_a(stop.a());
+  request.set_b(stop.b());
+  request.set_function("nop");
+  auto started = std::make_unique<Started<v1::StopTwoResponse>>();
+  SetDeadline(&started->context, patience_.deadline - absl::Now());
+  started->reader =
+      (*process)->cpu->AsyncStopTwo(&started->context, request, &queue_);
+  started->reader->Finish(&started->response, &started->status, started.get());
+  stop_twos_.push_back(std::move(started));
+  const absl::Time deadline = absl::Now() + kIssueTimeout;
+  while (absl::Now() < deadline) {
+    const absl::StatusOr<std::uint64_t> now = asked();
+    if (!now.ok()) return now.status();
+    if (*now > *before) return absl::OkStatus();
+    if (!patience_.interrupt->Sleep(kFirstWait)) break;
+  }
+  return absl::DeadlineExceededError(
+      absl::StrCat(CpuName(stop.on()), " has not begun to stop two CPUs"));
 }
 
 absl::StatusOr<v1::CpuSnapshot> ProcessMachine::Snapshot(std::uint32_t cpu) {

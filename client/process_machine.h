@@ -36,6 +36,7 @@ class ProcessMachine : public lab::Machine {
   absl::Status StartBlockIo(const v1::BlockIo& io) override;
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
   absl::Status StartCall(const v1::ScenarioCall& call) override;
+  absl::Status StartStopTwo(const v1::ScenarioStopTwo& stop) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;
@@ -47,7 +48,8 @@ class ProcessMachine : public lab::Machine {
     // Null for the coordinator.
     std::unique_ptr<v1::CpuService::Stub> cpu;
   };
-  struct StartedCall;
+  template <typename Response>
+  struct Started;
 
   // Found anew when a CPU's process has come back elsewhere.
   absl::StatusOr<Process*> FindCpu(std::uint32_t cpu);
@@ -65,7 +67,8 @@ class ProcessMachine : public lab::Machine {
   std::uint64_t lamport_ = 0;
   // Calls whose answers nobody waits for; they end with the machine.
   grpc::CompletionQueue queue_;
-  std::vector<std::unique_ptr<StartedCall>> calls_;
+  std::vector<std::unique_ptr<Started<v1::CallResponse>>> calls_;
+  std::vector<std::unique_ptr<Started<v1::StopTwoResponse>>> stop_twos_;
 };
 
 }  // namespace belfry::client

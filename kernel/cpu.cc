@@ -29,9 +29,9 @@ CpuStatus Cpu::status() const {
   CpuStatus status{.incarnation = config_.incarnation,
                    .life = life_,
                    .view_number = view_.number};
-  if (stop_) {
-    status.stop_generation = stop_->generation;
-    status.stop_ran = stop_->run != StopWork::Run::kNotYet;
+  if (const StopWork* round = FindRound()) {
+    status.stop_generation = round->generation;
+    status.stop_ran = round->run != StopWork::Run::kNotYet;
   }
   return status;
 }
@@ -63,6 +63,9 @@ bool operator==(const Cpu& a, const Cpu& b) {
          a.self_calls_ == b.self_calls_ && a.irq_wait_ == b.irq_wait_ &&
          a.interrupted_ == b.interrupted_ && a.backed_off_ == b.backed_off_ &&
          a.device_irqs_ == b.device_irqs_ && a.stop_ == b.stop_ &&
+         a.stopper_ == b.stopper_ && a.stop_two_ == b.stop_two_ &&
+         a.stop_two_tasks_ == b.stop_two_tasks_ &&
+         a.stop_twos_ == b.stop_twos_ &&
          a.closed_generation_ == b.closed_generation_ && a.walk_ == b.walk_ &&
          a.last_walk_ == b.last_walk_ && a.kicked_op_ == b.kicked_op_ &&
          a.last_doorbell_ == b.last_doorbell_;
@@ -73,10 +76,12 @@ void Cpu::Pump(CpuEffects& out) {
   }
 }
 
-// The order is the machine's: what runs with interrupts off first (a handler, a
+// The stopper's orders come first: they are served by the CPU's memory. Then
+// the order is the machine's: what runs with interrupts off first (a handler, a
 // drain, the function of a stop), then interrupts, then the stopper, which no
 // task can delay, then tasks.
 bool Cpu::PumpOnce(CpuEffects& out) {
+  if (ServeStopper(out)) return true;
   if (drain_) {
     if (drain_->running) return false;
     if (drain_->calls.empty()) {
@@ -86,7 +91,7 @@ bool Cpu::PumpOnce(CpuEffects& out) {
     }
     return true;
   }
-  if (ContinueRun(out)) return true;
+  if (LeaveOrphaned(out) || ContinueRun(out)) return true;
   // A handler that waits spins: nothing below it runs.
   if (irq_wait_) return false;
   if (CanTakeInterrupt()) {
@@ -117,7 +122,7 @@ bool Cpu::PumpOnce(CpuEffects& out) {
     Issue(std::move(call), out);
     return true;
   }
-  return ContinueWalk(out);
+  return RunStopTwo(out) || ContinueWalk(out);
 }
 
 bool Cpu::CanTakeInterrupt() const {

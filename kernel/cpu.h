@@ -33,6 +33,8 @@
 #include "kernel/csd.h"
 #include "kernel/profile.h"
 #include "kernel/seq_window.h"
+#include "kernel/stop_two.h"
+#include "kernel/stopper.h"
 
 namespace belfry::kernel {
 
@@ -137,42 +139,6 @@ struct Drain {
   }
 };
 
-// This CPU's part in a stop_machine round.
-struct StopWork {
-  enum class Run : std::uint8_t { kNotYet, kDrain, kDying, kFunction, kDone };
-  Generation generation;
-  MultiStopState published{};
-  // The last state it acted on; it trails `published` while a guard is held.
-  MultiStopState acted{};
-  bool active = false;
-  // No other CPU is active.
-  bool alone = false;
-  bool takedown = false;
-  std::string func;
-  std::string payload;
-  std::optional<View> view;
-  Run run = Run::kNotYet;
-  // Has acknowledged the state it acted on.
-  bool acked = false;
-  // The way down through the STARTING steps: where it stands, and the step that
-  // it is inside of.
-  CpuhpState dying_state = 0;
-  std::optional<CpuhpState> dying_step;
-  Errno error = Errno::kOk;
-  std::string result;
-  std::uint64_t flushed = 0;
-
-  friend bool operator==(const StopWork&, const StopWork&) = default;
-  template <typename H>
-  friend H AbslHashValue(H h, const StopWork& s) {
-    h = H::combine(std::move(h), s.generation, s.published, s.acted, s.active,
-                   s.alone, s.takedown, s.func, s.payload, s.view, s.run,
-                   s.acked);
-    return H::combine(std::move(h), s.dying_state, s.dying_step, s.error,
-                      s.result, s.flushed);
-  }
-};
-
 // A walk over hotplug steps that this CPU runs.
 struct Walk {
   WalkSteps request;
@@ -223,7 +189,20 @@ class Cpu {
   bool latched() const { return latched_; }
   const CallSingleQueue& queue() const { return queue_; }
   const std::optional<Drain>& drain() const { return drain_; }
+  // The work that the stopper runs, and what waits behind it.
   const std::optional<StopWork>& stop() const { return stop_; }
+  const Stopper& stopper() const { return stopper_; }
+  // The stop_two_cpus() that a task of this CPU waits for, and tasks behind it.
+  const std::optional<StopTwo>& stop_two() const { return stop_two_; }
+  // So many have begun.
+  std::uint64_t stop_twos() const { return stop_twos_; }
+  // One of this CPU's, or the end of another's, hangs on that CPU's stopper.
+  bool NeedsStopperOf(CpuId cpu) const;
+  const std::deque<StopTwoTask>& stop_two_tasks() const {
+    return stop_two_tasks_;
+  }
+  // Rounds up to this one are over for this CPU, or never were any of its.
+  Generation closed_generation() const { return closed_generation_; }
   const std::optional<Walk>& walk() const { return walk_; }
   // Those it has had calls with, or knows something of that the table of
   // processes does not.
@@ -250,6 +229,7 @@ class Cpu {
                    c.irq_raised_, c.queue_, c.drain_, c.peers_, c.guards_,
                    c.held_tasks_, c.self_calls_, c.irq_wait_, c.interrupted_);
     return H::combine(std::move(h), c.backed_off_, c.device_irqs_, c.stop_,
+                      c.stopper_, c.stop_two_, c.stop_two_tasks_, c.stop_twos_,
                       c.closed_generation_, c.walk_, c.last_walk_, c.kicked_op_,
                       c.last_doorbell_);
   }
@@ -257,6 +237,7 @@ class Cpu {
  private:
   // One handler for each event.
   void On(Call& e, CpuEffects& out);
+  void On(StopTwoTask& e, CpuEffects& out);
   void On(Expire& e, CpuEffects& out);
   void On(Retry& e, CpuEffects& out);
   void On(DeviceIrq& e, CpuEffects& out);
@@ -266,11 +247,14 @@ class Cpu {
   void On(Done& e, CpuEffects& out);
   void On(Doorbell& e, CpuEffects& out);
   void On(Latched& e, CpuEffects& out);
+  void On(StopTwoOrder& e, CpuEffects& out);
+  void On(StopTwoReport& e, CpuEffects& out);
   void On(OperatorKick& e, CpuEffects& out);
   void On(LinkUp& e, CpuEffects& out);
   void On(IrqEntry& e, CpuEffects& out);
   void On(FunctionReturned& e, CpuEffects& out);
   void On(RunStep& e, CpuEffects& out);
+  void On(StopperRuns& e, CpuEffects& out);
   void On(Overdue& e, CpuEffects& out);
   void On(CoordinatorLost& e, CpuEffects& out);
   void On(StopPublish& e, CpuEffects& out);
@@ -307,6 +291,8 @@ class Cpu {
   void BeginIrqWait(CpuId dst, Seq seq, CpuEffects& out);
   void EndIrqWait(CpuEffects& out);
   void ReleaseGuard(Outgoing& call);
+  void SendAnswersAgain(CpuId dst, const Peer& peer, CpuEffects& out);
+  void SendCallsAgain(CpuId dst, const Peer& peer, CpuEffects& out);
   void ForgetPeer(CpuId cpu, Peer& peer, CpuEffects& out);
   void BlockComplete(CpuId submitter, CpuEffects& out);
 
@@ -315,6 +301,50 @@ class Cpu {
   void RunNext(CpuEffects& out);
   void FinishDrain(CpuEffects& out);
   void Answer(const Csd& csd, Errno error, std::string result, CpuEffects& out);
+
+  // The stopper (cpu_stopper.cc).
+  void UnparkStopper(CpuEffects& out);
+  void ParkStopper(CpuEffects& out);
+  bool QueueStopWork(StopWork work, CpuEffects& out);
+  void DiscardStopWork(const StopWork& work, CpuEffects& out);
+  void QueueRound(StopWork work, CpuEffects& out);
+  void TakeStopWork();
+  StopWork* FindRound();
+  const StopWork* FindRound() const {
+    return const_cast<Cpu*>(this)->FindRound();
+  }
+  StopWork* FindPair(const StopTwoKey& key);
+  void GiveUpRound(CpuEffects& out);
+  TraceEvent StopEvent(TraceKind kind, const StopWork& work) const;
+  void Published(const StopTwoOrder& e, CpuEffects& out);
+  bool ServeStopper(CpuEffects& out);
+  std::optional<Errno> Obey(const StopTwoOrder& order, CpuEffects& out);
+  std::optional<Errno> TakeBack(const StopTwoKey& key, CpuId asker,
+                                CpuEffects& out);
+  void GiveUp(const StopTwoKey& key, Errno error, CpuEffects& out);
+  void Report(CpuId to, StopTwoReport report, CpuEffects& out);
+  void LoseInitiator(CpuId cpu, CpuEffects& out);
+  void AskWhetherItRan(CpuEffects& out);
+  bool LeaveOrphaned(CpuEffects& out);
+
+  // stop_two_cpus(), the initiator's side (cpu_stop_two.cc).
+  bool RunStopTwo(CpuEffects& out);
+  void BeginQueueing(CpuEffects& out);
+  void Order(CpuId cpu, StopTwoVerb verb, CpuEffects& out);
+  void SendOrder(CpuId cpu, StopTwoOrder order, CpuEffects& out);
+  void Answered(const StopTwoReport& e, CpuEffects& out);
+  void WakeStoppers(CpuEffects& out);
+  void Acknowledged(StopTwoReport& e, CpuEffects& out);
+  void AdvanceStopTwo(CpuEffects& out);
+  void AbandonStopTwo(Errno error, CpuEffects& out);
+  void EndStopTwo(CpuEffects& out);
+  void LoseParticipant(CpuId cpu, CpuEffects& out);
+  void RepeatOrders(CpuId cpu, CpuEffects& out);
+  void RefuseStopTwo(const StopTwoTask& task, Errno error, CpuEffects& out);
+  void RefuseStopTwos(CpuEffects& out);
+  StopTwoKey KeyOf(const StopTwo& stop) const;
+  TraceEvent StopTwoEvent(TraceKind kind) const;
+  bool HasProcess(CpuId cpu) const;
 
   // stop_machine and hotplug (cpu_hotplug.cc).
   bool ActOnStop(CpuEffects& out);
@@ -374,6 +404,11 @@ class Cpu {
   // I/O completions that wait at the device: who submitted each.
   std::deque<CpuId> device_irqs_;
   std::optional<StopWork> stop_;
+  Stopper stopper_;
+  std::optional<StopTwo> stop_two_;
+  std::deque<StopTwoTask> stop_two_tasks_;
+  // So many have begun; numbers the next.
+  std::uint64_t stop_twos_ = 0;
   // Rounds up to this one are over for this CPU.
   Generation closed_generation_;
   std::optional<Walk> walk_;

@@ -46,6 +46,13 @@ void Cpu::On(Expire& e, CpuEffects& out) {
       return;
     }
   }
+  for (auto task = stop_two_tasks_.begin(); task != stop_two_tasks_.end();
+       ++task) {
+    if (task->token != e.token) continue;
+    RefuseStopTwo(*task, Errno::kEtimedout, out);
+    stop_two_tasks_.erase(task);
+    return;
+  }
 }
 
 void Cpu::On(Retry&, CpuEffects& out) {
@@ -303,6 +310,7 @@ void Cpu::RefuseWaiting(CpuEffects& out) {
       Refuse(call, Errno::kEnxio, out);
     }
   }
+  RefuseStopTwos(out);
 }
 
 void Cpu::ReleaseGuard(Outgoing& call) {
@@ -333,23 +341,30 @@ void Cpu::On(Overdue& e, CpuEffects& out) {
 
 void Cpu::On(LinkUp& e, CpuEffects& out) {
   const auto peer = peers_.find(e.peer);
-  if (peer == peers_.end()) return;
-  if (e.inbound) {
-    peer->second.answers.ForEach([&](Seq, const Done& answer) {
-      out.push_back(SendDone{e.peer, answer.seq, answer.error, answer.result});
-    });
-    return;
+  if (peer != peers_.end()) {
+    e.inbound ? SendAnswersAgain(e.peer, peer->second, out)
+              : SendCallsAgain(e.peer, peer->second, out);
   }
-  peer->second.out.ForEach([&](Seq seq, const Outgoing& call) {
+  if (!e.inbound) RepeatOrders(e.peer, out);
+}
+
+void Cpu::SendAnswersAgain(CpuId dst, const Peer& peer, CpuEffects& out) {
+  peer.answers.ForEach([&](Seq, const Done& answer) {
+    out.push_back(SendDone{dst, answer.seq, answer.error, answer.result});
+  });
+}
+
+void Cpu::SendCallsAgain(CpuId dst, const Peer& peer, CpuEffects& out) {
+  peer.out.ForEach([&](Seq seq, const Outgoing& call) {
     if (call.state == Outgoing::State::kSent) {
-      out.push_back(SendEnqueue{e.peer,
+      out.push_back(SendEnqueue{dst,
                                 {.key = {config_.id, config_.incarnation, seq},
                                  .func = call.func,
                                  .wait = call.wait,
                                  .payload = call.payload},
                                 !config_.split_doorbell});
     }
-    if (call.rang && !call.ring_latched) out.push_back(SendRing{e.peer, seq});
+    if (call.rang && !call.ring_latched) out.push_back(SendRing{dst, seq});
   });
 }
 
@@ -363,7 +378,7 @@ void Cpu::On(PeerIs& e, CpuEffects& out) {
     if (peer != peers_.end()) peer->second.gone = false;
     return;
   }
-  if (peer != peers_.end()) ForgetPeer(e.cpu, peer->second, out);
+  if (known.value != 0) ForgetPeer(e.cpu, PeerOf(e.cpu), out);
   peers_[e.cpu] =
       Peer{.incarnation = e.incarnation, .came_at_view = view_.number};
 }
@@ -386,6 +401,8 @@ void Cpu::ForgetPeer(CpuId cpu, Peer& peer, CpuEffects& out) {
     EndCall(cpu, seq, Outcome::kLost, Errno::kEownerdead, {}, out);
   }
   peer.gone = true;
+  LoseParticipant(cpu, out);
+  LoseInitiator(cpu, out);
   // Who finds the queue empty rings: the ring of the first call there may have
   // died with its sender, so it is rung here.
   if (queue_.empty() || latched_) return;

@@ -11,6 +11,7 @@
 
 #include "kernel/control.h"
 #include "kernel/csd.h"
+#include "kernel/stop_two.h"
 #include "kernel/trace_event.h"
 
 namespace belfry::kernel {
@@ -134,6 +135,9 @@ struct RunStep {
   CpuhpState step = 0;
 };
 
+// Answers WakeStopper.
+struct StopperRuns {};
+
 // ---- Events: time and the control link.
 
 // The csd-lock watchdog: this call is older than the csd_lock_timeout.
@@ -145,11 +149,12 @@ struct Overdue {
 struct CoordinatorLost {};
 
 using CpuEvent =
-    std::variant<Call, Expire, Retry, DeviceIrq, Enqueue, Confirmed, Enqueued,
-                 Done, Doorbell, Latched, OperatorKick, LinkUp, IrqEntry,
-                 FunctionReturned, RunStep, Overdue, CoordinatorLost,
-                 StopPublish, StopAbort, WalkSteps, Kick, BringOnline, SetView,
-                 PeerIs, PeerGone>;
+    std::variant<Call, StopTwoTask, Expire, Retry, DeviceIrq, Enqueue,
+                 Confirmed, Enqueued, Done, Doorbell, Latched, StopTwoOrder,
+                 StopTwoReport, OperatorKick, LinkUp, IrqEntry,
+                 FunctionReturned, RunStep, StopperRuns, Overdue,
+                 CoordinatorLost, StopPublish, StopAbort, WalkSteps, Kick,
+                 BringOnline, SetView, PeerIs, PeerGone>;
 
 // ---- Effects.
 
@@ -222,6 +227,21 @@ struct NextStep {
   CpuhpState step = 0;
 };
 
+// On the way of a call to that CPU, and in its order.
+struct SendStopTwo {
+  CpuId dst;
+  StopTwoOrder order;
+};
+
+// On the way of an answer to that CPU.
+struct SendStopTwoReport {
+  CpuId dst;
+  StopTwoReport report;
+};
+
+// The stopper's thread is unparked: the driver owes one StopperRuns.
+struct WakeStopper {};
+
 enum class Outcome : std::uint8_t { kCompleted, kRefused, kLost };
 
 // The call has entered its target's queue (an asynchronous caller is content).
@@ -244,9 +264,11 @@ struct Trace {
   TraceEvent event;
 };
 
-using CpuEffect = std::variant<SendEnqueue, SendEnqueued, SendDone, SendRing,
-                               RingSelf, SendLatched, RaiseIrq, RunFunction,
-                               NextStep, CallQueued, CallEnded, Tell, Trace>;
+using CpuEffect =
+    std::variant<SendEnqueue, SendEnqueued, SendDone, SendRing, RingSelf,
+                 SendLatched, RaiseIrq, RunFunction, NextStep, WakeStopper,
+                 SendStopTwo, SendStopTwoReport, CallQueued, CallEnded, Tell,
+                 Trace>;
 using CpuEffects = std::vector<CpuEffect>;
 
 }  // namespace belfry::kernel

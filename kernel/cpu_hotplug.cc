@@ -8,8 +8,9 @@
 namespace belfry::kernel {
 
 void Cpu::On(StopPublish& e, CpuEffects& out) {
+  StopWork* round = FindRound();
   if (e.generation <= closed_generation_ ||
-      (!stop_ && e.state == MultiStopState::kExit)) {
+      (round == nullptr && e.state == MultiStopState::kExit)) {
     // Over for us, or never begun: only its outcome matters.
     if (e.state != MultiStopState::kExit) return;
     if (e.view) AdoptView(*e.view, out);
@@ -17,31 +18,34 @@ void Cpu::On(StopPublish& e, CpuEffects& out) {
     out.push_back(Tell{StopAck{e.generation, e.state}});
     return;
   }
-  if (stop_ && stop_->generation < e.generation) AbortStop(out);
-  if (!stop_) {
+  if (round != nullptr && round->generation < e.generation) {
+    GiveUpRound(out);
+    round = nullptr;
+  }
+  if (round == nullptr) {
     if (life_ != Life::kOnline || e.state != MultiStopState::kPrepare) return;
-    // What opens a round closes all before it.
-    closed_generation_ = Generation{e.generation.value - 1};
-    stop_ = StopWork{.generation = e.generation,
-                     .published = e.state,
-                     .active = e.active.Has(config_.id),
-                     .alone = e.active.count() == 1,
-                     .takedown = e.takedown,
-                     .func = std::move(e.func),
-                     .payload = std::move(e.payload)};
+    QueueRound({.generation = e.generation,
+                .published = e.state,
+                .active = e.active.Has(config_.id),
+                .alone = e.active.count() == 1,
+                .takedown = e.takedown,
+                .func = std::move(e.func),
+                .payload = std::move(e.payload)},
+               out);
     return;
   }
-  if (e.state == stop_->published) {
+  if (e.state == round->published) {
     // Repeated by a coordinator that may have missed our answer.
-    if (stop_->acked && stop_->acted == e.state) AckStop(out);
+    if (round->acked && round->acted == e.state) AckStop(out);
     return;
   }
-  stop_->published = e.state;
-  stop_->view = std::move(e.view);
+  round->published = e.state;
+  round->view = std::move(e.view);
 }
 
 void Cpu::On(StopAbort& e, CpuEffects& out) {
-  if (stop_ && stop_->generation <= e.generation) AbortStop(out);
+  const StopWork* round = FindRound();
+  if (round != nullptr && round->generation <= e.generation) GiveUpRound(out);
   closed_generation_ = std::max(closed_generation_, e.generation);
 }
 
@@ -51,11 +55,13 @@ void Cpu::On(StopAbort& e, CpuEffects& out) {
 // round is not closed: a coordinator that is back may begin it again with
 // PREPARE, and sees from the CPU's status that it stands in no later state.
 void Cpu::On(CoordinatorLost&, CpuEffects& out) {
-  if (!stop_) return;
-  const bool not_run = stop_->run == StopWork::Run::kNotYet;
-  if (masked_ && !(stop_->active && stop_->alone && not_run)) return;
+  const StopWork* round = FindRound();
+  if (round == nullptr) return;
+  const bool not_run = round->run == StopWork::Run::kNotYet;
+  const bool masks = round->acted > MultiStopState::kPrepare && masked_;
+  if (masks && !(round->active && round->alone && not_run)) return;
   const Generation closed = closed_generation_;
-  AbortStop(out);
+  GiveUpRound(out);
   closed_generation_ = closed;
 }
 
@@ -63,13 +69,14 @@ void Cpu::On(CoordinatorLost&, CpuEffects& out) {
 // handler runs: "nothing can be queued behind the dying flush" rests on it.
 bool Cpu::ActOnStop(CpuEffects& out) {
   if (!stop_ || stop_->acted == stop_->published || guards_ > 0) return false;
+  if (stop_two_ && stop_two_->preempt_off) return false;
   stop_->acted = stop_->published;
   stop_->acked = false;
-  TraceEvent event = Event(TraceKind::kStopState);
-  event.value = static_cast<std::int64_t>(stop_->generation.value);
-  event.detail = std::string(MultiStopStateName(stop_->acted));
-  out.push_back(Trace{std::move(event)});
-  if (MasksInterrupts(stop_->acted, stop_->active)) Mask("stop_machine", out);
+  out.push_back(Trace{StopEvent(
+      stop_->pair ? TraceKind::kStopTwoState : TraceKind::kStopState, *stop_)});
+  if (MasksInterrupts(stop_->acted, stop_->active)) {
+    Mask(stop_->pair ? "stop_two_cpus" : "stop_machine", out);
+  }
   if (stop_->acted == MultiStopState::kExit) {
     LeaveStop(out);
   } else if (stop_->acted != MultiStopState::kRun || !stop_->active) {
@@ -100,6 +107,7 @@ bool Cpu::ContinueRun(CpuEffects& out) {
     case kDrain:
       // take_cpu_down(): __cpu_disable() clears the online bit, then DYING.
       SetLife(Life::kShouldDie, out);
+      stopper_.enabled = false;
       stop_->dying_state = Below(table_.teardown());
       stop_->run = kDying;
       return true;
@@ -142,11 +150,20 @@ bool Cpu::ContinueDying(CpuEffects& out) {
 }
 
 void Cpu::AckStop(CpuEffects& out) {
-  TraceEvent event = Event(TraceKind::kStopAck);
-  event.value = static_cast<std::int64_t>(stop_->generation.value);
-  event.detail = std::string(MultiStopStateName(stop_->acted));
-  out.push_back(Trace{std::move(event)});
+  out.push_back(Trace{StopEvent(
+      stop_->pair ? TraceKind::kStopTwoAck : TraceKind::kStopAck, *stop_)});
   stop_->acked = true;
+  if (stop_->pair) {
+    Report(stop_->pair->key.src,
+           {.from = config_.id,
+            .key = stop_->pair->key,
+            .verb = StopTwoVerb::kPublish,
+            .state = stop_->acted,
+            .error = stop_->error,
+            .result = stop_->result},
+           out);
+    return;
+  }
   out.push_back(Tell{StopAck{stop_->generation, stop_->acted, stop_->error,
                              stop_->result, stop_->flushed}});
 }
@@ -156,24 +173,27 @@ void Cpu::AckStop(CpuEffects& out) {
 void Cpu::LeaveStop(CpuEffects& out) {
   if (stop_->view) AdoptView(*stop_->view, out);
   AckStop(out);
-  closed_generation_ = stop_->generation;
+  if (!stop_->pair) closed_generation_ = stop_->generation;
   stop_.reset();
   if (life_ == Life::kOnline) Unmask("stop_machine", out);
+  TakeStopWork();
 }
 
 void Cpu::AbortStop(CpuEffects& out) {
-  TraceEvent event = Event(TraceKind::kStopAbort);
-  event.value = static_cast<std::int64_t>(stop_->generation.value);
-  event.detail = std::string(MultiStopStateName(stop_->acted));
-  out.push_back(Trace{std::move(event)});
-  closed_generation_ = stop_->generation;
+  out.push_back(Trace{StopEvent(
+      stop_->pair ? TraceKind::kStopTwoAbort : TraceKind::kStopAbort, *stop_)});
+  if (!stop_->pair) closed_generation_ = stop_->generation;
   const bool took_effect = stop_->active && stop_->takedown &&
                            life_ == Life::kShouldDie &&
                            view_.online.Has(config_.id);
   stop_.reset();
   // What RUN did was tentative: it is taken back.
-  if (took_effect) SetLife(Life::kOnline, out);
+  if (took_effect) {
+    SetLife(Life::kOnline, out);
+    stopper_.enabled = true;
+  }
   if (life_ == Life::kOnline) Unmask("stop_machine aborted", out);
+  TakeStopWork();
 }
 
 // Out of the round and out of the mask. With hardware=x86 interrupts go on once
@@ -186,6 +206,7 @@ void Cpu::Park(CpuEffects& out) {
     StartDrain(Context::kLate, queue_.TakeAll(), out);
     return;
   }
+  ParkStopper(out);
   SetLife(Life::kDead, out);
   RefuseWaiting(out);
   out.push_back(Tell{Dead{}});
@@ -248,6 +269,7 @@ void Cpu::AdoptView(const View& view, CpuEffects& out) {
   const bool in_view = view_.online.Has(config_.id);
   if (in_view && life_ == Life::kShouldOnline) {
     SetLife(Life::kOnline, out);
+    UnparkStopper(out);
     Unmask("online", out);
   }
   if (!in_view && life_ == Life::kOnline) {
@@ -255,6 +277,7 @@ void Cpu::AdoptView(const View& view, CpuEffects& out) {
     // committed.
     Mask("out of the view", out);
     SetLife(Life::kShouldDie, out);
+    stopper_.enabled = false;
   }
 }
 

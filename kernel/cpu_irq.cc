@@ -133,7 +133,8 @@ void Cpu::On(FunctionReturned& e, CpuEffects& out) {
   drain_->running = false;
   ++drain_->ran;
   if (drain_->context == Context::kStop) {
-    if (stop_) {
+    // The round may have been given up meanwhile.
+    if (stop_ && stop_->run == StopWork::Run::kFunction) {
       stop_->error = e.error;
       stop_->result = std::move(e.result);
     }

@@ -27,6 +27,7 @@ constexpr std::array kRows = {
     Row{Errno::kEbusy, "EBUSY", "Device or resource busy"},
     Row{Errno::kEinval, "EINVAL", "Invalid argument"},
     Row{Errno::kEnospc, "ENOSPC", "No space left on device"},
+    Row{Errno::kEdeadlk, "EDEADLK", "Resource deadlock avoided"},
     Row{Errno::kEnosys, "ENOSYS", "Function not implemented"},
     Row{Errno::kEopnotsupp, "EOPNOTSUPP", "Operation not supported"},
     Row{Errno::kEnobufs, "ENOBUFS", "No buffer space available"},

@@ -21,7 +21,8 @@ enum class Errno : std::int32_t {
   kEbusy = 16,   // the last online CPU cannot go
   kEinval = 22,  // not possible, not present, already there, no such step
   kEnospc = 28,
-  kEnosys = 38,  // the target does not know the function
+  kEdeadlk = 35,  // a stop_machine round is on its way to the same stopper
+  kEnosys = 38,   // the target does not know the function
   kEopnotsupp = 95,
   kEnobufs = 105,  // the target's queue is full
   kEtimedout = 110,

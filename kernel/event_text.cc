@@ -10,6 +10,18 @@ std::string OnLink(absl::string_view what, CpuId from, CpuId to, Seq seq) {
   return absl::StrCat(what, " ", from.value, "->", to.value, " #", seq);
 }
 
+// "stop_two lock 3->1 of 3#1".
+std::string OfStopTwo(absl::string_view what, absl::string_view verb,
+                      CpuId from, CpuId to, const StopTwoKey& key) {
+  return absl::StrCat(what, " ", verb, " ", from.value, "->", to.value, " of ",
+                      key.src.value, "#", key.seq);
+}
+
+absl::string_view WordOf(StopTwoVerb verb, MultiStopState state) {
+  return verb == StopTwoVerb::kPublish ? MultiStopStateName(state)
+                                       : StopTwoVerbName(verb);
+}
+
 std::string Of(absl::string_view what, CpuId cpu) {
   return absl::StrCat(what, " ", cpu.value);
 }
@@ -20,6 +32,17 @@ struct CpuWords {
 
   std::string operator()(const Call& e) const {
     return absl::StrCat("task ", at.value, " calls ", e.dst.value);
+  }
+  std::string operator()(const StopTwoTask& e) const {
+    return absl::StrCat("task ", at.value, " stops ", e.a.value, " and ",
+                        e.b.value);
+  }
+  std::string operator()(const StopTwoOrder& e) const {
+    return OfStopTwo("stop_two", WordOf(e.verb, e.state), e.from, at, e.key);
+  }
+  std::string operator()(const StopTwoReport& e) const {
+    return OfStopTwo("stop_two_done", WordOf(e.verb, e.state), e.from, at,
+                     e.key);
   }
   std::string operator()(const Expire& e) const {
     return absl::StrCat(Of("expire", at), " ", e.token);
@@ -58,6 +81,7 @@ struct CpuWords {
   std::string operator()(const RunStep& e) const {
     return absl::StrCat(Of("step", at), " ", e.step);
   }
+  std::string operator()(const StopperRuns&) const { return Of("stopper", at); }
   std::string operator()(const Overdue& e) const {
     return absl::StrCat("overdue ", at.value, "->", e.dst.value, " #", e.seq);
   }

@@ -9,9 +9,10 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 12> kPlainCpuGates = {
-    kAllGates, "task",  "enqueue", "ring",  "latch",  "irq_entry",
-    "run",     "reset", "io",      "order", "answer", "overdue"};
+constexpr std::array<absl::string_view, 15> kPlainCpuGates = {
+    kAllGates,     "task", "enqueue", "ring",    "latch",
+    "irq_entry",   "run",  "reset",   "stopper", "stop_work",
+    "second_work", "io",   "order",   "answer",  "overdue"};
 constexpr std::array<absl::string_view, 4> kPlainCoordinatorGates = {
     kAllGates, "commit", "report", "timeout"};
 
@@ -33,11 +34,25 @@ bool RingOwed(const Enqueued& e, const Cpu& cpu) {
          RingDue(cpu.profile().ring_rule, e.was_empty);
 }
 
-std::string AckGate(const StopPublish& publish, const Cpu& cpu) {
-  const bool masks =
-      MasksInterrupts(publish.state, publish.active.Has(cpu.id()));
-  return absl::StrCat(
-      "ack:", masks ? "DISABLE_IRQ" : MultiStopStateName(publish.state));
+std::string AckGate(MultiStopState state, bool active) {
+  return absl::StrCat("ack:", MasksInterrupts(state, active)
+                                  ? "DISABLE_IRQ"
+                                  : MultiStopStateName(state));
+}
+
+std::string StopTwoGate(const StopTwoOrder& e, const Cpu& cpu) {
+  if (e.verb != StopTwoVerb::kPublish) return "stop_work";
+  const auto& work = cpu.stop();
+  return AckGate(
+      e.state, work && work->pair && work->pair->key == e.key && work->active);
+}
+
+// With both under lock there is no moment between the two.
+bool IsBetweenWorks(const StopTwoReport& e, const Cpu& cpu) {
+  const auto& stop = cpu.stop_two();
+  return e.verb == StopTwoVerb::kQueue && e.error == Errno::kOk && stop &&
+         cpu.profile().stop_two_queue == StopTwoQueue::kOneByOne &&
+         e.from == stop->task.a && e.key.seq == stop->number;
 }
 
 }  // namespace
@@ -48,14 +63,23 @@ std::string GateOf(const CpuEvent& event, const Cpu& cpu) {
   if (const auto* e = std::get_if<Enqueued>(&event)) {
     return RingOwed(*e, cpu) ? "ring" : "answer";
   }
+  if (const auto* e = std::get_if<StopTwoReport>(&event)) {
+    return IsBetweenWorks(*e, cpu) ? "second_work" : "answer";
+  }
   if (IsOneOf<Done, Latched>(event)) return "answer";
   if (std::holds_alternative<Doorbell>(event)) return "latch";
   if (std::holds_alternative<IrqEntry>(event)) return "irq_entry";
-  if (const auto* e = std::get_if<StopPublish>(&event)) return AckGate(*e, cpu);
+  if (const auto* e = std::get_if<StopPublish>(&event)) {
+    return AckGate(e->state, e->active.Has(cpu.id()));
+  }
+  if (const auto* e = std::get_if<StopTwoOrder>(&event)) {
+    return StopTwoGate(*e, cpu);
+  }
   if (const auto* e = std::get_if<RunStep>(&event)) {
     return absl::StrCat("step:", e->step);
   }
   if (std::holds_alternative<Kick>(event)) return "reset";
+  if (std::holds_alternative<StopperRuns>(event)) return "stopper";
   if (std::holds_alternative<DeviceIrq>(event)) return "io";
   if (IsOneOf<StopAbort, WalkSteps, BringOnline, SetView>(event)) {
     return "order";
@@ -99,8 +123,8 @@ absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
   return absl::InvalidArgumentError(absl::StrCat(
       "unknown gate '", name,
       "' of a CPU; there are: task, enqueue, ring, latch, irq_entry, run, "
-      "reset, io, "
-      "ack:STATE (PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
+      "reset, stopper, stop_work, second_work, io, ack:STATE (PREPARE, "
+      "DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
       "order, answer, overdue, all"));
 }
 

@@ -30,6 +30,10 @@ inline constexpr absl::string_view kAllGates = "all";
 //               the barrier calls it
 //   step:N      hotplug step N is about to run here
 //   reset       the reset that boots the CPU
+//   stopper     the thread of the CPU's stopper is about to run the first time
+//   stop_work   a work of stop_two_cpus() is about to be queued on the stopper,
+//               or its lock to be taken
+//   second_work of two works the first is queued, the second is not yet
 //   io          a device has completed I/O
 //   order       any other message of the coordinator
 //   answer      an acknowledgement, or the end of a call

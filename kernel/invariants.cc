@@ -126,6 +126,13 @@ void CheckEveryWaitEnds(const Cpu& cpu, Violations& out) {
   }
   for (const HeldCall& call : cpu.held_tasks()) report(call.dst, "to be sent");
   for (const HeldCall& call : cpu.backed_off()) report(call.dst, "for room");
+  if (const auto& stop = cpu.stop_two()) {
+    out.push_back(
+        {Invariant::kEveryWaitEnds, cpu.id(),
+         absl::StrCat("its stop_two_cpus() of ", stop->task.a.value, " and ",
+                      stop->task.b.value, " is ", StopTwoPhaseName(stop->phase),
+                      ", in ", MultiStopStateName(stop->barrier.state()))});
+  }
 }
 
 // ---- The trace.
@@ -170,6 +177,13 @@ void TraceObserver::Observe(CpuId cpu, const TraceEvent& event) {
     case TraceKind::kStopAbort:
       seen.effect = 0;
       return;
+    case TraceKind::kStopTwoState:
+      EnterRunOfTwo(cpu, event);
+      return;
+    case TraceKind::kStopTwoAck:
+    case TraceKind::kStopTwoAbort:
+      seen.stopped.reset();
+      return;
     default:
       return;
   }
@@ -179,6 +193,9 @@ void TraceObserver::ObserveCoordinator(const TraceEvent& event) {
   if (event.kind != TraceKind::kCpuCrashed || !event.about) return;
   // Its next process counts from 1 again, and so do those who call it.
   cpus_.erase(*event.about);
+  for (auto& [cpu, seen] : cpus_) {
+    if (seen.stopped == event.about) seen.stopped.reset();
+  }
   issued_.erase(*event.about);
   ran_.erase(*event.about);
   last_run_.erase(*event.about);
@@ -210,10 +227,28 @@ void TraceObserver::Entered(CpuId cpu, const TraceEvent& event) {
 
 void TraceObserver::CheckStopped(CpuId cpu, const TraceEvent& event) {
   for (const auto& [active, seen] : cpus_) {
+    if (seen.stopped == cpu) {
+      Report(Invariant::kStoppedMeansStopped, cpu,
+             absl::StrCat(TraceName(event.kind), " while cpu ", active.value,
+                          " has stopped it"));
+    }
     if (active == cpu || seen.effect == 0) continue;
     Report(Invariant::kStoppedMeansStopped, cpu,
            absl::StrCat(TraceName(event.kind), " while cpu ", active.value,
                         " is in RUN of round ", seen.effect));
+  }
+}
+
+void TraceObserver::EnterRunOfTwo(CpuId cpu, const TraceEvent& event) {
+  if (event.value == 0 || !event.about ||
+      event.detail != MultiStopStateName(MultiStopState::kRun)) {
+    return;
+  }
+  cpus_[cpu].stopped = event.about;
+  if (cpus_[*event.about].running > 0) {
+    Report(Invariant::kStoppedMeansStopped, *event.about,
+           absl::StrCat("a function runs when cpu ", cpu.value,
+                        " has stopped it"));
   }
 }
 

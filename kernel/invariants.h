@@ -126,16 +126,19 @@ class TraceObserver {
     int running = 0;
     // The round in whose RUN it stands and has not acknowledged.
     std::int64_t effect = 0;
+    // stop_two_cpus(): whom its function, in RUN, has stopped.
+    std::optional<CpuId> stopped;
 
     template <typename H>
     friend H AbslHashValue(H h, const Seen& s) {
-      return H::combine(std::move(h), s.life, s.running, s.effect);
+      return H::combine(std::move(h), s.life, s.running, s.effect, s.stopped);
     }
   };
 
   void Entered(CpuId cpu, const TraceEvent& event);
   // `cpu` runs something now.
   void CheckStopped(CpuId cpu, const TraceEvent& event);
+  void EnterRunOfTwo(CpuId cpu, const TraceEvent& event);
   void EnterRun(CpuId cpu, const TraceEvent& event);
   void Report(Invariant invariant, CpuId cpu, std::string what);
 

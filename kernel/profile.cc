@@ -32,6 +32,12 @@ constexpr std::array<absl::string_view, 3> kStepTables = {
     "notifiers", "cpuhp-6.12", "belfry"};
 constexpr std::array<absl::string_view, 2> kControlCpus = {"asker", "worker"};
 constexpr std::array<absl::string_view, 2> kOnlineTwices = {"einval", "noop"};
+constexpr std::array<absl::string_view, 2> kStopperEnables = {"at_unpark",
+                                                              "at_first_run"};
+constexpr std::array<absl::string_view, 2> kStopTwoQueues = {"both_locked",
+                                                             "one_by_one"};
+constexpr std::array<absl::string_view, 2> kStopTwoWakes = {"preempt_off",
+                                                            "preemptible"};
 
 // How a knob is read and written, whatever its type.
 struct Access {
@@ -78,6 +84,16 @@ constexpr std::array kKnobs = {
     Knob{"control_cpu", "which CPU runs the control steps of an offline",
          kControlCpus},
     Knob{"online_twice", "what online of an online CPU answers", kOnlineTwices},
+    Knob{
+        "stopper_enable",
+        "whether a fresh CPU's stopper is enabled before its thread first runs",
+        kStopperEnables},
+    Knob{"stop_two_queue",
+         "whether stop_two_cpus() queues both works at once or one by one",
+         kStopTwoQueues},
+    Knob{"stop_two_wake",
+         "whether stop_two_cpus() can be preempted between its two wake-ups",
+         kStopTwoWakes},
 };
 
 constexpr std::array<Access, kKnobs.size()> kAccess = {
@@ -87,7 +103,8 @@ constexpr std::array<Access, kKnobs.size()> kAccess = {
     AccessTo<&Profile::refuse_offline>(), AccessTo<&Profile::enqueue_guard>(),
     AccessTo<&Profile::wait_guard>(),     AccessTo<&Profile::async_unlock>(),
     AccessTo<&Profile::steps>(),          AccessTo<&Profile::control_cpu>(),
-    AccessTo<&Profile::online_twice>(),
+    AccessTo<&Profile::online_twice>(),   AccessTo<&Profile::stopper_enable>(),
+    AccessTo<&Profile::stop_two_queue>(), AccessTo<&Profile::stop_two_wake>(),
 };
 
 constexpr std::array<absl::string_view, 6> kPresetNames = {
@@ -108,7 +125,10 @@ Profile Linux30() {
           .async_unlock = AsyncUnlock::kAfterFunc,
           .steps = Steps::kNotifiers,
           .control_cpu = ControlCpu::kAsker,
-          .online_twice = OnlineTwice::kEinval};
+          .online_twice = OnlineTwice::kEinval,
+          .stopper_enable = StopperEnable::kAtUnpark,
+          .stop_two_queue = StopTwoQueue::kBothLocked,
+          .stop_two_wake = StopTwoWake::kPreemptOff};
 }
 
 // Rows of DESIGN.md's table that differ from linux-3.0 in a few knobs only.
@@ -124,7 +144,9 @@ Profile Variant(absl::string_view name) {
   if (name == "linux-3.0+flush") return p;
   p.refuse_offline = RefuseOffline::kAll;
   p.online_twice = OnlineTwice::kNoop;
+  p.stop_two_queue = StopTwoQueue::kOneByOne;
   if (name == "linux-3.16") return p;
+  p.stop_two_queue = StopTwoQueue::kBothLocked;
   p.hardware = Hardware::kX86;
   p.async_unlock = AsyncUnlock::kBeforeFunc;
   p.steps = Steps::kCpuhp612;

@@ -103,6 +103,31 @@ enum class ControlCpu : std::uint8_t {
 // What online of an online CPU, or offline of an offline one, answers.
 enum class OnlineTwice : std::uint8_t { kEinval, kNoop };
 
+// When the stopper of a CPU that comes up is enabled.
+enum class StopperEnable : std::uint8_t {
+  // By who unparks its thread, before anybody can count on it: 46c498c2cdee,
+  // Linux 3.9.
+  kAtUnpark,
+  // By the thread itself, when it first runs.
+  kAtFirstRun,
+};
+
+// How stop_two_cpus() queues its two works.
+enum class StopTwoQueue : std::uint8_t {
+  // Both under both stoppers' locks: b17718d02f54, Linux 4.2.
+  kBothLocked,
+  // On the first, then on the second, each woken at once: Linux 3.13.
+  kOneByOne,
+};
+
+// Whether who has queued both can be preempted before both are woken.
+enum class StopTwoWake : std::uint8_t {
+  kPreemptOff,
+  // By the stopper of its own CPU, if it woke that first: Linux 4.17, before
+  // 9fb8d5dc4b64.
+  kPreemptible,
+};
+
 struct Profile {
   // The preset it started from.
   std::string name;
@@ -119,6 +144,9 @@ struct Profile {
   Steps steps = Steps::kBelfry;
   ControlCpu control_cpu = ControlCpu::kAsker;
   OnlineTwice online_twice = OnlineTwice::kNoop;
+  StopperEnable stopper_enable = StopperEnable::kAtUnpark;
+  StopTwoQueue stop_two_queue = StopTwoQueue::kBothLocked;
+  StopTwoWake stop_two_wake = StopTwoWake::kPreemptOff;
 
   friend bool operator==(const Profile&, const Profile&) = default;
 };

@@ -52,6 +52,19 @@ enum class TraceKind : std::uint8_t {
   kStopAck,      // ... and has acknowledged it
   kStopAbort,    // the round was given up
   kStopPublish,  // the coordinator publishes a state; NONE when the round ended
+  kStopQueue,  // its work waits in the stopper's queue; value2: behind so many
+  kStopDiscard,  // the stopper was not enabled: completed without running
+  kStopperRuns,  // the stopper's thread runs for the first time; no value
+  // stop_two_cpus(), `csd`: which. At the initiator, `about` and value: the
+  // two.
+  kStopTwoBegin,
+  kStopTwoBackOff,  // a round is on its way to one of the two
+  kStopTwoEnd,      // value2: errno
+  // ... at one of the two: `about` is the other; detail: state; value: 1 where
+  // the function runs. So also of kStopQueue and kStopDiscard.
+  kStopTwoState,
+  kStopTwoAck,
+  kStopTwoAbort,
   // Hotplug. `about`: the CPU; value: step; detail: step's name. An injected
   // failure is no callback that ran, and leaves neither enter nor exit.
   kCpuhpEnter,       // value2: the walk's target

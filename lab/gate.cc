@@ -59,7 +59,7 @@ bool ProfileHasGate(const v1::GateAt& at, const v1::Profile& profile) {
 
 bool StopsItsProcess(const std::string& gate) {
   return gate != "enqueue" && gate != "latch" && gate != "irq_entry" &&
-         gate != "overdue" && gate != "timeout";
+         gate != "stopper" && gate != "overdue" && gate != "timeout";
 }
 
 std::string ProcessText(const v1::GateAt& at) {

@@ -35,7 +35,7 @@ absl::Status Observer::Look() {
   std::string fingerprint = Fingerprint(*view);
   same_ = fingerprint == fingerprint_ ? same_ + 1 : 0;
   fingerprint_ = std::move(fingerprint);
-  hung_ = IsHung(*view);
+  hung_ = IsHung(*view) && same_ > 0;
   return absl::OkStatus();
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernel/cpumask.h"
 #include "lab/gate.h"
+#include "trace/endless_stop.h"
 #include "trace/stranded.h"
 
 namespace belfry::lab {
@@ -129,6 +130,18 @@ bool IsForsaken(const trace::MachineView& view, const v1::OutgoingCall& call,
                      });
 }
 
+// A task that stops two CPUs, and what of it stands at a held gate: the answer
+// that has come to its CPU and not been told.
+absl::StatusOr<bool> StopTwoMoves(Machine& machine,
+                                  const v1::CpuSnapshot& snapshot) {
+  if (!snapshot.has_stop_two()) return snapshot.stop_two_tasks() > 0;
+  v1::GateAt at = AtCpu(snapshot.cpu());
+  at.set_gate("second_work");
+  const absl::StatusOr<v1::Gate> gate = FindGate(machine, at);
+  if (!gate.ok()) return gate.status();
+  return !gate->held() || gate->waiting() == 0;
+}
+
 bool HasStuckCall(const trace::MachineView& view) {
   for (const trace::CpuView& cpu : view.cpus) {
     if (!cpu.snapshot) continue;
@@ -214,6 +227,9 @@ absl::StatusOr<bool> NoCallMoves(Machine& machine,
         snapshot.doorbells_in_flight() > 0) {
       return false;
     }
+    const absl::StatusOr<bool> stops = StopTwoMoves(machine, snapshot);
+    if (!stops.ok()) return stops.status();
+    if (*stops) return false;
     for (const v1::OutgoingCall& call : snapshot.outgoing()) {
       if (call.wait() && call.stuck()) continue;
       const auto stands = StandsBeforeQueue(machine, call);
@@ -225,6 +241,10 @@ absl::StatusOr<bool> NoCallMoves(Machine& machine,
 }
 
 bool IsHung(const trace::MachineView& view) {
+  if (!trace::CpusThatDiscarded(view).empty() ||
+      !trace::StopTwoRing(view).empty()) {
+    return true;
+  }
   for (const trace::CpuView& cpu : view.cpus) {
     if (!cpu.snapshot) continue;
     for (const v1::OutgoingCall& call : cpu.snapshot->outgoing()) {
@@ -245,7 +265,8 @@ bool IsSettled(const trace::MachineView& view) {
     const v1::CpuSnapshot& snapshot = *cpu.snapshot;
     if (snapshot.taken() > 0 || snapshot.has_running() ||
         snapshot.doorbells_in_flight() > 0 ||
-        snapshot.io_completions_held() > 0) {
+        snapshot.io_completions_held() > 0 || snapshot.has_stop_two() ||
+        snapshot.stop_two_tasks() > 0) {
       return false;
     }
     for (const v1::OutgoingCall& call : snapshot.outgoing()) {
@@ -267,7 +288,10 @@ std::string Fingerprint(const trace::MachineView& view) {
     absl::StrAppend(&text, snapshot.life(), ",", snapshot.depth(), ",",
                     snapshot.latched(), ",", snapshot.outgoing_total(), ",",
                     snapshot.doorbells_taken(), ",",
-                    snapshot.doorbells_in_flight(), ",", snapshot.step());
+                    snapshot.doorbells_in_flight(), ",", snapshot.step(), ",",
+                    snapshot.stop_two().number(), snapshot.stop_two().phase(),
+                    snapshot.stop_two().state(), snapshot.stop_two().missing(),
+                    ",", snapshot.stopper().works_size());
     for (const v1::OutgoingCall& call : snapshot.outgoing()) {
       if (call.stuck()) absl::StrAppend(&text, ",stuck", call.seq());
     }

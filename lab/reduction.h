@@ -29,11 +29,13 @@ class Reduction {
       : steps_(profile.steps), victim_(victim), drops_(drops) {}
 
   // Whether the rules hold under the profile. A sender that rings by what it
-  // knows itself reads what they call book-keeping: the end of its calls. And a
-  // handler that waits keeps all else from its CPU.
+  // knows itself reads what they call book-keeping: the end of its calls. A
+  // handler that waits keeps all else from its CPU. And what becomes of a state
+  // of a stop that is told at once hangs on a stopper that is enabled late.
   static bool IsSoundFor(const kernel::Profile& profile) {
     return profile.ring_order == kernel::RingOrder::kAfterData &&
-           profile.irq_call == kernel::IrqCall::kAsync;
+           profile.irq_call == kernel::IrqCall::kAsync &&
+           profile.stopper_enable == kernel::StopperEnable::kAtUnpark;
   }
 
   // Of the enabled moves one that may be taken at once; none if there is none.

@@ -104,6 +104,8 @@ class Runner {
         return BlockIo(step.block_io());
       case v1::ScenarioStep::kCall:
         return Logged(machine_.StartCall(step.call()));
+      case v1::ScenarioStep::kStopTwo:
+        return Logged(machine_.StartStopTwo(step.stop_two()));
       case v1::ScenarioStep::kSettle:
         return AwaitRest();
       case v1::ScenarioStep::STEP_NOT_SET:
@@ -158,7 +160,8 @@ class Runner {
     return absl::StartsWith(gate, "ack:") || absl::StartsWith(gate, "step:") ||
            absl::StartsWith(gate, "publish:") ||
            absl::StartsWith(gate, "journal:") || gate == "reset" ||
-           gate == "commit" || gate == "order" || gate == "report";
+           gate == "stopper" || gate == "commit" || gate == "order" ||
+           gate == "report";
   }
 
   // The gates of calls and doorbells can be reached while hotplug stands.

@@ -144,13 +144,21 @@ class Checker {
         CheckCpu(step.call().cpu());
         if (step.call().function().empty()) Fail("function is missing");
         return;
+      case v1::ScenarioStep::kStopTwo:
+        CheckCpu(step.stop_two().on());
+        CheckCpu(step.stop_two().a());
+        CheckCpu(step.stop_two().b());
+        if (step.stop_two().a() == step.stop_two().b()) {
+          Fail("a and b must be two CPUs");
+        }
+        return;
       case v1::ScenarioStep::kSettle:
         return;
       case v1::ScenarioStep::STEP_NOT_SET:
         return Fail(
             "it says nothing to do; a step is one of hold, reach, release, "
             "offline, online, await_operation, await_cpu, block_io, call, "
-            "settle");
+            "stop_two, settle");
     }
   }
 
@@ -312,6 +320,10 @@ std::string StepText(const v1::ScenarioStep& step) {
     case v1::ScenarioStep::kCall:
       return absl::StrCat("call ", step.call().function(), " on cpu/",
                           step.call().cpu(), " from cpu/", step.call().from());
+    case v1::ScenarioStep::kStopTwo:
+      return absl::StrCat("stop_two cpu/", step.stop_two().a(), " and cpu/",
+                          step.stop_two().b(), " from cpu/",
+                          step.stop_two().on());
     case v1::ScenarioStep::kSettle:
       return "settle";
     case v1::ScenarioStep::STEP_NOT_SET:

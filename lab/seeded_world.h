@@ -40,6 +40,9 @@ class SeededWorld {
   kernel::Token Call(std::uint32_t cpu, std::uint32_t dst, bool wait) {
     return world_.Call(cpu, dst, wait);
   }
+  kernel::Token StopTwo(std::uint32_t cpu, std::uint32_t a, std::uint32_t b) {
+    return world_.StopTwo(cpu, a, b);
+  }
   void DeviceIrq(std::uint32_t cpu, std::uint32_t submitter) {
     world_.DeviceIrq(cpu, submitter);
   }

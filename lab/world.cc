@@ -122,6 +122,12 @@ Token World::Call(std::uint32_t cpu, std::uint32_t dst, bool wait) {
   return token;
 }
 
+Token World::StopTwo(std::uint32_t cpu, std::uint32_t a, std::uint32_t b) {
+  const Token token = ++surroundings_.Mutable().last_token;
+  Tell(cpu, StopTwoTask{.token = token, .a = {a}, .b = {b}});
+  return token;
+}
+
 void World::DeviceIrq(std::uint32_t cpu, std::uint32_t submitter) {
   Tell(cpu, kernel::DeviceIrq{{submitter}});
 }
@@ -577,14 +583,33 @@ void World::Note(std::optional<CpuId> cpu, Happening happening) {
 
 void World::Do(CpuId id, const SendEnqueue& e) {
   if (surroundings_->broken.contains({id.value, e.dst.value})) return;
-  const Lane link{Lane::Kind::kData, id.value, e.dst.value};
-  const Incarnation to = IncarnationSeenBy(id, e.dst);
+  PostConfirmed(id, e.dst);
+  Post({Lane::Kind::kData, id.value, e.dst.value},
+       {.event = CpuEvent(Enqueue{.csd = e.csd, .fused = e.fused}),
+        .to = IncarnationSeenBy(id, e.dst)});
+}
+
+// Every frame of a data link begins with it.
+void World::PostConfirmed(CpuId id, CpuId dst) {
   const Cpu& source = cpu(id.value);
-  Post(link, {.event = CpuEvent(Confirmed{id, source.incarnation(),
-                                          source.done_through(e.dst)}),
-              .to = to});
-  Post(link,
-       {.event = CpuEvent(Enqueue{.csd = e.csd, .fused = e.fused}), .to = to});
+  Post({Lane::Kind::kData, id.value, dst.value},
+       {.event = CpuEvent(
+            Confirmed{id, source.incarnation(), source.done_through(dst)}),
+        .to = IncarnationSeenBy(id, dst)});
+}
+
+void World::Do(CpuId id, const SendStopTwo& e) {
+  if (surroundings_->broken.contains({id.value, e.dst.value})) return;
+  PostConfirmed(id, e.dst);
+  Post({Lane::Kind::kData, id.value, e.dst.value},
+       {.event = CpuEvent(e.order), .to = IncarnationSeenBy(id, e.dst)});
+}
+
+void World::Do(CpuId id, const SendStopTwoReport& e) {
+  Post({Lane::Kind::kReply, id.value, e.dst.value},
+       {.event = CpuEvent(e.report),
+        .from = cpu(id.value).incarnation(),
+        .to = IncarnationSeenBy(id, e.dst)});
 }
 
 void World::Do(CpuId id, const SendEnqueued& e) {
@@ -629,6 +654,8 @@ void World::Do(CpuId id, const RunFunction& e) {
 void World::Do(CpuId id, const NextStep& e) {
   Tell(id.value, RunStep{e.walk, e.step});
 }
+
+void World::Do(CpuId id, const WakeStopper&) { Tell(id.value, StopperRuns{}); }
 
 void World::Do(CpuId id, const CallEnded& e) { Note(id, {.what = e}); }
 

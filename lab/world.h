@@ -90,6 +90,7 @@ class World {
   // ---- What happens to the machine. Each is a message that arrives some time.
 
   kernel::Token Call(std::uint32_t cpu, std::uint32_t dst, bool wait);
+  kernel::Token StopTwo(std::uint32_t cpu, std::uint32_t a, std::uint32_t b);
   void DeviceIrq(std::uint32_t cpu, std::uint32_t submitter);
   void Tell(std::uint32_t cpu, kernel::CpuEvent event);
   kernel::OpId Ask(kernel::Request request);
@@ -234,6 +235,7 @@ class World {
   void StepCpu(kernel::CpuId id, const kernel::CpuEvent& event);
   void StepCoordinator(const kernel::CoordinatorEvent& event);
   void Write(const std::function<void(kernel::Recovery&)>& change);
+  void PostConfirmed(kernel::CpuId id, kernel::CpuId dst);
   void Attach(kernel::CpuId id);
   void LoseTail(const Lane& lane, const Choose& choose);
   void EraseLanes(const std::function<bool(const Lane&)>& which);
@@ -251,6 +253,9 @@ class World {
   void Do(kernel::CpuId cpu, const kernel::RaiseIrq& e);
   void Do(kernel::CpuId cpu, const kernel::RunFunction& e);
   void Do(kernel::CpuId cpu, const kernel::NextStep& e);
+  void Do(kernel::CpuId cpu, const kernel::WakeStopper& e);
+  void Do(kernel::CpuId cpu, const kernel::SendStopTwo& e);
+  void Do(kernel::CpuId cpu, const kernel::SendStopTwoReport& e);
   void Do(kernel::CpuId, const kernel::CallQueued&) {}
   void Do(kernel::CpuId cpu, const kernel::CallEnded& e);
   void Do(kernel::CpuId cpu, const kernel::Tell& e);

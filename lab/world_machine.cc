@@ -186,6 +186,14 @@ absl::Status WorldMachine::Issue(const v1::ScenarioCall& call,
   return absl::OkStatus();
 }
 
+absl::Status WorldMachine::StartStopTwo(const v1::ScenarioStopTwo& stop) {
+  world_.Tell(stop.on(),
+              kernel::StopTwoTask{
+                  .token = ++last_token_, .a = {stop.a()}, .b = {stop.b()}});
+  Deliver<kernel::CpuEvent, kernel::StopTwoTask>();
+  return absl::OkStatus();
+}
+
 // ---- Moving.
 
 bool WorldMachine::Step() {

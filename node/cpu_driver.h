@@ -36,6 +36,8 @@ class Outlet {
   virtual void Send(const kernel::SendDone& m) = 0;
   virtual void Send(const kernel::SendRing& m) = 0;
   virtual void Send(const kernel::SendLatched& m) = 0;
+  virtual void Send(const kernel::SendStopTwo& m) = 0;
+  virtual void Send(const kernel::SendStopTwoReport& m) = 0;
   virtual void Tell(const kernel::FromCpu& message) = 0;
   virtual void OnCallQueued(kernel::Token token) = 0;
   virtual void OnCallEnded(const kernel::CallEnded& ended) = 0;
@@ -87,6 +89,7 @@ class CpuDriver {
   void On(kernel::RaiseIrq& effect);
   void On(kernel::RingSelf& effect);
   void On(kernel::NextStep& effect);
+  void On(kernel::WakeStopper& effect);
   void On(kernel::RunFunction& effect);
   void On(kernel::Trace& effect);
   void Run(kernel::RunFunction effect);

@@ -9,6 +9,7 @@
 #include "rpc/channel.h"
 #include "rpc/log.h"
 #include "rpc/status.h"
+#include "rpc/stop_two_codec.h"
 #include "rpc/stream.h"
 
 namespace belfry::node {
@@ -57,6 +58,11 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
     rings_.push_back(m.seq);
     stream_->Wake();
   }
+  void Send(const kernel::SendStopTwo& m) {
+    if (!open_) return;
+    stop_twos_.push_back(m.order);
+    stream_->Wake();
+  }
   void Confirm() {
     if (open_ && confirmed_ < links_->driver_->cpu().done_through(cpu())) {
       confirm_ = true;
@@ -71,7 +77,10 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
   }
 
   bool NextMessage(v1::LinkRequest* frame) override {
-    if (!hello_ && calls_.empty() && rings_.empty() && !confirm_) return false;
+    if (!hello_ && calls_.empty() && rings_.empty() && stop_twos_.empty() &&
+        !confirm_) {
+      return false;
+    }
     const kernel::Cpu& self = links_->driver_->cpu();
     if (std::exchange(hello_, false)) {
       v1::LinkRequest::Hello* hello = frame->mutable_hello();
@@ -85,6 +94,9 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
     PackCalls(frame);
     for (; !rings_.empty() && calls_.empty(); rings_.pop_front()) {
       frame->add_ring()->set_seq(rings_.front());
+    }
+    for (; !stop_twos_.empty(); stop_twos_.pop_front()) {
+      *frame->add_stop_two() = rpc::ToProto(stop_twos_.front());
     }
     confirmed_ = self.done_through(cpu());
     frame->set_done_through(confirmed_);
@@ -107,6 +119,10 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
       driver->Feed(kernel::Done{cpu(), e.seq(),
                                 static_cast<kernel::Errno>(e.errno_value()),
                                 std::move(*e.mutable_result())});
+    }
+    for (const auto& e : m.stop_two()) {
+      auto report = rpc::FromProto(e, cpu());
+      if (report.ok()) driver->Feed(*std::move(report));
     }
   }
 
@@ -143,6 +159,7 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
   kernel::Seq confirmed_ = 0;
   std::deque<kernel::SendEnqueue> calls_;
   std::deque<kernel::Seq> rings_;
+  std::deque<kernel::StopTwoOrder> stop_twos_;
 };
 
 // Another CPU's calls to us. Its stream owns it.
@@ -184,6 +201,10 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
         src_, kernel::Incarnation{incarnation_}, m.done_through()});
     for (const v1::Ring& ring : m.ring()) {
       links_->driver_->Feed(kernel::Doorbell{Key(ring.seq()), true});
+    }
+    for (const v1::StopTwoOrder& stop : m.stop_two()) {
+      auto order = rpc::FromProto(stop, src_);
+      if (order.ok()) links_->driver_->Feed(*std::move(order));
     }
   }
 
@@ -326,10 +347,15 @@ void Links::Reopen(CpuId dst) {
   const auto wait = delay + std::chrono::milliseconds(random_() % 20);
   delay = std::min(delay * 2, kReopenMax);
   loop_->After(wait, [this, dst] {
-    const auto peer = driver_->cpu().peers().find(dst);
-    if (peer == driver_->cpu().peers().end()) return;
-    if (peer->second.out.size() > 0) FindOrOpen(dst);
+    if (IsNeeded(dst)) FindOrOpen(dst);
   });
+}
+
+bool Links::IsNeeded(CpuId dst) const {
+  const kernel::Cpu& cpu = driver_->cpu();
+  const auto peer = cpu.peers().find(dst);
+  return cpu.NeedsStopperOf(dst) ||
+         (peer != cpu.peers().end() && peer->second.out.size() > 0);
 }
 
 void Links::Send(const kernel::SendEnqueue& m) {
@@ -363,14 +389,24 @@ void Links::Send(const kernel::SendLatched& m) {
   link->Wake();
 }
 
+void Links::Send(const kernel::SendStopTwo& m) {
+  if (OutLink* link = FindOrOpen(m.dst)) link->Send(m);
+}
+
+// Without its link the report is asked for again on the next.
+void Links::Send(const kernel::SendStopTwoReport& m) {
+  InLink* link = FindInbound(m.dst);
+  if (link == nullptr) return;
+  *link->pending()->add_stop_two() = rpc::ToProto(m.report);
+  link->Wake();
+}
+
 void Links::Tidy() {
   for (auto link = out_.begin(); link != out_.end();) {
-    const auto peer = driver_->cpu().peers().find(link->first);
-    const bool calls =
-        peer != driver_->cpu().peers().end() && peer->second.out.size() > 0;
+    const bool needed = IsNeeded(link->first);
     if (link->second->open()) reopen_delay_.erase(link->first);
     link->second->Confirm();
-    if (!calls && link->second->TestAndSetIdle()) {
+    if (!needed && link->second->TestAndSetIdle()) {
       link = out_.erase(link);
     } else {
       ++link;

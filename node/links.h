@@ -1,6 +1,6 @@
 // The data links of a CPU: a stream for each CPU that it calls, opened on
 // demand, and those that others opened to it. Calls, their acknowledgements and
-// doorbells; never control.
+// doorbells, and what stop_two_cpus() sends; never the coordinator's control.
 #ifndef BELFRY_NODE_LINKS_H_
 #define BELFRY_NODE_LINKS_H_
 
@@ -39,6 +39,8 @@ class Links {
   void Send(const kernel::SendDone& m);
   void Send(const kernel::SendRing& m);
   void Send(const kernel::SendLatched& m);
+  void Send(const kernel::SendStopTwo& m);
+  void Send(const kernel::SendStopTwoReport& m);
 
   // Closes links without calls that were idle since the last time; confirms
   // answers where nothing else is said. To be called some times a minute.
@@ -54,6 +56,8 @@ class Links {
   OutLink* FindOrOpen(kernel::CpuId dst);
   InLink* FindInbound(kernel::CpuId src);
   void Reopen(kernel::CpuId dst);
+  // Something is under way to that CPU.
+  bool IsNeeded(kernel::CpuId dst) const;
   Functions* functions() const { return functions_; }
 
   rpc::Loop* loop_;

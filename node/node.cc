@@ -18,6 +18,7 @@
 #include "node/links.h"
 #include "node/load.h"
 #include "node/metrics.h"
+#include "node/stop_twos.h"
 #include "node/torture.h"
 #include "rpc/address.h"
 #include "rpc/async_call.h"
@@ -77,6 +78,8 @@ class Node::Process : public Outlet {
   void Send(const kernel::SendDone& m) override { links_->Send(m); }
   void Send(const kernel::SendRing& m) override { links_->Send(m); }
   void Send(const kernel::SendLatched& m) override { links_->Send(m); }
+  void Send(const kernel::SendStopTwo& m) override { links_->Send(m); }
+  void Send(const kernel::SendStopTwoReport& m) override { links_->Send(m); }
   void Tell(const kernel::FromCpu& message) override {
     control_->Send(rpc::ToProto(message));
   }
@@ -84,7 +87,8 @@ class Node::Process : public Outlet {
     if (!torture_->OnQueued(token)) calls_->OnQueued(token);
   }
   void OnCallEnded(const kernel::CallEnded& ended) override {
-    if (!torture_->OnEnded(ended)) calls_->OnEnded(ended);
+    if (torture_->OnEnded(ended) || stop_twos_->OnEnded(ended)) return;
+    calls_->OnEnded(ended);
   }
   void OnTrace(const kernel::TraceEvent& event) override;
 
@@ -120,6 +124,7 @@ class Node::Process : public Outlet {
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<Links> links_;
   std::unique_ptr<Calls> calls_;
+  std::unique_ptr<StopTwos> stop_twos_;
   std::unique_ptr<Load> load_;
   std::unique_ptr<Torture> torture_;
   std::unique_ptr<CpuDriver> driver_;
@@ -235,6 +240,8 @@ absl::Status Node::Process::Activate(const v1::Welcome& welcome) {
       CpuDriver::Surroundings{&loop(), &gates_, &clock_, &functions_, this});
   calls_ =
       std::make_unique<Calls>(&loop(), driver_.get(), welcome.possible_cpus());
+  stop_twos_ = std::make_unique<StopTwos>(&loop(), driver_.get(),
+                                          welcome.possible_cpus());
   load_ =
       std::make_unique<Load>(&loop(), driver_.get(), welcome.possible_cpus());
   torture_ = std::make_unique<Torture>(&loop(), driver_.get(),
@@ -254,6 +261,11 @@ void Node::Process::Serve() {
                            [this](const v1::CallRequest& request, auto reply) {
                              calls_->Start(request, std::move(reply));
                            });
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestStopTwo, server_->cq(),
+      [this](const v1::StopTwoRequest& request, auto reply) {
+        stop_twos_->Start(request, std::move(reply));
+      });
   rpc::ServeUnary<Service>(
       &service_, &Service::RequestInspect, server_->cq(),
       [this](const v1::InspectRequest& request, auto reply) {

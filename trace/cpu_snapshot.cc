@@ -131,6 +131,48 @@ void FillOutgoing(const CpuFacts& facts, std::uint32_t max,
   out->set_outgoing_total(total);
 }
 
+void FillWork(const kernel::StopWork& work, v1::StopperStatus* out) {
+  if (!work.pair) return;
+  v1::StopTwoWork* row = out->add_works();
+  row->mutable_key()->set_cpu(work.pair->key.src.value);
+  row->mutable_key()->set_incarnation(work.pair->key.src_incarnation.value);
+  row->mutable_key()->set_number(work.pair->key.seq);
+  row->set_partner(work.pair->partner.value);
+  if (work.acted != kernel::MultiStopState::kNone) {
+    row->set_state(std::string(kernel::MultiStopStateName(work.acted)));
+  }
+  row->set_acked(work.acked);
+}
+
+void FillStopper(const Cpu& cpu, v1::CpuSnapshot* out) {
+  v1::StopperStatus* stopper = out->mutable_stopper();
+  stopper->set_enabled(cpu.stopper().enabled);
+  stopper->set_closed_generation(cpu.closed_generation().value);
+  stopper->set_asleep(!cpu.stopper().awake);
+  if (cpu.stop()) FillWork(*cpu.stop(), stopper);
+  for (const kernel::StopWork& work : cpu.stopper().works) {
+    FillWork(work, stopper);
+  }
+}
+
+void FillStopTwo(const Cpu& cpu, v1::CpuSnapshot* out) {
+  out->set_stop_two_tasks(cpu.stop_two_tasks().size());
+  out->set_stop_twos(cpu.stop_twos());
+  const auto& stop = cpu.stop_two();
+  if (!stop) return;
+  v1::StopTwoStatus* status = out->mutable_stop_two();
+  status->set_number(stop->number);
+  status->set_a(stop->task.a.value);
+  status->set_b(stop->task.b.value);
+  status->set_phase(std::string(kernel::StopTwoPhaseName(stop->phase)));
+  status->set_state(
+      std::string(kernel::MultiStopStateName(stop->barrier.state())));
+  status->set_missing(kernel::FormatCpuList(stop->barrier.missing()));
+  kernel::CpuMask to_wake;
+  for (const CpuId cpu_id : stop->wakes) to_wake.Add(cpu_id);
+  status->set_to_wake(kernel::FormatCpuList(to_wake));
+}
+
 void FillStop(const Cpu& cpu, v1::CpuSnapshot* out) {
   const auto& stop = cpu.stop();
   if (!stop) return;
@@ -213,6 +255,8 @@ v1::CpuSnapshot MakeSnapshot(const CpuFacts& facts, std::uint32_t max_entries) {
   FillDoorbell(facts, &out);
   FillOutgoing(facts, max_entries, &out);
   FillStop(cpu, &out);
+  FillStopper(cpu, &out);
+  FillStopTwo(cpu, &out);
   FillStep(cpu, &out);
   FillLedger(facts, &out);
   out.set_doorbells_taken(facts.ledger.doorbells_taken());

@@ -22,8 +22,8 @@ const v1::OutgoingCall* OldestWait(const v1::CpuSnapshot& snapshot) {
 }
 
 std::string StopText(const v1::CpuSnapshot& snapshot) {
-  return absl::StrCat("in stop_machine ", snapshot.stop().generation(),
-                      ", state ", snapshot.stop().state(),
+  return absl::StrCat("in ", StoppedByText(snapshot), ", state ",
+                      snapshot.stop().state(),
                       snapshot.stop().acked() ? ", acknowledged" : "",
                       snapshot.irqs_masked() ? ", interrupts masked" : "");
 }

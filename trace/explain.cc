@@ -1,10 +1,12 @@
 #include "trace/explain.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "trace/doorbell_story.h"
+#include "trace/endless_stop.h"
 #include "trace/report_text.h"
 #include "trace/stranded.h"
 #include "trace/time_text.h"
@@ -93,10 +95,10 @@ void ExplainNotQueued(const MachineView& view, const CpuView& target,
                         "held before the queue."),
            nullptr, waiter);
   if (StandsInStop(snapshot)) {
-    AddCause(absl::StrCat("CPU ", call.cpu(), " stands in stop_machine ",
-                          snapshot.stop().generation(), ", state ",
-                          snapshot.stop().state(), "."),
-             nullptr, waiter);
+    AddCause(
+        absl::StrCat("CPU ", call.cpu(), " stands in ", StoppedByText(snapshot),
+                     ", state ", snapshot.stop().state(), "."),
+        nullptr, waiter);
     SayWhatHoldsTheRound(view, waiter);
     waiter->set_remedy("belfry ops list");
   } else {
@@ -304,6 +306,75 @@ Waiter ExplainWaiter(const MachineView& view, const CpuView& source,
   return waiter;
 }
 
+const v1::TraceEvent* FindDiscard(const MachineView& view, std::uint32_t cpu) {
+  const v1::TraceEvent* found = nullptr;
+  for (const v1::TraceEvent& event : view.events) {
+    if (event.name() == "cpu_stop_signal_done" && event.has_cpu() &&
+        event.cpu() == cpu &&
+        static_cast<std::uint64_t>(event.value()) ==
+            view.cluster.stop().generation()) {
+      found = &event;
+    }
+  }
+  return found;
+}
+
+// stop_machine was counted on a stopper that was not enabled.
+Waiter ExplainDiscard(const MachineView& view, std::uint32_t cpu) {
+  const v1::Operation& op = view.cluster.current();
+  Waiter waiter;
+  waiter.set_cpu(op.control_cpu());
+  waiter.set_target_cpu(cpu);
+  waiter.set_function("multi_cpu_stop");
+  waiter.set_age_s(SecondsBetween(op.create_time(), view.now));
+  waiter.add_frames("stop_machine");
+  waiter.add_frames("stop_cpus");
+  AddCause(absl::StrCat(
+               "Operation ", op.id(), " (", KindText(op.kind()), " of CPU ",
+               op.cpus(), ") holds the hotplug lock until its stop_machine ",
+               view.cluster.stop().generation(),
+               " has ended, which waits in PREPARE for CPU ", cpu, "."),
+           nullptr, &waiter);
+  AddCause(absl::StrCat("CPU ", cpu,
+                        "'s stopper was not enabled when the work was queued, "
+                        "so that it was completed without running. Nobody will "
+                        "acknowledge it."),
+           FindDiscard(view, cpu), &waiter);
+  waiter.set_remedy(absl::StrCat("belfry ops cancel ", op.id()));
+  return waiter;
+}
+
+std::string PairText(const StopTwoWait& wait) {
+  return absl::StrCat("the stop_two_cpus() ", wait.number, " of CPU ",
+                      wait.initiator);
+}
+
+// Stoppers that wait for each other: one waiter, for each of the ring a cause.
+Waiter ExplainRing(const std::vector<StopTwoWait>& ring) {
+  Waiter waiter;
+  waiter.set_cpu(ring.front().initiator);
+  waiter.set_target_cpu(ring.front().partner);
+  waiter.set_function("multi_cpu_stop");
+  waiter.add_frames("migrate_swap");
+  waiter.add_frames("stop_two_cpus");
+  for (const StopTwoWait& wait : ring) {
+    std::string text =
+        absl::StrCat("CPU ", wait.cpu, "'s stopper runs ", PairText(wait),
+                     " and waits in PREPARE for CPU ", wait.partner, ", ");
+    if (wait.asleep) {
+      absl::StrAppend(&text, "whose stopper sleeps: CPU ", wait.initiator,
+                      ", which has to wake it, was preempted by its own.");
+    } else {
+      absl::StrAppend(&text, "where it lies behind another work.");
+    }
+    AddCause(text, nullptr, &waiter);
+  }
+  waiter.set_remedy(absl::StrCat("end the process of CPU ",
+                                 ring.front().initiator,
+                                 ": the CPUs that it has stopped go on then"));
+  return waiter;
+}
+
 std::string MessageText(const v1::ExplainReport& report) {
   if (report.waiters_size() > 0) return "";
   if (report.stranded_cpus_size() == 0) return "nothing is stuck";
@@ -327,6 +398,11 @@ v1::ExplainReport Explain(const MachineView& view,
       *report.add_waiters() = ExplainWaiter(view, source, call, age);
     }
   }
+  for (const std::uint32_t cpu : CpusThatDiscarded(view)) {
+    *report.add_waiters() = ExplainDiscard(view, cpu);
+  }
+  const std::vector<StopTwoWait> ring = StopTwoRing(view);
+  if (!ring.empty()) *report.add_waiters() = ExplainRing(ring);
   for (const std::uint32_t cpu : StrandedCpus(view)) {
     report.add_stranded_cpus(cpu);
   }

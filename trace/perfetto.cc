@@ -146,11 +146,12 @@ class PerfettoWriter {
       Open(TrackOf(event, kMasked), "masked", at);
     } else if (name == "local_irq_enable") {
       Close(TrackOf(event, kMasked), at);
-    } else if (name == "stop_state") {
+    } else if (name == "stop_state" || name == "multi_cpu_stop") {
       Close(TrackOf(event, kStopped), at);
       Open(TrackOf(event, kStopped), event.detail(), at);
-    } else if ((name == "stop_ack" && event.detail() == "EXIT") ||
-               name == "stop_abort") {
+    } else if (((name == "stop_ack" || name == "multi_cpu_stop_ack") &&
+                event.detail() == "EXIT") ||
+               name == "stop_abort" || name == "multi_cpu_stop_abort") {
       Close(TrackOf(event, kStopped), at);
     } else if (name == "cpu_life") {
       Close(TrackOf(event, kLife), at);

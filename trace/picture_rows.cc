@@ -42,6 +42,9 @@ bool HasRow(const v1::TraceEvent& event) {
   static const auto* const kNames = new std::set<std::string, std::less<>>{
       "call_function_single_entry",
       "cpu_crashed",
+      "cpu_stop_queue_work",
+      "cpu_stop_signal_done",
+      "cpu_stopper_thread",
       "csd_dropped",
       "csd_flush_entry",
       "csd_lock_resend",
@@ -54,10 +57,15 @@ bool HasRow(const v1::TraceEvent& event) {
       "kick",
       "local_irq_disable",
       "local_irq_enable",
+      "multi_cpu_stop",
+      "multi_cpu_stop_abort",
       "op_begin",
       "op_end",
       "stop_abort",
       "stop_publish",
+      "stop_two_back_off",
+      "stop_two_cpus",
+      "stop_two_done",
   };
   if (event.name() == "cpu_life") return IsSeenLife(event.detail());
   return kNames->contains(event.name());
@@ -234,6 +242,8 @@ class RowMaker {
       DrawCoordinator(event);
     } else if (absl::StartsWith(event.name(), "csd_")) {
       DrawCallEnd(event);
+    } else if (absl::StartsWith(event.name(), "stop_two_")) {
+      DrawStopTwo(event);
     } else if (!merged_.contains(i)) {
       DrawCpu(event);
     }
@@ -392,6 +402,30 @@ class RowMaker {
     }
   }
 
+  // Whose the stopper's work is.
+  static std::string Stop(const v1::TraceEvent& event) {
+    return event.has_src_cpu()
+               ? absl::StrCat("CPU ", event.src_cpu(), "'s stop_two_cpus() ",
+                              event.seq())
+               : absl::StrCat("stop_machine ", event.value());
+  }
+
+  void DrawStopTwo(const v1::TraceEvent& event) {
+    const std::string what =
+        absl::StrCat(Actor(event), "'s stop_two_cpus() ", event.seq());
+    if (event.name() == "stop_two_cpus") {
+      Add(event, absl::StrCat(what, " begins: CPUs ", event.about_cpu(),
+                              " and ", event.value()));
+    } else if (event.name() == "stop_two_back_off") {
+      Add(event, absl::StrCat(what, " backs off: stop_machine is on its way"));
+    } else {
+      Add(event, absl::StrCat(what, " ends",
+                              event.value2() == 0
+                                  ? ""
+                                  : absl::StrCat(": errno ", event.value2())));
+    }
+  }
+
   void DrawCpu(const v1::TraceEvent& event) {
     const std::string& name = event.name();
     if (name == "local_irq_disable") {
@@ -400,6 +434,30 @@ class RowMaker {
       AddJoined(event, "unmasks", "unmask");
     } else if (name == "stop_abort") {
       AddJoined(event, "leaves the round", "leave the round");
+    } else if (name == "cpu_stop_queue_work") {
+      Add(event,
+          absl::StrCat(Actor(event), "'s stopper is given a work of ",
+                       Stop(event),
+                       event.value2() == 0
+                           ? ""
+                           : absl::StrCat(", behind ",
+                                          CountText(event.value2(), "other"))));
+    } else if (name == "multi_cpu_stop") {
+      Add(event, absl::StrCat(Actor(event), "'s stopper, for ", Stop(event),
+                              ": ", event.detail()));
+    } else if (name == "multi_cpu_stop_abort") {
+      Add(event,
+          absl::StrCat(Actor(event), "'s stopper gives up ", Stop(event)))
+          .row.alarm = true;
+    } else if (name == "cpu_stop_signal_done") {
+      Draft& draft = Add(
+          event,
+          absl::StrCat(Actor(event), "'s stopper is not enabled: a work of ",
+                       Stop(event), " is completed without running: LOST"));
+      draft.row.marks.front().sign = Sign::kLost;
+      draft.row.alarm = true;
+    } else if (name == "cpu_stopper_thread") {
+      Add(event, absl::StrCat(Actor(event), "'s stopper runs, and is enabled"));
     } else if (name == "call_function_single_entry") {
       Draft& draft = Add(
           event, absl::StrCat(Actor(event), " takes the interrupt",

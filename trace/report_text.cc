@@ -49,6 +49,15 @@ bool IsRunning(const v1::CpuSnapshot& target, std::uint32_t src_cpu,
          target.running().seq() == seq;
 }
 
+std::string StoppedByText(const v1::CpuSnapshot& snapshot) {
+  const auto& works = snapshot.stopper().works();
+  if (works.empty() || works.begin()->state().empty()) {
+    return absl::StrCat("stop_machine ", snapshot.stop().generation());
+  }
+  const v1::StopTwoKey& key = works.begin()->key();
+  return absl::StrCat("CPU ", key.cpu(), "'s stop_two_cpus() ", key.number());
+}
+
 std::string CountText(std::uint64_t count, absl::string_view noun) {
   return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
 }

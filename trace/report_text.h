@@ -30,6 +30,9 @@ std::uint32_t PlaceInQueue(const v1::CpuSnapshot& target, std::uint32_t src_cpu,
 bool IsRunning(const v1::CpuSnapshot& target, std::uint32_t src_cpu,
                std::uint64_t seq);
 
+// What the CPU's stopper runs: "stop_machine 4", "CPU 3's stop_two_cpus() 1".
+std::string StoppedByText(const v1::CpuSnapshot& snapshot);
+
 // "1 call", "2 calls".
 std::string CountText(std::uint64_t count, absl::string_view noun);
 

@@ -235,14 +235,15 @@ void TracedMachine::ApplyState(Position position) {
     cpu.crashed = false;
     // From the reset until it unmasks.
     if (event.detail() == "KICKED") cpu.masked = true;
-  } else if (name == "stop_state") {
-    cpu.generation = event.value();
+  } else if (name == "stop_state" || name == "multi_cpu_stop") {
+    // A stop_two_cpus() is no round.
+    cpu.generation = name == "stop_state" ? event.value() : 0;
     cpu.stop_state = event.detail();
     cpu.stop_acked = false;
-  } else if (name == "stop_ack") {
+  } else if (name == "stop_ack" || name == "multi_cpu_stop_ack") {
     cpu.stop_acked = true;
     if (event.detail() == "EXIT") cpu.stop_state.clear();
-  } else if (name == "stop_abort") {
+  } else if (name == "stop_abort" || name == "multi_cpu_stop_abort") {
     cpu.stop_state.clear();
   } else if (name == "cpuhp_enter") {
     cpu.step = event.detail();

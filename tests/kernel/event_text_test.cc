@@ -23,6 +23,7 @@ TEST(EventTextTest, WhatComesToACpuSaysWhich) {
   EXPECT_EQ(At3(DeviceIrq{CpuId{2}}), "io 3 for 2");
   EXPECT_EQ(At3(RunStep{.step = 9}), "step 3 9");
   EXPECT_EQ(At3(Kick{}), "reset 3");
+  EXPECT_EQ(At3(StopperRuns{}), "stopper 3");
   EXPECT_EQ(At3(FunctionReturned{}), "return 3");
   EXPECT_EQ(At3(StopPublish{.state = MultiStopState::kRun}), "state 3 RUN");
   EXPECT_EQ(At3(Overdue{CpuId{1}, 7}), "overdue 3->1 #7");

@@ -26,6 +26,7 @@ TEST(GateTest, EventsOfACpu) {
   EXPECT_EQ(At(Doorbell{}), "latch");
   EXPECT_EQ(At(IrqEntry{}), "irq_entry");
   EXPECT_EQ(At(Kick{}), "reset");
+  EXPECT_EQ(At(StopperRuns{}), "stopper");
   EXPECT_EQ(At(RunStep{.step = 6}), "step:6");
   EXPECT_EQ(At(Call{}), "task");
   EXPECT_EQ(At(DeviceIrq{}), "io");

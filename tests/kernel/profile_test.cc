@@ -39,6 +39,15 @@ const std::map<std::string, std::vector<std::string>> kTable = {
       "belfry"}},
     {"control_cpu", {"asker", "asker", "asker", "asker", "worker", "asker"}},
     {"online_twice", {"einval", "einval", "einval", "noop", "noop", "noop"}},
+    {"stopper_enable",
+     {"at_unpark", "at_unpark", "at_unpark", "at_unpark", "at_unpark",
+      "at_unpark"}},
+    {"stop_two_queue",
+     {"both_locked", "both_locked", "both_locked", "one_by_one", "both_locked",
+      "both_locked"}},
+    {"stop_two_wake",
+     {"preempt_off", "preempt_off", "preempt_off", "preempt_off", "preempt_off",
+      "preempt_off"}},
 };
 
 TEST(ProfileTest, PresetsAreTheRowsOfTheTable) {

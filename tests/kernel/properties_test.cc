@@ -65,6 +65,8 @@ void Disturb(World& w, Dice& dice, Faults faults) {
     kernel::CpuMask active;
     if (dice.Below(2) == 0) active = {a, b};
     w.Ask({.kind = kernel::OpKind::kStop, .active = active, .func = "nop"});
+  } else if (what < 45) {
+    w.StopTwo(dice.Below(4), a, b);
   } else if (what < 60) {
     w.Call(a, b, dice.Below(2) == 0);
   } else if (what < 80) {
@@ -140,14 +142,20 @@ const std::set<Invariant> kTheSeed = {Invariant::kNoStrandedQueue,
                                       Invariant::kNothingLeftBehind,
                                       Invariant::kEveryWaitEnds};
 
+// K05.
+const std::set<Invariant> kPairs = {Invariant::kEveryWaitEnds};
+
 INSTANTIATE_TEST_SUITE_P(
     Presets, PropertiesTest,
     ::testing::Values(
         Case{"linux30", "linux-3.0", Faults::kNone, false, 65536, kTheSeed},
         Case{"linux30split", "linux-3.0+split", Faults::kNone, false, 65536,
              kTheSeed},
-        Case{"linux30flush", "linux-3.0+flush"}, Case{"linux316", "linux-3.16"},
-        Case{"linux316ringsApart", "linux-3.16", Faults::kNone, true},
+        Case{"linux30flush", "linux-3.0+flush"},
+        Case{"linux316", "linux-3.16", Faults::kNone, false, 65536, kPairs},
+        Case{"linux316ringsApart", "linux-3.16", Faults::kNone, true, 65536,
+             kPairs},
+        Case{"linux612", "linux-6.12", Faults::kNone, true},
         Case{"belfry", "belfry"},
         Case{"belfryRingsApart", "belfry", Faults::kNone, true},
         Case{"belfrySmallQueue", "belfry", Faults::kNone, false, 2},

@@ -21,6 +21,10 @@ std::string UnrestOf(const kernel::Cpu& cpu, const kernel::Ledger& ledger,
   expect(cpu.irqs_masked() != online, "its interrupt mask is wrong");
   expect(cpu.guards() == 0, "a guard is held");
   expect(!cpu.stop(), "it stands in a round");
+  expect(!cpu.stop_two() && cpu.stop_two_tasks().empty(), "it stops two CPUs");
+  expect(!cpu.stopper().lock && cpu.stopper().orders.empty() &&
+             cpu.stopper().works.empty() && !cpu.stopper().locked_out,
+         "its stopper has work to do");
   expect(!cpu.walk(), "it walks");
   expect(!cpu.drain(), "it drains");
   for (const auto& [dst, row] : ledger.rows()) {

@@ -47,6 +47,19 @@ std::string Line(const RunFunction& e) {
 std::string Line(const NextStep& e) {
   return absl::StrCat("next_step ", e.step);
 }
+std::string Line(const WakeStopper&) { return "wake stopper"; }
+std::string Line(const SendStopTwo& e) {
+  return absl::StrCat(e.order.verb == StopTwoVerb::kPublish
+                          ? MultiStopStateName(e.order.state)
+                          : StopTwoVerbName(e.order.verb),
+                      " -> ", e.dst.value);
+}
+std::string Line(const SendStopTwoReport& e) {
+  return absl::StrCat(e.report.verb == StopTwoVerb::kPublish
+                          ? MultiStopStateName(e.report.state)
+                          : StopTwoVerbName(e.report.verb),
+                      Failed(e.report.error), " done -> ", e.dst.value);
+}
 std::string Line(const CallQueued& e) {
   return absl::StrCat("call ", e.token, " queued");
 }

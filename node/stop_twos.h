@@ -1,0 +1,47 @@
+// stop_two_cpus() that a client asks a task of this CPU to make: `belfry
+// stop-two`.
+#ifndef BELFRY_NODE_STOP_TWOS_H_
+#define BELFRY_NODE_STOP_TWOS_H_
+
+#include <chrono>
+#include <map>
+#include <memory>
+
+#include "belfry/v1/node.pb.h"
+#include "node/cpu_driver.h"
+#include "rpc/loop.h"
+#include "rpc/unary.h"
+
+namespace belfry::node {
+
+// Everything on the loop's thread.
+class StopTwos {
+ public:
+  using ReplyPtr = std::shared_ptr<rpc::Reply<v1::StopTwoResponse>>;
+
+  StopTwos(rpc::Loop* loop, CpuDriver* driver, std::uint32_t possible)
+      : loop_(loop), driver_(driver), possible_(possible) {}
+
+  // Replies when it has ended, or shortly before the client's deadline.
+  void Start(const v1::StopTwoRequest& request, ReplyPtr reply);
+
+  // False when the token is none of these.
+  bool OnEnded(const kernel::CallEnded& ended);
+
+ private:
+  struct Waiting {
+    ReplyPtr reply;
+    std::chrono::steady_clock::time_point start;
+  };
+
+  void FinishAtDeadline(kernel::Token token, const ReplyPtr& reply);
+
+  rpc::Loop* loop_;
+  CpuDriver* driver_;
+  std::uint32_t possible_;
+  std::map<kernel::Token, Waiting> waiting_;
+};
+
+}  // namespace belfry::node
+
+#endif  // BELFRY_NODE_STOP_TWOS_H_
