@@ -249,6 +249,16 @@ absl::Status ProcessMachine::StartCall(const v1::ScenarioCall& call) {
   return AwaitIssued(call, *before + (call.wait() ? 1 : count));
 }
 
+absl::Status ProcessMachine::Act(const v1::CpuAct& act) {
+  const absl::StatusOr<Process*> process = FindCpu(act.cpu());
+  if (!process.ok()) return process.status();
+  v1::ActRequest request;
+  *request.mutable_act() = act;
+  return Invoke(*(*process)->cpu, &v1::CpuService::Stub::Act, request,
+                coordinator_.timeout())
+      .status();
+}
+
 absl::StatusOr<v1::CpuSnapshot> ProcessMachine::Snapshot(std::uint32_t cpu) {
   const absl::StatusOr<Process*> process = FindCpu(cpu);
   if (!process.ok()) return process.status();

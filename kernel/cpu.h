@@ -139,7 +139,14 @@ struct Drain {
 
 // This CPU's part in a stop_machine round.
 struct StopWork {
-  enum class Run : std::uint8_t { kNotYet, kDrain, kDying, kFunction, kDone };
+  enum class Run : std::uint8_t {
+    kNotYet,
+    kDrain,
+    kFixupIrqs,
+    kDying,
+    kFunction,
+    kDone,
+  };
   Generation generation;
   MultiStopState published{};
   // The last state it acted on; it trails `published` while a guard is held.
@@ -161,6 +168,7 @@ struct StopWork {
   Errno error = Errno::kOk;
   std::string result;
   std::uint64_t flushed = 0;
+  Handover handover;
 
   friend bool operator==(const StopWork&, const StopWork&) = default;
   template <typename H>
@@ -169,7 +177,7 @@ struct StopWork {
                    s.alone, s.takedown, s.func, s.payload, s.view, s.run,
                    s.acked);
     return H::combine(std::move(h), s.dying_state, s.dying_step, s.error,
-                      s.result, s.flushed);
+                      s.result, s.flushed, s.handover);
   }
 };
 
@@ -238,6 +246,15 @@ class Cpu {
     return irq_wait_;
   }
   std::size_t guards() const { return guards_; }
+  // Armed here: the CPU whose tasks each lets run.
+  const std::deque<CpuId>& timers() const { return timers_; }
+  // The walk under way is that of a task that is throttled.
+  bool walk_throttled() const;
+  // Tasks that hold the hotplug lock for reading, by the coordinator's word,
+  // and those that hold it or want to.
+  std::uint32_t readers() const { return readers_; }
+  std::uint32_t readers_wanted() const { return readers_wanted_; }
+  bool report_owed() const { return report_owed_; }
   const DoorbellFate& last_doorbell() const { return last_doorbell_; }
   CpuStatus status() const;
   // The end of every call to `dst` up to this one has been seen.
@@ -251,7 +268,8 @@ class Cpu {
                    c.held_tasks_, c.self_calls_, c.irq_wait_, c.interrupted_);
     return H::combine(std::move(h), c.backed_off_, c.device_irqs_, c.stop_,
                       c.closed_generation_, c.walk_, c.last_walk_, c.kicked_op_,
-                      c.last_doorbell_);
+                      c.last_doorbell_, c.report_owed_, c.timers_, c.throttled_,
+                      c.readers_, c.readers_wanted_);
   }
 
  private:
@@ -271,6 +289,7 @@ class Cpu {
   void On(IrqEntry& e, CpuEffects& out);
   void On(FunctionReturned& e, CpuEffects& out);
   void On(RunStep& e, CpuEffects& out);
+  void On(RunStage& e, CpuEffects& out);
   void On(Overdue& e, CpuEffects& out);
   void On(CoordinatorLost& e, CpuEffects& out);
   void On(StopPublish& e, CpuEffects& out);
@@ -281,6 +300,13 @@ class Cpu {
   void On(SetView& e, CpuEffects& out);
   void On(PeerIs& e, CpuEffects& out);
   void On(PeerGone& e, CpuEffects& out);
+  void On(PowerOff& e, CpuEffects& out);
+  void On(ArmTimer& e, CpuEffects& out);
+  void On(Throttle& e, CpuEffects& out);
+  void On(ExpireTimers& e, CpuEffects& out);
+  void On(ReadLock& e, CpuEffects& out);
+  void On(ReadUnlock& e, CpuEffects& out);
+  void On(ReadersGranted& e, CpuEffects& out);
 
   // Does whatever the state now allows, until nothing more can be done.
   void Pump(CpuEffects& out);
@@ -320,10 +346,12 @@ class Cpu {
   bool ActOnStop(CpuEffects& out);
   bool ContinueRun(CpuEffects& out);
   bool ContinueDying(CpuEffects& out);
+  void DisableSelf(CpuEffects& out);
   void AckStop(CpuEffects& out);
   void LeaveStop(CpuEffects& out);
   void AbortStop(CpuEffects& out);
   void Park(CpuEffects& out);
+  void Die(CpuEffects& out);
   void AdoptView(const View& view, CpuEffects& out);
   void SetLife(Life life, CpuEffects& out);
   void Mask(absl::string_view why, CpuEffects& out);
@@ -341,6 +369,17 @@ class Cpu {
                  CpuhpState state, CpuEffects& out) const;
   void EndStep(const CpuhpStep& step, Errno error, CpuEffects& out);
   void EndWalk(Errno error, CpuhpState failed, CpuEffects& out);
+
+  // Timers, and the bandwidth of tasks (cpu_timer.cc).
+  void Unthrottle(CpuEffects& out);
+  void LeaveTimers();
+  void AdoptTimers(const Handover& handover, CpuEffects& out);
+
+  // What it hands over when it goes (cpu_handover.cc).
+  void FixupIrqs(CpuEffects& out);
+  void SilenceController(CpuEffects& out);
+  void ReportDead(CpuEffects& out);
+  void TakeOver(const Handover& handover, CpuEffects& out);
 
   TraceEvent Event(TraceKind kind) const;
 
@@ -381,6 +420,12 @@ class Cpu {
   StepsDone last_walk_;
   OpId kicked_op_;
   DoorbellFate last_doorbell_;
+  // It has announced its death and not made its last report.
+  bool report_owed_ = false;
+  std::deque<CpuId> timers_;
+  bool throttled_ = false;
+  std::uint32_t readers_ = 0;
+  std::uint32_t readers_wanted_ = 0;
 };
 
 }  // namespace belfry::kernel

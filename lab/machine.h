@@ -49,6 +49,9 @@ class Machine {
   // Issues the calls; nobody waits for the answers here.
   virtual absl::Status StartCall(const v1::ScenarioCall& call) = 0;
 
+  // What a task or a timer does, at once.
+  virtual absl::Status Act(const v1::CpuAct& act) = 0;
+
   virtual absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) = 0;
   // Holds the stop_machine round with the CPUs that it misses.
   virtual absl::StatusOr<v1::Cluster> GetCluster() = 0;

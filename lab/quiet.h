@@ -43,7 +43,8 @@ bool NoDoorbellComes(const trace::MachineView& view, std::uint32_t cpu);
 absl::StatusOr<bool> NoCallMoves(Machine& machine,
                                  const trace::MachineView& view);
 
-// A waiting call is reported stuck, and nobody will take the queue it is in.
+// A waiting call is reported stuck, and nobody will take the queue it is in; or
+// an operation waits for what will never come.
 bool IsHung(const trace::MachineView& view);
 
 // Every call has ended, or is stuck, or lies in a queue that nobody will take.

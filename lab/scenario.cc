@@ -14,6 +14,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "kernel/event_text.h"
 #include "kernel/ids.h"
 #include "kernel/profile.h"
 #include "lab/embedded.h"
@@ -113,6 +114,13 @@ class Checker {
     }
   }
 
+  void CheckAct(const v1::CpuAct& act) {
+    CheckCpu(act.cpu());
+    const absl::Status known = trace::FromProto(act).status();
+    if (!known.ok()) Fail(known.message());
+    if (act.has_arm_timer()) CheckCpu(act.arm_timer());
+  }
+
   void CheckStep(const v1::ScenarioStep& step) {
     switch (step.step_case()) {
       case v1::ScenarioStep::kHold:
@@ -144,13 +152,15 @@ class Checker {
         CheckCpu(step.call().cpu());
         if (step.call().function().empty()) Fail("function is missing");
         return;
+      case v1::ScenarioStep::kAct:
+        return CheckAct(step.act());
       case v1::ScenarioStep::kSettle:
         return;
       case v1::ScenarioStep::STEP_NOT_SET:
         return Fail(
             "it says nothing to do; a step is one of hold, reach, release, "
             "offline, online, await_operation, await_cpu, block_io, call, "
-            "settle");
+            "act, settle");
     }
   }
 
@@ -189,6 +199,11 @@ class Checker {
   std::string where_;
   absl::Status status_;
 };
+
+std::string ActText(const v1::CpuAct& act) {
+  const absl::StatusOr<kernel::CpuEvent> event = trace::FromProto(act);
+  return event.ok() ? kernel::EventText(*event, {act.cpu()}) : "nothing";
+}
 
 std::string HotplugText(const v1::Hotplug& hotplug) {
   return absl::StrCat(
@@ -312,6 +327,8 @@ std::string StepText(const v1::ScenarioStep& step) {
     case v1::ScenarioStep::kCall:
       return absl::StrCat("call ", step.call().function(), " on cpu/",
                           step.call().cpu(), " from cpu/", step.call().from());
+    case v1::ScenarioStep::kAct:
+      return ActText(step.act());
     case v1::ScenarioStep::kSettle:
       return "settle";
     case v1::ScenarioStep::STEP_NOT_SET:

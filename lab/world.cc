@@ -250,6 +250,9 @@ void World::CrashCoordinator(const Choose& choose, Happenings& out) {
   for (const Operation& op : coordinator_->queued()) {
     if (op.id.value != 0) out.push_back({{}, op});
   }
+  // It has only the place behind the readers, and is in no journal yet.
+  const auto& current = coordinator_->current();
+  if (current && current->leg == Leg::kQueued) out.push_back({{}, *current});
   EraseLanes([](const Lane& lane) { return lane.to_coordinator(); });
   for (std::uint32_t cpu = 0; cpu < options_->cpus; ++cpu) {
     BreakControl(cpu, choose);
@@ -591,6 +594,10 @@ void World::Do(CpuId id, const NextStep& e) {
   Tell(id.value, RunStep{e.walk, e.step});
 }
 
+void World::Do(CpuId id, const NextStage& e) {
+  Tell(id.value, RunStage{e.stage});
+}
+
 void World::Do(CpuId id, const CallEnded& e) { Note(id, {.what = e}); }
 
 void World::Do(CpuId id, const kernel::Tell& e) {
@@ -628,6 +635,8 @@ void World::Do(const TellCpu& e) {
 void World::Do(const AdvanceStop& e) {
   TellCoordinator(PublishState{e.generation, e.state});
 }
+
+void World::Do(const AwaitReaders& e) { TellCoordinator(SleepOnLock{e.op}); }
 
 void World::Do(const OpEnded& e) {
   if (!e.refused) surroundings_.Mutable().record.op.reset();

@@ -231,6 +231,7 @@ class World {
   void Do(kernel::CpuId cpu, const kernel::RaiseIrq& e);
   void Do(kernel::CpuId cpu, const kernel::RunFunction& e);
   void Do(kernel::CpuId cpu, const kernel::NextStep& e);
+  void Do(kernel::CpuId cpu, const kernel::NextStage& e);
   void Do(kernel::CpuId, const kernel::CallQueued&) {}
   void Do(kernel::CpuId cpu, const kernel::CallEnded& e);
   void Do(kernel::CpuId cpu, const kernel::Tell& e);
@@ -239,6 +240,7 @@ class World {
   void Do(const kernel::JournalView& e);
   void Do(const kernel::TellCpu& e);
   void Do(const kernel::AdvanceStop& e);
+  void Do(const kernel::AwaitReaders& e);
   void Do(const kernel::StartHandoff&) {}
   void Do(const kernel::OpEnded& e);
   void Do(const kernel::CoordinatorTrace& e);

@@ -39,6 +39,7 @@ class WorldMachine : public Machine {
   absl::Status StartBlockIo(const v1::BlockIo& io) override;
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
   absl::Status StartCall(const v1::ScenarioCall& call) override;
+  absl::Status Act(const v1::CpuAct& act) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;
@@ -56,6 +57,8 @@ class WorldMachine : public Machine {
   };
 
   // What comes from outside arrives at once.
+  template <typename Predicate>
+  void DeliverFirst(Predicate is_it);
   template <typename Variant, typename Event>
   void Deliver();
   std::uint32_t Start(kernel::OpKind kind, const v1::Hotplug& hotplug);

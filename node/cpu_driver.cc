@@ -84,6 +84,10 @@ void CpuDriver::On(kernel::NextStep& effect) {
   Feed(kernel::RunStep{effect.walk, effect.step});
 }
 
+void CpuDriver::On(kernel::NextStage& effect) {
+  Feed(kernel::RunStage{effect.stage});
+}
+
 void CpuDriver::On(kernel::RunFunction& effect) {
   if (!around_.gates->enabled()) return Run(std::move(effect));
   around_.gates->Pass("run",

@@ -95,6 +95,7 @@ class Node::Process : public Outlet {
   void Serve();
   void ServeLoad();
   void ServeTorture();
+  void ServeAct();
   void SetCanary(const v1::SetCanary& canary);
   void Report();
   void Watch();
@@ -174,6 +175,8 @@ v1::NodeHello Node::Process::Hello() const {
     hello.set_view_number(status.view_number);
     hello.set_stop_generation(status.stop_generation.value);
     hello.set_stop_ran(status.stop_ran);
+    hello.set_report_owed(status.report_owed);
+    hello.set_readers(status.readers);
   } else if (options_.cpu) {
     hello.set_cpu(*options_.cpu);
   }
@@ -275,6 +278,7 @@ void Node::Process::Serve() {
                            });
   ServeLoad();
   ServeTorture();
+  ServeAct();
   server_->ServeDebug(
       {.gates = &gates_,
        .clock = &clock_,
@@ -293,6 +297,20 @@ void Node::Process::Serve() {
   Report();
   Watch();
   Tidy();
+}
+
+void Node::Process::ServeAct() {
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestAct, server_->cq(),
+      [this](const v1::ActRequest& request, auto reply) {
+        absl::StatusOr<kernel::CpuEvent> event = rpc::FromProto(request.act());
+        if (!event.ok()) {
+          return reply->Fail(rpc::ErrorStatus(
+              kernel::Errno::kEinval, std::string(event.status().message())));
+        }
+        driver_->Feed(*std::move(event));
+        reply->Finish(v1::ActResponse());
+      });
 }
 
 void Node::Process::ServeLoad() {

@@ -44,6 +44,7 @@ class FakeMachine : public lab::Machine {
   absl::Status StartBlockIo(const v1::BlockIo& io) override;
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
   absl::Status StartCall(const v1::ScenarioCall& call) override;
+  absl::Status Act(const v1::CpuAct&) override { return absl::OkStatus(); }
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;
