@@ -27,6 +27,7 @@ std::optional<EndlessWait> GracePeriod(const MachineView& view) {
   }
   const std::uint32_t cpu = victim->info.cpu();
   return EndlessWait{
+      .frames = {"takedown_cpu", "synchronize_rcu"},
       .causes = {absl::StrCat("It waits for a grace period, which counts CPU ",
                               cpu, " until that has made its last report."),
                  absl::StrCat("CPU ", cpu,
@@ -75,6 +76,7 @@ std::optional<EndlessWait> ThrottledTask(const MachineView& view) {
     }
   }
   return EndlessWait{
+      .frames = {"cpuhp_invoke_callback", "throttle_cfs_rq"},
       .causes = {absl::StrCat("The task on CPU ", control,
                               " that runs its control steps has used up its "
                               "bandwidth, and is throttled."),
@@ -87,17 +89,25 @@ std::optional<EndlessWait> LostWakeup(const MachineView& view) {
   const bool gone =
       lock.puts_pending() > 0 && lock.readers() == lock.puts_pending();
   if (!gone || !lock.writer_sleeps()) return std::nullopt;
-  for (const CpuView& cpu : view.cpus) {
-    // The next reader may wake it when it lets go.
-    if (cpu.snapshot && cpu.snapshot->readers_wanted() > 0) return std::nullopt;
-  }
   return EndlessWait{
+      .frames = {"cpu_hotplug_begin", "schedule"},
       .causes =
           {"It sleeps until the last reader of the hotplug lock wakes it.",
            "The last reader let go when it was about to sleep, was noted "
            "as pending, and woke nobody. No reader is left that could."},
       .remedy =
           absl::StrCat("belfry ops cancel ", view.cluster.current().id())};
+}
+
+std::string CallOf(const v1::Operation& operation) {
+  switch (operation.kind()) {
+    case v1::Operation::KIND_ONLINE:
+      return "cpu_up";
+    case v1::Operation::KIND_OFFLINE:
+      return "cpu_down";
+    default:
+      return "stop_machine";
+  }
 }
 
 }  // namespace
@@ -109,7 +119,9 @@ std::optional<EndlessWait> FindEndlessWait(const MachineView& view) {
   std::optional<EndlessWait> wait = GracePeriod(view);
   if (!wait) wait = ThrottledTask(view);
   if (!wait) wait = LostWakeup(view);
-  if (wait) wait->cpu = view.cluster.current().control_cpu();
+  if (!wait) return std::nullopt;
+  wait->cpu = view.cluster.current().control_cpu();
+  wait->frames.insert(wait->frames.begin(), CallOf(view.cluster.current()));
   return wait;
 }
 

@@ -13,6 +13,8 @@ namespace belfry::trace {
 struct EndlessWait {
   // The CPU whose task waits: the one that runs the control steps.
   std::uint32_t cpu = 0;
+  // Where it waits, outermost first, in the kernel's names.
+  std::vector<std::string> frames;
   // A sentence each, and what frees it.
   std::vector<std::string> causes;
   std::string remedy;

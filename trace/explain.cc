@@ -318,6 +318,7 @@ Waiter ExplainOperation(const MachineView& view, const EndlessWait& wait) {
                         ") holds the hotplug lock, or waits to have it, and "
                         "will never end."),
            nullptr, &waiter);
+  for (const std::string& frame : wait.frames) waiter.add_frames(frame);
   for (const std::string& cause : wait.causes) {
     AddCause(cause, nullptr, &waiter);
   }
