@@ -147,17 +147,24 @@ bool IsViolated(const v1::AuditReport& report) {
       [](const auto& finding) { return finding.kind() != "carried"; });
 }
 
+std::string WhatDoesNotReturn(const v1::ExplainReport::Waiter& waiter) {
+  if (waiter.operation() != 0) {
+    return absl::StrCat("operation ", waiter.operation());
+  }
+  return absl::StrCat(waiter.function(), " on cpu ", waiter.target_cpu());
+}
+
 std::string ExplanationText(const v1::ExplainReport& report,
                             const Output& out) {
   std::string text;
   for (const v1::ExplainReport::Waiter& waiter : report.waiters()) {
     absl::StrAppend(
         &text,
-        out.Painted(Style::kBold,
-                    absl::StrCat("cpu ", waiter.cpu(), " is stuck for ",
-                                 trace::DurationText(waiter.age_s()), ": ",
-                                 waiter.function(), " on cpu ",
-                                 waiter.target_cpu(), " does not return")),
+        out.Painted(
+            Style::kBold,
+            absl::StrCat("cpu ", waiter.cpu(), " is stuck for ",
+                         trace::DurationText(waiter.age_s()), ": ",
+                         WhatDoesNotReturn(waiter), " does not return")),
         "\n");
     if (!waiter.frames().empty()) {
       absl::StrAppend(&text, "  in ", absl::StrJoin(waiter.frames(), " > "),

@@ -283,6 +283,16 @@ absl::Status ProcessMachine::StartStopTwo(const v1::ScenarioStopTwo& stop) {
       absl::StrCat(CpuName(stop.on()), " has not begun to stop two CPUs"));
 }
 
+absl::Status ProcessMachine::Act(const v1::CpuAct& act) {
+  const absl::StatusOr<Process*> process = FindCpu(act.cpu());
+  if (!process.ok()) return process.status();
+  v1::ActRequest request;
+  *request.mutable_act() = act;
+  return Invoke(*(*process)->cpu, &v1::CpuService::Stub::Act, request,
+                coordinator_.timeout())
+      .status();
+}
+
 absl::StatusOr<v1::CpuSnapshot> ProcessMachine::Snapshot(std::uint32_t cpu) {
   const absl::StatusOr<Process*> process = FindCpu(cpu);
   if (!process.ok()) return process.status();

@@ -37,6 +37,7 @@ class ProcessMachine : public lab::Machine {
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
   absl::Status StartCall(const v1::ScenarioCall& call) override;
   absl::Status StartStopTwo(const v1::ScenarioStopTwo& stop) override;
+  absl::Status Act(const v1::CpuAct& act) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;

@@ -16,6 +16,9 @@ using kernel::CpuId;
 std::string Process::Impl::DescribeOp(const kernel::Operation& op) const {
   if (op.leg == kernel::Leg::kQueued) {
     const auto& holder = machine_->current();
+    if (holder && holder->id == op.id) {
+      return "waits for the readers of the hotplug lock";
+    }
     if (!holder) return "waits for the coordinator's recovery";
     return absl::StrCat("waits for the hotplug lock, held by operation ",
                         holder->id.value, " (",

@@ -42,6 +42,7 @@ v1::OperationRecord ToRecord(const kernel::Operation& op) {
   r.set_walks(op.walks);
   r.set_generation(op.generation.value);
   r.set_flushed(op.flushed);
+  *r.mutable_handover() = rpc::ToProto(op.handover);
   r.set_message(op.message);
   return r;
 }
@@ -73,6 +74,7 @@ absl::StatusOr<kernel::Operation> FromRecord(const v1::OperationRecord& r) {
                            .walks = r.walks(),
                            .generation = kernel::Generation{r.generation()},
                            .flushed = r.flushed(),
+                           .handover = rpc::FromProto(r.handover()),
                            .message = r.message()};
 }
 

@@ -24,7 +24,9 @@ kernel::CpuStatus StatusOf(const v1::NodeHello& hello) {
           .life = kernel::ParseLife(hello.life()).value_or(kernel::Life::kDead),
           .view_number = hello.view_number(),
           .stop_generation = kernel::Generation{hello.stop_generation()},
-          .stop_ran = hello.stop_ran()};
+          .stop_ran = hello.stop_ran(),
+          .report_owed = hello.report_owed(),
+          .readers = hello.readers()};
 }
 
 }  // namespace

@@ -159,6 +159,10 @@ void Process::Impl::On(kernel::JournalView& e) {
 
 void Process::Impl::On(kernel::TellCpu& e) { nodes_->Send(e.cpu, e.message); }
 
+void Process::Impl::On(kernel::AwaitReaders& e) {
+  Feed(kernel::SleepOnLock{e.op});
+}
+
 void Process::Impl::On(kernel::AdvanceStop& e) {
   Feed(kernel::PublishState{e.generation, e.state});
 }

@@ -49,6 +49,7 @@ class Process::Impl {
   void On(kernel::JournalView& e);
   void On(kernel::TellCpu& e);
   void On(kernel::AdvanceStop& e);
+  void On(kernel::AwaitReaders& e);
   void On(kernel::StartHandoff& e);
   void On(kernel::OpEnded& e);
   void On(kernel::CoordinatorTrace& e);

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "kernel/cpuhp.h"
 #include "kernel/cpumask.h"
@@ -47,6 +48,22 @@ enum class Life : std::uint8_t {
 absl::string_view LifeName(Life life);
 std::optional<Life> ParseLife(absl::string_view name);
 
+// What a dying CPU hands over inside the barrier. The lowest CPU that stays
+// online gets it with EXIT, before it unmasks.
+struct Handover {
+  // Interrupts that were pending in its controller: who submitted each I/O.
+  std::vector<CpuId> device_irqs;
+  // Its bandwidth timers: the CPU whose tasks each lets run again. Where the
+  // DEAD steps move them, the control CPU gets them, with those steps.
+  std::vector<CpuId> timers;
+
+  friend bool operator==(const Handover&, const Handover&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Handover& o) {
+    return H::combine(std::move(h), o.device_irqs, o.timers);
+  }
+};
+
 // ---- Coordinator to CPU.
 
 // Publishes a state of a stop_machine round. The first of a round is PREPARE.
@@ -58,8 +75,10 @@ struct StopPublish {
   bool takedown = false;
   std::string func;
   std::string payload;
-  // With EXIT: the view that the round has committed.
+  // With EXIT: the view that the round has committed, and what those that have
+  // left it hand over.
   std::optional<View> view;
+  Handover handover;
 
   friend bool operator==(const StopPublish&, const StopPublish&) = default;
 };
@@ -81,11 +100,14 @@ struct WalkSteps {
   CpuhpState target = 0;
   // The step that must fail once with EAGAIN; kCpuhpInvalid for none.
   CpuhpState fail = kCpuhpInvalid;
+  // DEAD steps: what the CPU has left.
+  Handover handover;
 
   friend bool operator==(const WalkSteps&, const WalkSteps&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const WalkSteps& w) {
-    return H::combine(std::move(h), w.walk, w.about, w.from, w.to, w.fail);
+    return H::combine(std::move(h), w.walk, w.about, w.from, w.to, w.fail,
+                      w.handover);
   }
 };
 
@@ -125,8 +147,24 @@ struct PeerGone {
   friend bool operator==(const PeerGone&, const PeerGone&) = default;
 };
 
+// Physically: from now on the CPU does nothing. One that has made its last
+// report is parked, which is the same.
+struct PowerOff {
+  OpId op;
+
+  friend bool operator==(const PowerOff&, const PowerOff&) = default;
+};
+
+// So many of the CPU's readers hold the hotplug lock.
+struct ReadersGranted {
+  std::uint32_t count = 0;
+
+  friend bool operator==(const ReadersGranted&,
+                         const ReadersGranted&) = default;
+};
+
 using ToCpu = std::variant<StopPublish, StopAbort, WalkSteps, Kick, BringOnline,
-                           SetView, PeerIs, PeerGone>;
+                           SetView, PeerIs, PeerGone, PowerOff, ReadersGranted>;
 
 // ---- CPU to coordinator.
 
@@ -136,8 +174,10 @@ struct StopAck {
   // RUN of an active CPU: what its function returned.
   Errno error = Errno::kOk;
   std::string result;
-  // RUN of a takedown: calls that the dying CPU ran from its queue.
+  // RUN of a takedown: calls that the dying CPU ran from its queue, and what it
+  // hands over.
   std::uint64_t flushed = 0;
+  Handover handover;
 
   friend bool operator==(const StopAck&, const StopAck&) = default;
 };
@@ -175,11 +215,22 @@ struct ViewAck {
 };
 
 struct Dead {
+  // The last report is still to come (death_report=announce_first). Without it
+  // this is the report.
+  bool report_owed = false;
+
   friend bool operator==(const Dead&, const Dead&) = default;
 };
 
-using FromCpu =
-    std::variant<StopAck, StepsDone, Alive, StartingDone, ViewAck, Dead>;
+// So many tasks of this CPU hold the hotplug lock for reading, or want to.
+struct Readers {
+  std::uint32_t count = 0;
+
+  friend bool operator==(const Readers&, const Readers&) = default;
+};
+
+using FromCpu = std::variant<StopAck, StepsDone, Alive, StartingDone, ViewAck,
+                             Dead, Readers>;
 
 // What a CPU tells of itself when its control link comes up (again).
 struct CpuStatus {
@@ -190,12 +241,16 @@ struct CpuStatus {
   Generation stop_generation;
   // An active CPU: it has begun its function, or its way out, in that round.
   bool stop_ran = false;
+  // It has announced its death and not made its last report.
+  bool report_owed = false;
+  // As in Readers.
+  std::uint32_t readers = 0;
 
   friend bool operator==(const CpuStatus&, const CpuStatus&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const CpuStatus& s) {
     return H::combine(std::move(h), s.incarnation, s.life, s.view_number,
-                      s.stop_generation, s.stop_ran);
+                      s.stop_generation, s.stop_ran, s.report_owed, s.readers);
   }
 };
 

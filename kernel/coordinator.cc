@@ -14,6 +14,10 @@ constexpr std::array<absl::string_view, 10> kLegNames = {
     "queued",   "prepare", "bringup", "online", "ap",
     "takedown", "stop",    "commit",  "dead",   "done"};
 
+constexpr std::array<absl::string_view, 8> kAwaitNames = {
+    "",         "journal", "walk",         "alive",
+    "starting", "dead",    "grace_period", "readers"};
+
 std::string CpuName(CpuId cpu) { return absl::StrCat("cpu ", cpu.value); }
 
 }  // namespace
@@ -48,8 +52,11 @@ Coordinator::Coordinator(Profile profile, std::uint32_t possible,
       view_(std::move(recovery.view)),
       cpus_(std::move(recovery.cpus)),
       op_(std::move(recovery.op)),
-      last_generation_(recovery.last_generation) {
+      last_generation_(recovery.last_generation),
+      lock_(profile_.lock_wakeup) {
   for (std::uint32_t i = 0; i < possible; ++i) cpus_.try_emplace(CpuId{i});
+  // It had the lock when the leg was journaled that it stands in.
+  if (op_) lock_.Begin();
   recovering_ = op_.has_value() || !view_.online.empty();
 }
 
@@ -83,20 +90,25 @@ CpuMask Coordinator::waiting_for() const {
   CpuMask mask = view_missing_;
   if (await_ == Await::kWalk) mask.Add(walker_);
   if (op_ && (await_ == Await::kAlive || await_ == Await::kStarting ||
-              await_ == Await::kDead)) {
+              await_ == Await::kDead || await_ == Await::kGracePeriod)) {
     mask.Add(op_->cpu);
   }
   return mask;
+}
+
+absl::string_view Coordinator::awaits() const {
+  return kAwaitNames[static_cast<std::size_t>(await_)];
 }
 
 bool operator==(const Coordinator& a, const Coordinator& b) {
   return a.view_ == b.view_ && a.cpus_ == b.cpus_ && a.op_ == b.op_ &&
          a.queued_ == b.queued_ && a.await_ == b.await_ && a.walk_ == b.walk_ &&
          a.walker_ == b.walker_ && a.inside_ == b.inside_ &&
-         a.victim_dead_ == b.victim_dead_ && a.target_lost_ == b.target_lost_ &&
+         a.death_ == b.death_ && a.target_lost_ == b.target_lost_ &&
          a.stop_ == b.stop_ && a.view_missing_ == b.view_missing_ &&
          a.last_generation_ == b.last_generation_ &&
-         a.recovering_ == b.recovering_ && a.recovered_ == b.recovered_;
+         a.recovering_ == b.recovering_ && a.lock_ == b.lock_ &&
+         a.readers_ == b.readers_ && a.recovered_ == b.recovered_;
 }
 
 TraceEvent Coordinator::Event(TraceKind kind) const {
@@ -144,22 +156,26 @@ void Coordinator::StartNext(CoordinatorEffects& out) {
     event.value = op_->id.value;
     event.detail = std::string(OpKindName(op_->kind));
     out.push_back(CoordinatorTrace{std::move(event)});
-    victim_dead_ = false;
+    death_ = Death::kNone;
     target_lost_ = false;
-    switch (op_->kind) {
-      case OpKind::kOnline:
-        EnterLeg(Leg::kPrepare, out);
-        break;
-      case OpKind::kBoot:
-        EnterLeg(Leg::kBringup, out);
-        break;
-      case OpKind::kOffline:
-        EnterLeg(Leg::kAp, out);
-        break;
-      case OpKind::kStop:
-        EnterLeg(Leg::kStop, out);
-        break;
-    }
+    BeginOp(out);
+  }
+}
+
+void Coordinator::EnterFirstLeg(CoordinatorEffects& out) {
+  switch (op_->kind) {
+    case OpKind::kOnline:
+      EnterLeg(Leg::kPrepare, out);
+      break;
+    case OpKind::kBoot:
+      EnterLeg(Leg::kBringup, out);
+      break;
+    case OpKind::kOffline:
+      EnterLeg(Leg::kAp, out);
+      break;
+    case OpKind::kStop:
+      EnterLeg(Leg::kStop, out);
+      break;
   }
 }
 
@@ -288,6 +304,10 @@ void Coordinator::On(CancelOp& e, CoordinatorEffects& out) {
   if (!op_ || op_->id != e.id || op_->rollback) return;
   // A round may be given up until RUN is out; a walk when its step returns.
   op_->cancel = true;
+  if (await_ == Await::kReaders) {
+    Fail(Errno::kEcanceled, kCpuhpInvalid, "cancelled", out);
+    return;
+  }
   if (stop_ && stop_->state() < MultiStopState::kRun) {
     AbortStop(Errno::kEcanceled, "cancelled", out);
   }
@@ -390,6 +410,8 @@ void Coordinator::EndOp(CoordinatorEffects& out) {
   walk_.reset();
   view_missing_ = {};
   await_ = Await::kNothing;
+  lock_.Done();
+  GrantReaders(out);
 }
 
 void Coordinator::On(FromCpuEvent& e, CoordinatorEffects& out) {

@@ -22,6 +22,7 @@
 
 #include "kernel/coordinator_event.h"
 #include "kernel/cpuhp.h"
+#include "kernel/hotplug_lock.h"
 #include "kernel/multi_stop.h"
 #include "kernel/profile.h"
 
@@ -89,6 +90,9 @@ class Coordinator {
   const std::optional<MultiStop>& stop() const { return stop_; }
   // CPUs that the current leg waits for, outside of a stop.
   CpuMask waiting_for() const;
+  // And for what: "walk", "grace_period", ...; "" for nothing of the kind.
+  absl::string_view awaits() const;
+  const HotplugLock& lock() const { return lock_; }
   bool recovering() const { return recovering_; }
   Generation last_generation() const { return last_generation_; }
 
@@ -96,9 +100,10 @@ class Coordinator {
   template <typename H>
   friend H AbslHashValue(H h, const Coordinator& c) {
     h = H::combine(std::move(h), c.view_, c.cpus_, c.op_, c.queued_, c.await_,
-                   c.walk_, c.walker_, c.victim_dead_, c.target_lost_);
+                   c.walk_, c.walker_, c.death_, c.target_lost_);
     return H::combine(std::move(h), c.stop_, c.view_missing_,
-                      c.last_generation_, c.recovering_, c.recovered_);
+                      c.last_generation_, c.recovering_, c.recovered_, c.lock_,
+                      c.readers_);
   }
 
   // Operations that may wait for the hotplug lock; one more is refused (EBUSY).
@@ -113,7 +118,22 @@ class Coordinator {
     kAlive,
     kStarting,
     kDead,
+    kGracePeriod,
+    kReaders,
   };
+  // Of one CPU: tasks that hold the hotplug lock, or want to.
+  struct ReadersOf {
+    std::uint32_t wanted = 0;
+    std::uint32_t granted = 0;
+
+    friend bool operator==(const ReadersOf&, const ReadersOf&) = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const ReadersOf& r) {
+      return H::combine(std::move(h), r.wanted, r.granted);
+    }
+  };
+  // What the victim has said of its death.
+  enum class Death : std::uint8_t { kNone, kAnnounced, kReported };
 
   void On(Request& e, CoordinatorEffects& out);
   void On(CancelOp& e, CoordinatorEffects& out);
@@ -122,6 +142,7 @@ class Coordinator {
   void On(FromCpuEvent& e, CoordinatorEffects& out);
   void On(Journaled& e, CoordinatorEffects& out);
   void On(PublishState& e, CoordinatorEffects& out);
+  void On(SleepOnLock& e, CoordinatorEffects& out);
   void On(HandoffTimeout& e, CoordinatorEffects& out);
   void On(RecoveryTimeout& e, CoordinatorEffects& out);
 
@@ -131,6 +152,7 @@ class Coordinator {
   void Heard(CpuId cpu, StartingDone& m, CoordinatorEffects& out);
   void Heard(CpuId cpu, ViewAck& m, CoordinatorEffects& out);
   void Heard(CpuId cpu, Dead& m, CoordinatorEffects& out);
+  void Heard(CpuId cpu, Readers& m, CoordinatorEffects& out);
 
   // Operations (coordinator.cc).
   bool Admit(Operation& op, CoordinatorEffects& out);
@@ -139,6 +161,7 @@ class Coordinator {
   Errno CheckStop(Operation& op) const;
   Errno ChooseControl(Operation& op) const;
   void StartNext(CoordinatorEffects& out);
+  void EnterFirstLeg(CoordinatorEffects& out);
   void EnterLeg(Leg leg, CoordinatorEffects& out);
   void RunLeg(CoordinatorEffects& out);
   void EndOp(CoordinatorEffects& out);
@@ -162,6 +185,7 @@ class Coordinator {
   void BringUp(CoordinatorEffects& out);
   void PublishView(CoordinatorEffects& out);
   void AwaitDeath(CoordinatorEffects& out);
+  void Bury(CoordinatorEffects& out);
 
   // stop_machine (coordinator_stop.cc).
   void BeginStop(CoordinatorEffects& out);
@@ -170,6 +194,12 @@ class Coordinator {
   void AbortStop(Errno error, std::string message, CoordinatorEffects& out);
   StopPublish Publication() const;
   void ResumeStop(CoordinatorEffects& out);
+
+  // The hotplug lock (coordinator_lock.cc).
+  void BeginOp(CoordinatorEffects& out);
+  void SetReaders(CpuId cpu, std::uint32_t wanted, CoordinatorEffects& out);
+  void GrantReaders(CoordinatorEffects& out);
+  void TraceLock(absl::string_view what, CoordinatorEffects& out) const;
 
   // Membership (coordinator_membership.cc).
   void Repeat(CpuId cpu, CoordinatorEffects& out);
@@ -200,8 +230,8 @@ class Coordinator {
   // The step of the control side that the operation is inside of while the CPU,
   // or the barrier, does its part.
   std::optional<CpuhpState> inside_;
-  // The victim has said that it is dead (it may, before EXIT is acked by all).
-  bool victim_dead_ = false;
+  // It may say so before EXIT is acked by all.
+  Death death_ = Death::kNone;
   // The process that the operation is about has died under it: it ends at the
   // next journaled leg that needs the process, whoever has the number by then.
   bool target_lost_ = false;
@@ -210,6 +240,8 @@ class Coordinator {
   CpuMask view_missing_;
   Generation last_generation_;
   bool recovering_ = false;
+  HotplugLock lock_;
+  std::map<CpuId, ReadersOf> readers_;
   // What CPUs said of themselves when they last attached.
   std::map<CpuId, CpuStatus> recovered_;
 };

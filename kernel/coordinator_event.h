@@ -71,9 +71,11 @@ struct Operation {
   CpuhpState state = 0;
   std::uint32_t walks = 0;
   Generation generation;
-  // Answer of the stop function; calls that the dying CPU ran.
+  // Answer of the stop function; calls that the dying CPU ran, and what it
+  // hands over.
   std::string result;
   std::uint64_t flushed = 0;
+  Handover handover;
   // There was nothing to do (online_twice=noop).
   bool unchanged = false;
   // One line: why it was refused or failed.
@@ -86,7 +88,7 @@ struct Operation {
                    o.payload, o.control, o.control_given, o.leg, o.up);
     return H::combine(std::move(h), o.rollback, o.cancel, o.error,
                       o.failed_step, o.state, o.walks, o.generation, o.result,
-                      o.flushed, o.unchanged, o.message);
+                      o.flushed, o.handover, o.unchanged, o.message);
   }
 };
 
@@ -136,6 +138,11 @@ struct PublishState {
   MultiStopState state{};
 };
 
+// Answers AwaitReaders.
+struct SleepOnLock {
+  OpId op;
+};
+
 // A CPU did not come alive, or did not die, in time (StartHandoff).
 struct HandoffTimeout {
   OpId op;
@@ -147,7 +154,8 @@ struct RecoveryTimeout {};
 
 using CoordinatorEvent =
     std::variant<Request, CancelOp, Attached, ProcessLost, FromCpuEvent,
-                 Journaled, PublishState, HandoffTimeout, RecoveryTimeout>;
+                 Journaled, PublishState, SleepOnLock, HandoffTimeout,
+                 RecoveryTimeout>;
 
 // ---- Effects.
 
@@ -175,6 +183,12 @@ struct AdvanceStop {
   MultiStopState state{};
 };
 
+// The operation has seen readers of the hotplug lock: the driver owes one
+// SleepOnLock.
+struct AwaitReaders {
+  OpId op;
+};
+
 // Wait for the CPU's part of the handshake; 10 s, as CORE_SYNC has it.
 struct StartHandoff {
   OpId op;
@@ -192,8 +206,8 @@ struct CoordinatorTrace {
 };
 
 using CoordinatorEffect =
-    std::variant<JournalLeg, JournalView, TellCpu, AdvanceStop, StartHandoff,
-                 OpEnded, CoordinatorTrace>;
+    std::variant<JournalLeg, JournalView, TellCpu, AdvanceStop, AwaitReaders,
+                 StartHandoff, OpEnded, CoordinatorTrace>;
 using CoordinatorEffects = std::vector<CoordinatorEffect>;
 
 }  // namespace belfry::kernel

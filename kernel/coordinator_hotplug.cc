@@ -1,4 +1,5 @@
 // How the coordinator walks a CPU through the table of hotplug steps.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -143,6 +144,7 @@ void Coordinator::ContinueWalk(CoordinatorEffects& out) {
                     .to = to,
                     .target = Target(),
                     .fail = cpus_[op_->cpu].fail};
+  if (op_->leg == Leg::kDead) walk_->handover = op_->handover;
   await_ = Await::kWalk;
   out.push_back(TellCpu{walker_, *walk_});
 }
@@ -231,20 +233,33 @@ void Coordinator::Heard(CpuId cpu, ViewAck& m, CoordinatorEffects& out) {
 // ---- Death.
 
 void Coordinator::AwaitDeath(CoordinatorEffects& out) {
-  const bool below_bringup = StateOf(op_->cpu) < table_.bringup();
-  if (below_bringup || victim_dead_) {
+  if (StateOf(op_->cpu) < table_.bringup()) {
     CloseStep(Errno::kOk, out);
     ContinueWalk(out);
-    return;
+  } else if (death_ != Death::kNone) {
+    Bury(out);
+  } else {
+    await_ = Await::kDead;
+    out.push_back(StartHandoff{op_->id, Leg::kDead});
   }
-  await_ = Await::kDead;
-  out.push_back(StartHandoff{op_->id, Leg::kDead});
 }
 
-void Coordinator::Heard(CpuId cpu, Dead&, CoordinatorEffects& out) {
+void Coordinator::Heard(CpuId cpu, Dead& m, CoordinatorEffects& out) {
   if (!op_ || cpu != op_->cpu) return;
-  victim_dead_ = true;
-  if (await_ != Await::kDead) return;
+  death_ =
+      m.report_owed ? std::max(death_, Death::kAnnounced) : Death::kReported;
+  if (await_ == Await::kDead || await_ == Await::kGracePeriod) Bury(out);
+}
+
+// The victim has announced its death: it is switched off, and the grace period
+// that the DEAD steps stand behind ends with its last report. One that is not
+// made by then is not made.
+void Coordinator::Bury(CoordinatorEffects& out) {
+  if (death_ == Death::kAnnounced) {
+    await_ = Await::kGracePeriod;
+    out.push_back(TellCpu{op_->cpu, PowerOff{op_->id}});
+    return;
+  }
   await_ = Await::kNothing;
   CloseStep(Errno::kOk, out);
   ContinueWalk(out);
@@ -256,7 +271,7 @@ void Coordinator::On(HandoffTimeout& e, CoordinatorEffects& out) {
   if (!rising && await_ != Await::kDead) return;
   await_ = Await::kNothing;
   cpus_[op_->cpu].limbo = true;
-  victim_dead_ = true;
+  death_ = Death::kReported;
   const absl::string_view what = rising ? "alive" : "dead";
   Fail(Errno::kEio, table_.bringup(),
        absl::StrCat("cpu ", op_->cpu.value, " failed to report ", what,

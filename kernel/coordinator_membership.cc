@@ -34,6 +34,10 @@ void Coordinator::On(Attached& e, CoordinatorEffects& out) {
   record.limbo = false;
   recovered_[e.cpu] = e.status;
   Introduce(e.cpu, out);
+  if (e.status.readers > 0 || readers_.contains(e.cpu)) {
+    SetReaders(e.cpu, e.status.readers, out);
+    out.push_back(TellCpu{e.cpu, ReadersGranted{readers_[e.cpu].granted}});
+  }
   if (recovering_) {
     CpuMask missing;
     for (CpuId cpu : view_.online.cpus()) {
@@ -89,8 +93,8 @@ void Coordinator::Repeat(CpuId cpu, CoordinatorEffects& out) {
     out.push_back(TellCpu{cpu, BringOnline{op_->id}});
   }
   const bool goes = op_->leg == Leg::kCommit || op_->leg == Leg::kDead;
-  if (goes && status.life == Life::kDead) {
-    Dead dead;
+  if (goes && (status.life == Life::kDead || status.report_owed)) {
+    Dead dead{status.report_owed};
     Heard(cpu, dead, out);
   }
 }
@@ -144,6 +148,8 @@ void Coordinator::On(ProcessLost& e, CoordinatorEffects& out) {
     out.push_back(JournalView{view_});
     Broadcast(SetView{view_}, out);
   }
+  // Its tasks have died with it, and what they held.
+  if (readers_.contains(e.cpu)) SetReaders(e.cpu, 0, out);
   if (!op_) return;
   if (op_->kind != OpKind::kStop && e.cpu == op_->cpu) target_lost_ = true;
   if (!recovering_) LeaveOp(e.cpu, out);
@@ -167,7 +173,7 @@ void Coordinator::LeaveOp(CpuId cpu, CoordinatorEffects& out) {
       op_->error = Errno::kEownerdead;
       op_->message = died;
     }
-    victim_dead_ = victim_dead_ || is_target;
+    if (is_target) death_ = Death::kReported;
     if (stop_->Forget(cpu)) AllAcked(out);
     return;
   }
@@ -175,7 +181,7 @@ void Coordinator::LeaveOp(CpuId cpu, CoordinatorEffects& out) {
     GiveUp(died, out);
     return;
   }
-  victim_dead_ = victim_dead_ || is_target;
+  if (is_target) death_ = Death::kReported;
   if (view_missing_.Has(cpu)) {
     ViewAck gone{view_.number};
     Heard(cpu, gone, out);
@@ -204,6 +210,7 @@ void Coordinator::On(RecoveryTimeout&, CoordinatorEffects& out) {
 void Coordinator::FinishRecovery(CoordinatorEffects& out) {
   recovering_ = false;
   if (!op_) {
+    GrantReaders(out);
     for (const auto& [cpu, status] : recovered_) ReleaseFromOldRound(cpu, out);
     return;
   }
@@ -217,7 +224,10 @@ void Coordinator::FinishRecovery(CoordinatorEffects& out) {
                  (target_lost_ || !IsPresent(op_->cpu) || (was_up && dead));
   const bool target_gone = target_lost_;
   if (!target_gone) StateOf(op_->cpu) = op_->state;
-  victim_dead_ = victim_dead_ || target_gone || dead;
+  if (target_gone || dead) {
+    const bool owed = !target_gone && status->second.report_owed;
+    death_ = owed ? Death::kAnnounced : Death::kReported;
+  }
   const bool in_stop = op_->leg == Leg::kTakedown || op_->leg == Leg::kStop ||
                        op_->leg == Leg::kCommit;
   if (in_stop && !(target_gone && op_->leg == Leg::kTakedown)) {

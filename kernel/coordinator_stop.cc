@@ -29,7 +29,7 @@ void Coordinator::BeginStop(CoordinatorEffects& out) {
   }
   if (takedown) OpenStep(table_.teardown(), out);
   const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
-  victim_dead_ = false;
+  death_ = Death::kNone;
   stop_.emplace(op_->generation, profile_.barrier, view_.online, active);
   out.push_back(AdvanceStop{op_->generation, MultiStopState::kPrepare});
 }
@@ -43,6 +43,7 @@ StopPublish Coordinator::Publication() const {
                       .payload = op_->payload};
   if (publish.takedown && publish.state == MultiStopState::kExit) {
     publish.view = view_;
+    publish.handover = op_->handover;
   }
   return publish;
 }
@@ -79,6 +80,7 @@ void Coordinator::Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out) {
       }
     }
     op_->flushed += m.flushed;
+    op_->handover = std::move(m.handover);
   }
   if (stop_->Ack(cpu, m.generation, m.state)) AllAcked(out);
 }

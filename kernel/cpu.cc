@@ -28,7 +28,9 @@ void Cpu::Step(CpuEvent event, CpuEffects& out) {
 CpuStatus Cpu::status() const {
   CpuStatus status{.incarnation = config_.incarnation,
                    .life = life_,
-                   .view_number = view_.number};
+                   .view_number = view_.number,
+                   .report_owed = report_owed_,
+                   .readers = readers_wanted_};
   if (const StopWork* round = FindRound()) {
     status.stop_generation = round->generation;
     status.stop_ran = round->run != StopWork::Run::kNotYet;
@@ -68,7 +70,10 @@ bool operator==(const Cpu& a, const Cpu& b) {
          a.stop_twos_ == b.stop_twos_ &&
          a.closed_generation_ == b.closed_generation_ && a.walk_ == b.walk_ &&
          a.last_walk_ == b.last_walk_ && a.kicked_op_ == b.kicked_op_ &&
-         a.last_doorbell_ == b.last_doorbell_;
+         a.last_doorbell_ == b.last_doorbell_ &&
+         a.report_owed_ == b.report_owed_ && a.timers_ == b.timers_ &&
+         a.throttled_ == b.throttled_ && a.readers_ == b.readers_ &&
+         a.readers_wanted_ == b.readers_wanted_;
 }
 
 void Cpu::Pump(CpuEffects& out) {
@@ -107,7 +112,7 @@ bool Cpu::PumpOnce(CpuEffects& out) {
     }
   }
   if (ActOnStop(out)) return true;
-  if (life_ == Life::kShouldDie && !stop_) {
+  if (life_ == Life::kShouldDie && !stop_ && !report_owed_) {
     Park(out);
     return true;
   }

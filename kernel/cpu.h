@@ -217,6 +217,15 @@ class Cpu {
     return irq_wait_;
   }
   std::size_t guards() const { return guards_; }
+  // Armed here: the CPU whose tasks each lets run.
+  const std::deque<CpuId>& timers() const { return timers_; }
+  // The walk under way is that of a task that is throttled.
+  bool walk_throttled() const;
+  // Tasks that hold the hotplug lock for reading, by the coordinator's word,
+  // and those that hold it or want to.
+  std::uint32_t readers() const { return readers_; }
+  std::uint32_t readers_wanted() const { return readers_wanted_; }
+  bool report_owed() const { return report_owed_; }
   const DoorbellFate& last_doorbell() const { return last_doorbell_; }
   CpuStatus status() const;
   // The end of every call to `dst` up to this one has been seen.
@@ -231,7 +240,8 @@ class Cpu {
     return H::combine(std::move(h), c.backed_off_, c.device_irqs_, c.stop_,
                       c.stopper_, c.stop_two_, c.stop_two_tasks_, c.stop_twos_,
                       c.closed_generation_, c.walk_, c.last_walk_, c.kicked_op_,
-                      c.last_doorbell_);
+                      c.last_doorbell_, c.report_owed_, c.timers_, c.throttled_,
+                      c.readers_, c.readers_wanted_);
   }
 
  private:
@@ -255,6 +265,7 @@ class Cpu {
   void On(FunctionReturned& e, CpuEffects& out);
   void On(RunStep& e, CpuEffects& out);
   void On(StopperRuns& e, CpuEffects& out);
+  void On(RunStage& e, CpuEffects& out);
   void On(Overdue& e, CpuEffects& out);
   void On(CoordinatorLost& e, CpuEffects& out);
   void On(StopPublish& e, CpuEffects& out);
@@ -265,6 +276,13 @@ class Cpu {
   void On(SetView& e, CpuEffects& out);
   void On(PeerIs& e, CpuEffects& out);
   void On(PeerGone& e, CpuEffects& out);
+  void On(PowerOff& e, CpuEffects& out);
+  void On(ArmTimer& e, CpuEffects& out);
+  void On(Throttle& e, CpuEffects& out);
+  void On(ExpireTimers& e, CpuEffects& out);
+  void On(ReadLock& e, CpuEffects& out);
+  void On(ReadUnlock& e, CpuEffects& out);
+  void On(ReadersGranted& e, CpuEffects& out);
 
   // Does whatever the state now allows, until nothing more can be done.
   void Pump(CpuEffects& out);
@@ -350,10 +368,12 @@ class Cpu {
   bool ActOnStop(CpuEffects& out);
   bool ContinueRun(CpuEffects& out);
   bool ContinueDying(CpuEffects& out);
+  void DisableSelf(CpuEffects& out);
   void AckStop(CpuEffects& out);
   void LeaveStop(CpuEffects& out);
   void AbortStop(CpuEffects& out);
   void Park(CpuEffects& out);
+  void Die(CpuEffects& out);
   void AdoptView(const View& view, CpuEffects& out);
   void SetLife(Life life, CpuEffects& out);
   void Mask(absl::string_view why, CpuEffects& out);
@@ -371,6 +391,17 @@ class Cpu {
                  CpuhpState state, CpuEffects& out) const;
   void EndStep(const CpuhpStep& step, Errno error, CpuEffects& out);
   void EndWalk(Errno error, CpuhpState failed, CpuEffects& out);
+
+  // Timers, and the bandwidth of tasks (cpu_timer.cc).
+  void Unthrottle(CpuEffects& out);
+  void LeaveTimers();
+  void AdoptTimers(const Handover& handover, CpuEffects& out);
+
+  // What it hands over when it goes (cpu_handover.cc).
+  void FixupIrqs(CpuEffects& out);
+  void SilenceController(CpuEffects& out);
+  void ReportDead(CpuEffects& out);
+  void TakeOver(const Handover& handover, CpuEffects& out);
 
   TraceEvent Event(TraceKind kind) const;
 
@@ -416,6 +447,12 @@ class Cpu {
   StepsDone last_walk_;
   OpId kicked_op_;
   DoorbellFate last_doorbell_;
+  // It has announced its death and not made its last report.
+  bool report_owed_ = false;
+  std::deque<CpuId> timers_;
+  bool throttled_ = false;
+  std::uint32_t readers_ = 0;
+  std::uint32_t readers_wanted_ = 0;
 };
 
 }  // namespace belfry::kernel

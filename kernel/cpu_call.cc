@@ -63,14 +63,6 @@ void Cpu::On(Retry&, CpuEffects& out) {
   }
 }
 
-void Cpu::On(DeviceIrq& e, CpuEffects&) {
-  // A device that nobody serves stops completing: beyond the bound nothing is
-  // lost, because nothing had been asked of a CPU yet.
-  if (device_irqs_.size() < config_.queue_capacity) {
-    device_irqs_.push_back(e.submitter);
-  }
-}
-
 // block/blk-softirq.c, raise_blk_irq(): the completion is steered to the CPU
 // that submitted the I/O if that is online, else handled here.
 void Cpu::BlockComplete(CpuId submitter, CpuEffects& out) {

@@ -4,6 +4,7 @@
 #define BELFRY_KERNEL_CPU_EVENT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -44,6 +45,24 @@ struct Retry {};
 struct DeviceIrq {
   CpuId submitter;
 };
+
+// Arms a bandwidth timer on this CPU, which lets the tasks of `wakes` run again
+// when it expires (CFS bandwidth control: the period timer of a group).
+struct ArmTimer {
+  CpuId wakes;
+};
+
+// The tasks of this CPU that people run have used up their bandwidth.
+struct Throttle {};
+
+// Time has passed: timers that are armed here expire, if the CPU takes
+// interrupts.
+struct ExpireTimers {};
+
+// A task of this CPU takes the hotplug lock for reading, or lets go of it:
+// cpus_read_lock(), cpus_read_unlock().
+struct ReadLock {};
+struct ReadUnlock {};
 
 // ---- Events: from other CPUs.
 
@@ -138,6 +157,23 @@ struct RunStep {
 // Answers WakeStopper.
 struct StopperRuns {};
 
+// Where a CPU on its way out can be delayed, beside its hotplug steps.
+enum class OfflineStage : std::uint8_t {
+  // In RUN, its online bit cleared: fixup_irqs() is about to run.
+  kFixupIrqs,
+  // It has announced its death: rcu_report_dead() is about to run.
+  kReportDead,
+};
+
+// "fixup_irqs", ...
+absl::string_view OfflineStageName(OfflineStage stage);
+std::optional<OfflineStage> ParseOfflineStage(absl::string_view name);
+
+// Answers NextStage.
+struct RunStage {
+  OfflineStage stage{};
+};
+
 // ---- Events: time and the control link.
 
 // The csd-lock watchdog: this call is older than the csd_lock_timeout.
@@ -152,9 +188,10 @@ using CpuEvent =
     std::variant<Call, StopTwoTask, Expire, Retry, DeviceIrq, Enqueue,
                  Confirmed, Enqueued, Done, Doorbell, Latched, StopTwoOrder,
                  StopTwoReport, OperatorKick, LinkUp, IrqEntry,
-                 FunctionReturned, RunStep, StopperRuns, Overdue,
+                 FunctionReturned, RunStep, RunStage, StopperRuns, Overdue,
                  CoordinatorLost, StopPublish, StopAbort, WalkSteps, Kick,
-                 BringOnline, SetView, PeerIs, PeerGone>;
+                 BringOnline, SetView, PeerIs, PeerGone, PowerOff, ArmTimer,
+                 Throttle, ExpireTimers, ReadLock, ReadUnlock, ReadersGranted>;
 
 // ---- Effects.
 
@@ -242,6 +279,11 @@ struct SendStopTwoReport {
 // The stopper's thread is unparked: the driver owes one StopperRuns.
 struct WakeStopper {};
 
+// The driver owes one RunStage.
+struct NextStage {
+  OfflineStage stage{};
+};
+
 enum class Outcome : std::uint8_t { kCompleted, kRefused, kLost };
 
 // The call has entered its target's queue (an asynchronous caller is content).
@@ -266,9 +308,9 @@ struct Trace {
 
 using CpuEffect =
     std::variant<SendEnqueue, SendEnqueued, SendDone, SendRing, RingSelf,
-                 SendLatched, RaiseIrq, RunFunction, NextStep, WakeStopper,
-                 SendStopTwo, SendStopTwoReport, CallQueued, CallEnded, Tell,
-                 Trace>;
+                 SendLatched, RaiseIrq, RunFunction, NextStep, NextStage,
+                 WakeStopper, SendStopTwo, SendStopTwoReport, CallQueued,
+                 CallEnded, Tell, Trace>;
 using CpuEffects = std::vector<CpuEffect>;
 
 }  // namespace belfry::kernel

@@ -41,6 +41,7 @@ void Cpu::On(StopPublish& e, CpuEffects& out) {
   }
   round->published = e.state;
   round->view = std::move(e.view);
+  if (e.state == MultiStopState::kExit) round->handover = std::move(e.handover);
 }
 
 void Cpu::On(StopAbort& e, CpuEffects& out) {
@@ -105,12 +106,11 @@ bool Cpu::ContinueRun(CpuEffects& out) {
       }
       return true;
     case kDrain:
-      // take_cpu_down(): __cpu_disable() clears the online bit, then DYING.
-      SetLife(Life::kShouldDie, out);
-      stopper_.enabled = false;
-      stop_->dying_state = Below(table_.teardown());
-      stop_->run = kDying;
+      DisableSelf(out);
       return true;
+    case kFixupIrqs:
+      // Until its RunStage comes.
+      return false;
     case kDying:
       return ContinueDying(out);
     case kFunction:
@@ -123,6 +123,22 @@ bool Cpu::ContinueRun(CpuEffects& out) {
   return false;
 }
 
+// take_cpu_down(): __cpu_disable() clears the online bit and shuts the
+// interrupt sources, then DYING.
+void Cpu::DisableSelf(CpuEffects& out) {
+  const IrqMigration migration = config_.profile.irq_migration;
+  if (migration == IrqMigration::kSilenceFirst) SilenceController(out);
+  SetLife(Life::kShouldDie, out);
+  stopper_.enabled = false;
+  stop_->dying_state = Below(table_.teardown());
+  if (migration == IrqMigration::kAtDevice) {
+    stop_->run = StopWork::Run::kDying;
+    return;
+  }
+  stop_->run = StopWork::Run::kFixupIrqs;
+  out.push_back(NextStage{OfflineStage::kFixupIrqs});
+}
+
 bool Cpu::ContinueDying(CpuEffects& out) {
   if (stop_->dying_step) {
     const CpuhpStep& step = *table_.Find(*stop_->dying_step);
@@ -133,6 +149,7 @@ bool Cpu::ContinueDying(CpuEffects& out) {
   }
   const CpuhpStep* step = table_.Next(stop_->dying_state, table_.bringup());
   if (step == nullptr) {
+    LeaveTimers();
     stop_->run = StopWork::Run::kDone;
     AckStop(out);
     return true;
@@ -165,13 +182,14 @@ void Cpu::AckStop(CpuEffects& out) {
     return;
   }
   out.push_back(Tell{StopAck{stop_->generation, stop_->acted, stop_->error,
-                             stop_->result, stop_->flushed}});
+                             stop_->result, stop_->flushed, stop_->handover}});
 }
 
 // EXIT brings the committed view before anybody unmasks, so that no online
 // check of an unmasked CPU reads the old one.
 void Cpu::LeaveStop(CpuEffects& out) {
   if (stop_->view) AdoptView(*stop_->view, out);
+  TakeOver(std::exchange(stop_->handover, {}), out);
   AckStop(out);
   if (!stop_->pair) closed_generation_ = stop_->generation;
   stop_.reset();
@@ -206,10 +224,20 @@ void Cpu::Park(CpuEffects& out) {
     StartDrain(Context::kLate, queue_.TakeAll(), out);
     return;
   }
+  if (config_.profile.death_report == DeathReport::kAnnounceFirst) {
+    report_owed_ = true;
+    out.push_back(Tell{Dead{.report_owed = true}});
+    out.push_back(NextStage{OfflineStage::kReportDead});
+    return;
+  }
+  Die(out);
+  out.push_back(Tell{Dead{}});
+}
+
+void Cpu::Die(CpuEffects& out) {
   ParkStopper(out);
   SetLife(Life::kDead, out);
   RefuseWaiting(out);
-  out.push_back(Tell{Dead{}});
 }
 
 // The reset of a booting CPU clears the pending bit and leaves memory alone:
@@ -227,6 +255,9 @@ void Cpu::On(Kick& e, CpuEffects& out) {
       out.push_back(Trace{std::move(event)});
     }
     irq_raised_ = false;
+    report_owed_ = false;
+    timers_.clear();
+    throttled_ = false;
     if (config_.profile.offline_drain == OfflineDrain::kReinitAtUp) {
       for (const Csd& csd : queue_.TakeAll()) {
         TraceEvent event = Event(TraceKind::kCsdDropped);
@@ -324,6 +355,7 @@ void Cpu::On(WalkSteps& e, CpuEffects& out) {
 
 bool Cpu::ContinueWalk(CpuEffects& out) {
   if (!walk_ || walk_->step_due || walk_->waiting_step) return false;
+  if (walk_throttled()) return false;
   const CpuhpStep* step = table_.Next(walk_->state, walk_->request.to);
   if (step == nullptr) {
     EndWalk(Errno::kOk, kCpuhpInvalid, out);
@@ -337,8 +369,9 @@ bool Cpu::ContinueWalk(CpuEffects& out) {
 void Cpu::On(RunStep& e, CpuEffects& out) {
   if (!walk_ || !walk_->step_due || walk_->request.walk != e.walk) return;
   walk_->step_due = false;
-  // A stop came in between: the walk goes on after it.
-  if (!CanRunTasks()) return;
+  // A stop came in between, or the task that walks is throttled: the walk goes
+  // on after it.
+  if (!CanRunTasks() || walk_throttled()) return;
   const CpuhpStep& step = *table_.Find(e.step);
   const WalkSteps& request = walk_->request;
   const bool up = request.from < request.to;
@@ -415,6 +448,11 @@ void Cpu::EndWalk(Errno error, CpuhpState failed, CpuEffects& out) {
   const CpuhpState reached =
       error == Errno::kOk ? walk_->request.to : walk_->state;
   last_walk_ = StepsDone{walk_->request.walk, reached, error, failed};
+  // hrtimers_dead_cpu() is one of the steps.
+  if (config_.profile.timer_migration == TimerMigration::kDead &&
+      error == Errno::kOk) {
+    AdoptTimers(walk_->request.handover, out);
+  }
   walk_.reset();
   out.push_back(Tell{last_walk_});
 }

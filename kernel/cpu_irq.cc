@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kernel/cpu.h"
+#include "kernel/functions.h"
 
 namespace belfry::kernel {
 
@@ -140,6 +141,7 @@ void Cpu::On(FunctionReturned& e, CpuEffects& out) {
     }
     return;
   }
+  if (csd.func == kUnthrottle) Unthrottle(out);
   TraceEvent event = Event(TraceKind::kCsdFunctionExit);
   event.csd = csd.key;
   event.func = csd.func;

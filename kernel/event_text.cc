@@ -82,6 +82,9 @@ struct CpuWords {
     return absl::StrCat(Of("step", at), " ", e.step);
   }
   std::string operator()(const StopperRuns&) const { return Of("stopper", at); }
+  std::string operator()(const RunStage& e) const {
+    return Of(OfflineStageName(e.stage), at);
+  }
   std::string operator()(const Overdue& e) const {
     return absl::StrCat("overdue ", at.value, "->", e.dst.value, " #", e.seq);
   }
@@ -108,6 +111,19 @@ struct CpuWords {
   std::string operator()(const PeerGone& e) const {
     return absl::StrCat(Of("peer_gone", at), " ", e.cpu.value);
   }
+  std::string operator()(const ArmTimer& e) const {
+    return absl::StrCat(Of("arm_timer", at), " for ", e.wakes.value);
+  }
+  std::string operator()(const Throttle&) const { return Of("throttle", at); }
+  std::string operator()(const ExpireTimers&) const { return Of("timers", at); }
+  std::string operator()(const ReadLock&) const { return Of("read_lock", at); }
+  std::string operator()(const ReadUnlock&) const {
+    return Of("read_unlock", at);
+  }
+  std::string operator()(const ReadersGranted& e) const {
+    return absl::StrCat(Of("granted", at), " ", e.count);
+  }
+  std::string operator()(const PowerOff&) const { return Of("power_off", at); }
 };
 
 // What a CPU reports.
@@ -127,7 +143,12 @@ struct ReportWords {
   std::string operator()(const ViewAck& m) const {
     return absl::StrCat("view_ack ", from.value, " ", m.number);
   }
-  std::string operator()(const Dead&) const { return Of("dead", from); }
+  std::string operator()(const Readers& m) const {
+    return absl::StrCat("readers ", from.value, " ", m.count);
+  }
+  std::string operator()(const Dead& m) const {
+    return Of(m.report_owed ? "announced" : "dead", from);
+  }
 };
 
 struct CoordinatorWords {
@@ -151,6 +172,9 @@ struct CoordinatorWords {
   }
   std::string operator()(const PublishState& e) const {
     return absl::StrCat("publish ", MultiStopStateName(e.state));
+  }
+  std::string operator()(const SleepOnLock& e) const {
+    return absl::StrCat("lock_sleep ", e.op.value);
   }
   std::string operator()(const HandoffTimeout& e) const {
     return absl::StrCat("handoff_timeout ", LegName(e.leg));

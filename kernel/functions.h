@@ -20,8 +20,14 @@ inline constexpr FuncId kTriggerSoftirq{3};
 // Returns one line that describes the CPU.
 inline constexpr FuncId kReadState{4};
 
-inline constexpr std::array<absl::string_view, 5> kBuiltinFunctions = {
-    "nop", "echo", "spin", "trigger_softirq", "read_state"};
+// __cfsb_csd_unthrottle() of kernel/sched/fair.c: lets the CPU's throttled
+// tasks run again.
+inline constexpr FuncId kUnthrottle{5};
+
+inline constexpr std::array<absl::string_view, 6> kBuiltinFunctions = {
+    "nop",        "echo",
+    "spin",       "trigger_softirq",
+    "read_state", "cfsb_csd_unthrottle"};
 
 }  // namespace belfry::kernel
 

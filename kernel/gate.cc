@@ -13,8 +13,8 @@ constexpr std::array<absl::string_view, 15> kPlainCpuGates = {
     kAllGates,     "task", "enqueue", "ring",    "latch",
     "irq_entry",   "run",  "reset",   "stopper", "stop_work",
     "second_work", "io",   "order",   "answer",  "overdue"};
-constexpr std::array<absl::string_view, 4> kPlainCoordinatorGates = {
-    kAllGates, "commit", "report", "timeout"};
+constexpr std::array<absl::string_view, 5> kPlainCoordinatorGates = {
+    kAllGates, "commit", "report", "timeout", "lock_sleep"};
 
 template <typename... Kinds, typename Event>
 bool IsOneOf(const Event& event) {
@@ -78,10 +78,14 @@ std::string GateOf(const CpuEvent& event, const Cpu& cpu) {
   if (const auto* e = std::get_if<RunStep>(&event)) {
     return absl::StrCat("step:", e->step);
   }
+  if (const auto* e = std::get_if<RunStage>(&event)) {
+    return std::string(OfflineStageName(e->stage));
+  }
   if (std::holds_alternative<Kick>(event)) return "reset";
   if (std::holds_alternative<StopperRuns>(event)) return "stopper";
   if (std::holds_alternative<DeviceIrq>(event)) return "io";
-  if (IsOneOf<StopAbort, WalkSteps, BringOnline, SetView>(event)) {
+  if (IsOneOf<StopAbort, WalkSteps, BringOnline, SetView, PowerOff,
+              ReadersGranted>(event)) {
     return "order";
   }
   return IsOneOf<Overdue, Retry>(event) ? "overdue" : "";
@@ -100,6 +104,7 @@ std::string GateOf(const CoordinatorEvent& event) {
     return absl::StrCat("publish:", MultiStopStateName(e->state));
   }
   if (std::holds_alternative<FromCpuEvent>(event)) return "report";
+  if (std::holds_alternative<SleepOnLock>(event)) return "lock_sleep";
   return IsOneOf<HandoffTimeout, RecoveryTimeout>(event) ? "timeout" : "";
 }
 
@@ -108,6 +113,7 @@ absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
   for (absl::string_view gate : kPlainCpuGates) {
     if (gate == name) return std::string(name);
   }
+  if (ParseOfflineStage(name)) return std::string(name);
   absl::string_view rest = name;
   if (absl::ConsumePrefix(&rest, "ack:") && ParseMultiStopState(rest)) {
     return std::string(name);
@@ -125,7 +131,7 @@ absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
       "' of a CPU; there are: task, enqueue, ring, latch, irq_entry, run, "
       "reset, stopper, stop_work, second_work, io, ack:STATE (PREPARE, "
       "DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
-      "order, answer, overdue, all"));
+      "fixup_irqs, report_dead, order, answer, overdue, all"));
 }
 
 absl::StatusOr<std::string> ParseCoordinatorGate(absl::string_view name) {
@@ -144,7 +150,7 @@ absl::StatusOr<std::string> ParseCoordinatorGate(absl::string_view name) {
       "unknown gate '", name,
       "' of the coordinator; there are: journal:LEG (prepare, bringup, online, "
       "ap, takedown, stop, dead, done), commit, publish:STATE, report, "
-      "timeout, all"));
+      "lock_sleep, timeout, all"));
 }
 
 }  // namespace belfry::kernel

@@ -29,6 +29,9 @@ inline constexpr absl::string_view kAllGates = "all";
 //               ack:DISABLE_IRQ is the state that masks *this* CPU, whatever
 //               the barrier calls it
 //   step:N      hotplug step N is about to run here
+//   fixup_irqs  the CPU that goes is about to migrate its device interrupts
+//   report_dead the CPU has announced its death, and is about to make its last
+//               report
 //   reset       the reset that boots the CPU
 //   stopper     the thread of the CPU's stopper is about to run the first time
 //   stop_work   a work of stop_two_cpus() is about to be queued on the stopper,
@@ -45,7 +48,8 @@ std::string GateOf(const CpuEffect& effect);
 
 // journal:LEG (the leg is journaled, and not begun), `commit` for that of the
 // commit; publish:STATE (all have acknowledged, the state is not published);
-// report (any message of a CPU); timeout.
+// report (any message of a CPU); lock_sleep (the operation has seen readers of
+// the hotplug lock, and is about to sleep); timeout.
 std::string GateOf(const CoordinatorEvent& event);
 
 // The gate's own name for a name that people use: step:NAME is step:N. Invalid

@@ -87,6 +87,11 @@ void CheckConservation(const Cpu& cpu, const Ledger& ledger, Violations& out) {
                    absl::StrCat(queued, " calls queued by its ledger, ",
                                 QueuedHere(cpu), " by its state")});
   }
+  if (ledger.irqs_lost() > 0) {
+    out.push_back({Invariant::kConservation, cpu.id(),
+                   absl::StrCat(ledger.irqs_lost(),
+                                " device interrupts raised and not latched")});
+  }
 }
 
 void CheckOneView(std::span<const Cpu* const> cpus,

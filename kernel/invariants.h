@@ -24,7 +24,8 @@
 namespace belfry::kernel {
 
 enum class Invariant : std::uint8_t {
-  // Every call issued ends as completed, refused or lost, or is pending.
+  // Every call issued ends as completed, refused or lost, or is pending; every
+  // device interrupt raised is taken, or waits to be.
   kConservation,
   // No call runs twice.
   kAtMostOnce,

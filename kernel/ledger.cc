@@ -49,6 +49,9 @@ void Ledger::Apply(const TraceEvent& event) {
     case TraceKind::kCallFunctionSingleEntry:
       ++doorbells_taken_;
       return;
+    case TraceKind::kIrqLost:
+      ++irqs_lost_;
+      return;
     default:
       return;
   }

@@ -20,6 +20,13 @@ constexpr std::array<absl::string_view, 4> kOfflineDrains = {
     "none", "before_clear_online", "dying_flush", "reinit_at_up"};
 constexpr std::array<absl::string_view, 2> kBarriers = {"single", "split"};
 constexpr std::array<absl::string_view, 2> kHardwares = {"s390", "x86"};
+constexpr std::array<absl::string_view, 3> kIrqMigrations = {
+    "at_device", "scan_first", "silence_first"};
+constexpr std::array<absl::string_view, 2> kDeathReports = {"report_first",
+                                                            "announce_first"};
+constexpr std::array<absl::string_view, 2> kTimerMigrations = {"dying", "dead"};
+constexpr std::array<absl::string_view, 2> kLockWakeups = {"always",
+                                                           "puts_pending"};
 constexpr std::array<absl::string_view, 3> kRefuseOfflines = {
     "all", "single_only", "none"};
 constexpr std::array<absl::string_view, 2> kEnqueueGuards = {"held",
@@ -70,6 +77,19 @@ constexpr std::array kKnobs = {
     Knob{"hardware",
          "what becomes of a doorbell pending on a CPU that has gone",
          kHardwares},
+    Knob{"irq_migration",
+         "what becomes of device interrupts that a CPU leaves behind",
+         kIrqMigrations},
+    Knob{"death_report",
+         "whether a dying CPU makes its last report before or after it says so",
+         kDeathReports},
+    Knob{"timer_migration",
+         "whether a CPU's timers are moved inside the barrier or in DEAD steps",
+         kTimerMigrations},
+    Knob{"lock_wakeup",
+         "whether a reader of the hotplug lock wakes a writer that is about to "
+         "sleep",
+         kLockWakeups},
     Knob{"refuse_offline", "which calls to an offline CPU the sender refuses",
          kRefuseOfflines},
     Knob{"enqueue_guard",
@@ -97,14 +117,16 @@ constexpr std::array kKnobs = {
 };
 
 constexpr std::array<Access, kKnobs.size()> kAccess = {
-    AccessTo<&Profile::ring_rule>(),      AccessTo<&Profile::ring_order>(),
-    AccessTo<&Profile::irq_call>(),       AccessTo<&Profile::offline_drain>(),
-    AccessTo<&Profile::barrier>(),        AccessTo<&Profile::hardware>(),
-    AccessTo<&Profile::refuse_offline>(), AccessTo<&Profile::enqueue_guard>(),
-    AccessTo<&Profile::wait_guard>(),     AccessTo<&Profile::async_unlock>(),
-    AccessTo<&Profile::steps>(),          AccessTo<&Profile::control_cpu>(),
-    AccessTo<&Profile::online_twice>(),   AccessTo<&Profile::stopper_enable>(),
-    AccessTo<&Profile::stop_two_queue>(), AccessTo<&Profile::stop_two_wake>(),
+    AccessTo<&Profile::ring_rule>(),       AccessTo<&Profile::ring_order>(),
+    AccessTo<&Profile::irq_call>(),        AccessTo<&Profile::offline_drain>(),
+    AccessTo<&Profile::barrier>(),         AccessTo<&Profile::hardware>(),
+    AccessTo<&Profile::irq_migration>(),   AccessTo<&Profile::death_report>(),
+    AccessTo<&Profile::timer_migration>(), AccessTo<&Profile::lock_wakeup>(),
+    AccessTo<&Profile::refuse_offline>(),  AccessTo<&Profile::enqueue_guard>(),
+    AccessTo<&Profile::wait_guard>(),      AccessTo<&Profile::async_unlock>(),
+    AccessTo<&Profile::steps>(),           AccessTo<&Profile::control_cpu>(),
+    AccessTo<&Profile::online_twice>(),    AccessTo<&Profile::stopper_enable>(),
+    AccessTo<&Profile::stop_two_queue>(),  AccessTo<&Profile::stop_two_wake>(),
 };
 
 constexpr std::array<absl::string_view, 6> kPresetNames = {
@@ -119,6 +141,10 @@ Profile Linux30() {
           .offline_drain = OfflineDrain::kNone,
           .barrier = Barrier::kSingle,
           .hardware = Hardware::kS390,
+          .irq_migration = IrqMigration::kAtDevice,
+          .death_report = DeathReport::kReportFirst,
+          .timer_migration = TimerMigration::kDead,
+          .lock_wakeup = LockWakeup::kAlways,
           .refuse_offline = RefuseOffline::kSingleOnly,
           .enqueue_guard = EnqueueGuard::kHeld,
           .wait_guard = WaitGuard::kToEnd,
@@ -148,6 +174,8 @@ Profile Variant(absl::string_view name) {
   if (name == "linux-3.16") return p;
   p.stop_two_queue = StopTwoQueue::kBothLocked;
   p.hardware = Hardware::kX86;
+  p.irq_migration = IrqMigration::kScanFirst;
+  p.timer_migration = TimerMigration::kDying;
   p.async_unlock = AsyncUnlock::kBeforeFunc;
   p.steps = Steps::kCpuhp612;
   p.control_cpu = ControlCpu::kWorker;

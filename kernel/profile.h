@@ -65,6 +65,48 @@ enum class Hardware : std::uint8_t {
   kX86,
 };
 
+// What becomes of device interrupts that a CPU has not taken when it goes.
+enum class IrqMigration : std::uint8_t {
+  // They wait at the device until the CPU is back: s390's I/O interrupts are
+  // pending in no CPU.
+  kAtDevice,
+  // fixup_irqs(): first their affinity moves, and what is pending in the CPU's
+  // controller is retriggered elsewhere; then the controller is silenced.
+  // 52d6b926aabc, Linux 5.9.
+  kScanFirst,
+  // The controller is silenced first: what comes before its affinity has moved
+  // is not latched, and the scan does not find it. Linux 5.4 to 5.8.
+  kSilenceFirst,
+};
+
+// When a dying CPU makes its last report ("count me no longer": a grace period
+// waits for it), seen from the announcement that lets the control side go on.
+enum class DeathReport : std::uint8_t {
+  // Before it: the announcement carries it. 71f87b2fc64c, Linux 4.6.
+  kReportFirst,
+  // After it; the control side may have switched the CPU off by then.
+  kAnnounceFirst,
+};
+
+// When the timers of a CPU that goes are moved to one that stays.
+enum class TimerMigration : std::uint8_t {
+  // Inside the barrier: 5c0930ccaad5, Linux 6.7.
+  kDying,
+  // By the control side, in its DEAD steps.
+  kDead,
+};
+
+// What a reader of the hotplug lock does that lets go while the writer is about
+// to sleep until the readers have gone.
+enum class LockWakeup : std::uint8_t {
+  // It is counted off, and wakes the writer.
+  kAlways,
+  // It is noted as pending, for the writer to count off when it looks again,
+  // and
+  // wakes nobody: b2c4623dcd07, Linux 3.18.
+  kPutsPending,
+};
+
 // Which calls to an offline CPU the sender refuses (ENXIO).
 enum class RefuseOffline : std::uint8_t {
   kAll,
@@ -137,6 +179,10 @@ struct Profile {
   OfflineDrain offline_drain = OfflineDrain::kDyingFlush;
   Barrier barrier = Barrier::kSingle;
   Hardware hardware = Hardware::kS390;
+  IrqMigration irq_migration = IrqMigration::kAtDevice;
+  DeathReport death_report = DeathReport::kReportFirst;
+  TimerMigration timer_migration = TimerMigration::kDying;
+  LockWakeup lock_wakeup = LockWakeup::kAlways;
   RefuseOffline refuse_offline = RefuseOffline::kAll;
   EnqueueGuard enqueue_guard = EnqueueGuard::kHeld;
   WaitGuard wait_guard = WaitGuard::kUntilRung;

@@ -22,7 +22,14 @@ namespace belfry::kernel {
 // A work of multi_cpu_stop(): this CPU's part in a stop_machine round, or in a
 // stop_two_cpus().
 struct StopWork {
-  enum class Run : std::uint8_t { kNotYet, kDrain, kDying, kFunction, kDone };
+  enum class Run : std::uint8_t {
+    kNotYet,
+    kDrain,
+    kFixupIrqs,
+    kDying,
+    kFunction,
+    kDone,
+  };
   // What a stop_two_cpus() has in place of a generation.
   struct Pair {
     StopTwoKey key;
@@ -59,6 +66,8 @@ struct StopWork {
   Errno error = Errno::kOk;
   std::string result;
   std::uint64_t flushed = 0;
+  // What a CPU that goes leaves to others.
+  Handover handover;
 
   friend bool operator==(const StopWork&, const StopWork&) = default;
   template <typename H>
@@ -67,7 +76,7 @@ struct StopWork {
                    s.active, s.alone, s.takedown, s.func, s.payload, s.view,
                    s.run, s.acked);
     return H::combine(std::move(h), s.dying_state, s.dying_step, s.error,
-                      s.result, s.flushed);
+                      s.result, s.flushed, s.handover);
   }
 };
 

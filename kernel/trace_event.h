@@ -42,6 +42,22 @@ enum class TraceKind : std::uint8_t {
   kCsdFlushExit,
   kKick,       // the operator's doorbell
   kDeviceIrq,  // an I/O completion; `about`: the CPU that submitted it
+  // A device's interrupt at a CPU that goes; `about` as above.
+  kIrqRetrigger,  // it was pending in the controller, and is taken elsewhere
+  kIrqLost,       // it came to a controller that was silent, and is not latched
+  kApicSoftDisable,  // the controller is silenced
+  // Timers, and tasks that wait for one. `about`: the CPU that it wakes.
+  kHrtimerStart,
+  kHrtimerExpireEntry,
+  kMigrateHrtimers,  // value: timers that this CPU has now of another
+  kThrottleCfsRq,
+  kUnthrottleCfsRq,
+  // Readers of the hotplug lock. value: those of this CPU that hold it now.
+  kCpusReadLock,
+  kCpusReadUnlock,
+  // A CPU that has announced its death before its last report.
+  kRcuReportDead,  // it has made it
+  kPowerOff,       // it was switched off first
   // The CPU.
   kLocalIrqDisable,  // detail: why
   kLocalIrqEnable,
@@ -72,7 +88,11 @@ enum class TraceKind : std::uint8_t {
   kCpuhpExit,        // value2: 0 or the errno, negative; state: where it stands
   kOpBegin,          // value: operation; detail: kind
   kOpEnd,            // value: operation; value2: errno
-  kCpuCrashed,       // value: incarnation; detail: "parked" when it was offline
+  // The operation waits for the readers. value: how many; detail: "looks",
+  // "sleeps", "has it"
+  kCpuHotplugBegin,
+  kPutsPending,  // a reader (`about`: its CPU) let go and woke nobody
+  kCpuCrashed,   // value: incarnation; detail: "parked" when it was offline
 };
 
 inline constexpr int kTraceKinds = static_cast<int>(TraceKind::kCpuCrashed) + 1;

@@ -118,7 +118,7 @@ class Fingerprinter {
   template <typename T>
   void AddMembers(const T& value) {
     constexpr int n = kMembers<T>;
-    static_assert(n <= 7);
+    static_assert(n <= 8);
     if constexpr (n == 1) {
       const auto& [a] = value;
       AddAll(a);
@@ -137,9 +137,12 @@ class Fingerprinter {
     } else if constexpr (n == 6) {
       const auto& [a, b, c, d, e, f] = value;
       AddAll(a, b, c, d, e, f);
-    } else {
+    } else if constexpr (n == 7) {
       const auto& [a, b, c, d, e, f, g] = value;
       AddAll(a, b, c, d, e, f, g);
+    } else {
+      const auto& [a, b, c, d, e, f, g, i] = value;
+      AddAll(a, b, c, d, e, f, g, i);
     }
   }
 

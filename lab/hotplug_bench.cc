@@ -90,6 +90,8 @@ void HotplugBench::Do(CpuId cpu, kernel::CpuEffect& effect) {
         kernel::FromCpuEvent{cpu, kFirst, std::move(tell->message)}));
   } else if (auto* step = std::get_if<kernel::NextStep>(&effect)) {
     queue_.push_back(ForCpu{cpu, kernel::RunStep{step->walk, step->step}});
+  } else if (auto* stage = std::get_if<kernel::NextStage>(&effect)) {
+    queue_.push_back(ForCpu{cpu, kernel::RunStage{stage->stage}});
   } else if (auto* trace = std::get_if<kernel::Trace>(&effect)) {
     const kernel::TraceEvent& event = trace->event;
     if (event.kind == TraceKind::kCpuLife) {

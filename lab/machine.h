@@ -51,6 +51,8 @@ class Machine {
 
   // Starts a stop_two_cpus(); its end is seen in the snapshot of its CPU.
   virtual absl::Status StartStopTwo(const v1::ScenarioStopTwo& stop) = 0;
+  // What a task or a timer does, at once.
+  virtual absl::Status Act(const v1::CpuAct& act) = 0;
 
   virtual absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) = 0;
   // Holds the stop_machine round with the CPUs that it misses.

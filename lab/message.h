@@ -91,7 +91,21 @@ inline constexpr int kMembers<kernel::RunStep> = 2;
 template <>
 inline constexpr int kMembers<kernel::Overdue> = 2;
 template <>
-inline constexpr int kMembers<kernel::StopPublish> = 7;
+inline constexpr int kMembers<kernel::RunStage> = 1;
+template <>
+inline constexpr int kMembers<kernel::PowerOff> = 1;
+template <>
+inline constexpr int kMembers<kernel::ReadersGranted> = 1;
+template <>
+inline constexpr int kMembers<kernel::Readers> = 1;
+template <>
+inline constexpr int kMembers<kernel::SleepOnLock> = 1;
+template <>
+inline constexpr int kMembers<kernel::ArmTimer> = 1;
+template <>
+inline constexpr int kMembers<kernel::Dead> = 1;
+template <>
+inline constexpr int kMembers<kernel::StopPublish> = 8;
 template <>
 inline constexpr int kMembers<kernel::StopAbort> = 1;
 template <>
@@ -106,7 +120,7 @@ template <>
 inline constexpr int kMembers<kernel::PeerGone> = 2;
 
 template <>
-inline constexpr int kMembers<kernel::StopAck> = 5;
+inline constexpr int kMembers<kernel::StopAck> = 6;
 template <>
 inline constexpr int kMembers<kernel::Alive> = 1;
 template <>

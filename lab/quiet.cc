@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernel/cpumask.h"
 #include "lab/gate.h"
+#include "trace/endless.h"
 #include "trace/endless_stop.h"
 #include "trace/stranded.h"
 
@@ -245,6 +246,7 @@ bool IsHung(const trace::MachineView& view) {
       !trace::StopTwoRing(view).empty()) {
     return true;
   }
+  if (trace::FindEndlessWait(view)) return true;
   for (const trace::CpuView& cpu : view.cpus) {
     if (!cpu.snapshot) continue;
     for (const v1::OutgoingCall& call : cpu.snapshot->outgoing()) {
@@ -258,8 +260,9 @@ bool IsSettled(const trace::MachineView& view) {
   const bool runs =
       view.cluster.has_current() && !view.cluster.current().done();
   // An operation still has calls to make, unless it waits for one that is
-  // stuck.
-  if (runs && !HasStuckCall(view)) return false;
+  // stuck, or for ever.
+  if (runs && !HasStuckCall(view) && !trace::FindEndlessWait(view))
+    return false;
   for (const trace::CpuView& cpu : view.cpus) {
     if (!cpu.snapshot) continue;
     const v1::CpuSnapshot& snapshot = *cpu.snapshot;
@@ -278,20 +281,22 @@ bool IsSettled(const trace::MachineView& view) {
 }
 
 std::string Fingerprint(const trace::MachineView& view) {
-  std::string text = absl::StrCat(view.cluster.current().id(), "/",
-                                  view.cluster.current().leg(), "/",
-                                  view.cluster.stop().state());
+  std::string text = absl::StrCat(
+      view.cluster.current().id(), "/", view.cluster.current().leg(), "/",
+      view.cluster.stop().state(), "/", view.cluster.awaits(), "/",
+      view.cluster.hotplug_lock().writer_sleeps());
   for (const trace::CpuView& cpu : view.cpus) {
     absl::StrAppend(&text, ";", cpu.info.cpu(), ":");
     if (!cpu.snapshot) continue;
     const v1::CpuSnapshot& snapshot = *cpu.snapshot;
-    absl::StrAppend(&text, snapshot.life(), ",", snapshot.depth(), ",",
-                    snapshot.latched(), ",", snapshot.outgoing_total(), ",",
-                    snapshot.doorbells_taken(), ",",
-                    snapshot.doorbells_in_flight(), ",", snapshot.step(), ",",
-                    snapshot.stop_two().number(), snapshot.stop_two().phase(),
-                    snapshot.stop_two().state(), snapshot.stop_two().missing(),
-                    ",", snapshot.stopper().works_size());
+    absl::StrAppend(
+        &text, snapshot.life(), ",", snapshot.depth(), ",", snapshot.latched(),
+        ",", snapshot.outgoing_total(), ",", snapshot.doorbells_taken(), ",",
+        snapshot.doorbells_in_flight(), ",", snapshot.step(), ",",
+        snapshot.stop_two().number(), snapshot.stop_two().phase(),
+        snapshot.stop_two().state(), snapshot.stop_two().missing(), ",",
+        snapshot.stopper().works_size(), ",", snapshot.throttled(), ",",
+        snapshot.timers_size(), ",", snapshot.readers());
     for (const v1::OutgoingCall& call : snapshot.outgoing()) {
       if (call.stuck()) absl::StrAppend(&text, ",stuck", call.seq());
     }

@@ -44,8 +44,8 @@ absl::StatusOr<bool> NoCallMoves(Machine& machine,
                                  const trace::MachineView& view);
 
 // A waiting call is reported stuck, and nobody will take the queue it is in; or
-// stop_machine waits for a CPU whose stopper has dropped its part, or stoppers
-// wait for each other.
+// stop_machine waits for a CPU whose stopper has dropped its part, stoppers
+// wait for each other, or an operation waits for what will never come.
 bool IsHung(const trace::MachineView& view);
 
 // Every call has ended, or is stuck, or lies in a queue that nobody will take.

@@ -69,6 +69,11 @@ struct UrgentRules {
     const bool up = walk->request.from < walk->request.to;
     return (up ? step->startup : step->teardown) != StepAction::kCallTarget;
   }
+  // It reads what the CPU's own devices have raised. (A last report races with
+  // the order to switch the CPU off.)
+  bool operator()(const RunStage& e) const {
+    return e.stage == OfflineStage::kFixupIrqs && !InterruptsLeft(world, cpu);
+  }
   // Between reset and view the CPU is nobody's target of a decision, and takes
   // no interrupt.
   bool operator()(const BringOnline&) const { return true; }

@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "kernel/cpu_event.h"
 #include "lab/gate.h"
 #include "lab/observer.h"
 #include "lab/quiet.h"
@@ -106,6 +107,8 @@ class Runner {
         return Logged(machine_.StartCall(step.call()));
       case v1::ScenarioStep::kStopTwo:
         return Logged(machine_.StartStopTwo(step.stop_two()));
+      case v1::ScenarioStep::kAct:
+        return Logged(machine_.Act(step.act()));
       case v1::ScenarioStep::kSettle:
         return AwaitRest();
       case v1::ScenarioStep::STEP_NOT_SET:
@@ -159,9 +162,10 @@ class Runner {
   static bool IsOfTheControlPlane(absl::string_view gate) {
     return absl::StartsWith(gate, "ack:") || absl::StartsWith(gate, "step:") ||
            absl::StartsWith(gate, "publish:") ||
-           absl::StartsWith(gate, "journal:") || gate == "reset" ||
-           gate == "stopper" || gate == "commit" || gate == "order" ||
-           gate == "report";
+           absl::StartsWith(gate, "journal:") ||
+           kernel::ParseOfflineStage(gate).has_value() || gate == "reset" ||
+           gate == "stopper" || gate == "lock_sleep" || gate == "commit" ||
+           gate == "order" || gate == "report";
   }
 
   // The gates of calls and doorbells can be reached while hotplug stands.
@@ -225,7 +229,7 @@ class Runner {
                              : trace::IsStranded(*view, await.cpu()) ||
                                    trace::IsLeftBehind(*view, await.cpu());
       look.prevented = never && observer_.rests();
-    } else {
+    } else if (!IsOfTheLock(await.condition())) {
       look.prevented = still->has_value();
     }
     v1::GateAt at;
@@ -247,6 +251,12 @@ class Runner {
            condition == v1::AwaitCpu::CONDITION_QUEUE_EMPTY;
   }
 
+  // Readers come and go whatever stands.
+  static bool IsOfTheLock(v1::AwaitCpu::Condition condition) {
+    return condition == v1::AwaitCpu::CONDITION_READ_LOCKED ||
+           condition == v1::AwaitCpu::CONDITION_READ_UNLOCKED;
+  }
+
   static bool Meets(const v1::CpuSnapshot& cpu,
                     v1::AwaitCpu::Condition condition) {
     switch (condition) {
@@ -260,6 +270,10 @@ class Runner {
         return cpu.life() == "ONLINE";
       case v1::AwaitCpu::CONDITION_QUEUE_EMPTY:
         return cpu.depth() == 0;
+      case v1::AwaitCpu::CONDITION_READ_LOCKED:
+        return cpu.readers() > 0;
+      case v1::AwaitCpu::CONDITION_READ_UNLOCKED:
+        return cpu.readers() == 0;
       default:
         return false;
     }
@@ -284,7 +298,7 @@ class Runner {
 
   absl::Status BlockIo(const v1::BlockIo& io) {
     const absl::Status started = machine_.StartBlockIo(io);
-    if (!started.ok()) return started;
+    if (!started.ok() || io.nowait()) return Logged(started);
     return Wait([&]() -> absl::StatusOr<Look> {
       const auto status = machine_.BlockIoStatus(io.on());
       if (!status.ok()) return status.status();

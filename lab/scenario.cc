@@ -14,6 +14,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "kernel/event_text.h"
 #include "kernel/ids.h"
 #include "kernel/profile.h"
 #include "lab/embedded.h"
@@ -113,6 +114,13 @@ class Checker {
     }
   }
 
+  void CheckAct(const v1::CpuAct& act) {
+    CheckCpu(act.cpu());
+    const absl::Status known = trace::FromProto(act).status();
+    if (!known.ok()) Fail(known.message());
+    if (act.has_arm_timer()) CheckCpu(act.arm_timer());
+  }
+
   void CheckStep(const v1::ScenarioStep& step) {
     switch (step.step_case()) {
       case v1::ScenarioStep::kHold:
@@ -152,13 +160,15 @@ class Checker {
           Fail("a and b must be two CPUs");
         }
         return;
+      case v1::ScenarioStep::kAct:
+        return CheckAct(step.act());
       case v1::ScenarioStep::kSettle:
         return;
       case v1::ScenarioStep::STEP_NOT_SET:
         return Fail(
             "it says nothing to do; a step is one of hold, reach, release, "
             "offline, online, await_operation, await_cpu, block_io, call, "
-            "stop_two, settle");
+            "stop_two, act, settle");
     }
   }
 
@@ -197,6 +207,11 @@ class Checker {
   std::string where_;
   absl::Status status_;
 };
+
+std::string ActText(const v1::CpuAct& act) {
+  const absl::StatusOr<kernel::CpuEvent> event = trace::FromProto(act);
+  return event.ok() ? kernel::EventText(*event, {act.cpu()}) : "nothing";
+}
 
 std::string HotplugText(const v1::Hotplug& hotplug) {
   return absl::StrCat(
@@ -324,6 +339,8 @@ std::string StepText(const v1::ScenarioStep& step) {
       return absl::StrCat("stop_two cpu/", step.stop_two().a(), " and cpu/",
                           step.stop_two().b(), " from cpu/",
                           step.stop_two().on());
+    case v1::ScenarioStep::kAct:
+      return ActText(step.act());
     case v1::ScenarioStep::kSettle:
       return "settle";
     case v1::ScenarioStep::STEP_NOT_SET:

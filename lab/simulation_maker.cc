@@ -27,9 +27,10 @@ constexpr std::array<absl::string_view, 9> kJournalGates = {
     "journal:ap",      "journal:takedown", "journal:stop",
     "commit",          "journal:dead",     "journal:done"};
 // Knobs that decide whether anything is lost at all.
-constexpr std::array<absl::string_view, 5> kPromises = {
-    "offline_drain", "enqueue_guard", "refuse_offline", "ring_order",
-    "irq_call"};
+constexpr std::array<absl::string_view, 9> kPromises = {
+    "offline_drain", "enqueue_guard",   "refuse_offline",
+    "ring_order",    "irq_call",        "irq_migration",
+    "death_report",  "timer_migration", "lock_wakeup"};
 
 template <typename Names>
 std::string OneOf(const Names& names, Random& random) {

@@ -261,6 +261,9 @@ void World::CrashCoordinator(const Choose& choose, Happenings& out) {
   for (const Operation& op : coordinator_->queued()) {
     if (op.id.value != 0) out.push_back({{}, op});
   }
+  // It has only the place behind the readers, and is in no journal yet.
+  const auto& current = coordinator_->current();
+  if (current && current->leg == Leg::kQueued) out.push_back({{}, *current});
   EraseLanes([](const Lane& lane) { return lane.to_coordinator(); });
   for (std::uint32_t cpu = 0; cpu < options_->cpus; ++cpu) {
     BreakControl(cpu, choose);
@@ -656,6 +659,9 @@ void World::Do(CpuId id, const NextStep& e) {
 }
 
 void World::Do(CpuId id, const WakeStopper&) { Tell(id.value, StopperRuns{}); }
+void World::Do(CpuId id, const NextStage& e) {
+  Tell(id.value, RunStage{e.stage});
+}
 
 void World::Do(CpuId id, const CallEnded& e) { Note(id, {.what = e}); }
 
@@ -694,6 +700,8 @@ void World::Do(const TellCpu& e) {
 void World::Do(const AdvanceStop& e) {
   TellCoordinator(PublishState{e.generation, e.state});
 }
+
+void World::Do(const AwaitReaders& e) { TellCoordinator(SleepOnLock{e.op}); }
 
 void World::Do(const OpEnded& e) {
   if (!e.refused) surroundings_.Mutable().record.op.reset();

@@ -256,6 +256,7 @@ class World {
   void Do(kernel::CpuId cpu, const kernel::WakeStopper& e);
   void Do(kernel::CpuId cpu, const kernel::SendStopTwo& e);
   void Do(kernel::CpuId cpu, const kernel::SendStopTwoReport& e);
+  void Do(kernel::CpuId cpu, const kernel::NextStage& e);
   void Do(kernel::CpuId, const kernel::CallQueued&) {}
   void Do(kernel::CpuId cpu, const kernel::CallEnded& e);
   void Do(kernel::CpuId cpu, const kernel::Tell& e);
@@ -264,6 +265,7 @@ class World {
   void Do(const kernel::JournalView& e);
   void Do(const kernel::TellCpu& e);
   void Do(const kernel::AdvanceStop& e);
+  void Do(const kernel::AwaitReaders& e);
   void Do(const kernel::StartHandoff&) {}
   void Do(const kernel::OpEnded& e);
   void Do(const kernel::CoordinatorTrace& e);

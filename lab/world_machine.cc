@@ -108,15 +108,20 @@ absl::StatusOr<std::vector<v1::Gate>> WorldMachine::Gates(
 
 // ---- What comes from outside.
 
-template <typename Variant, typename Event>
-void WorldMachine::Deliver() {
+template <typename Predicate>
+void WorldMachine::DeliverFirst(Predicate is_it) {
   const auto& pending = world_.pending();
   for (std::uint32_t place = 0; place < pending.size(); ++place) {
-    const auto* event = std::get_if<Variant>(&pending[place].message->event);
-    if (event != nullptr && std::holds_alternative<Event>(*event)) {
-      return Apply({place});
-    }
+    if (is_it(*pending[place].message)) return Apply({place});
   }
+}
+
+template <typename Variant, typename Event>
+void WorldMachine::Deliver() {
+  DeliverFirst([](const Message& message) {
+    const auto* event = std::get_if<Variant>(&message.event);
+    return event != nullptr && std::holds_alternative<Event>(*event);
+  });
 }
 
 std::uint32_t WorldMachine::Start(kernel::OpKind kind,
@@ -166,6 +171,18 @@ absl::Status WorldMachine::StartCall(const v1::ScenarioCall& call) {
     const absl::Status status = Issue(call, 0);
     if (!status.ok()) return status;
   }
+  return absl::OkStatus();
+}
+
+absl::Status WorldMachine::Act(const v1::CpuAct& act) {
+  absl::StatusOr<kernel::CpuEvent> event = trace::FromProto(act);
+  if (!event.ok()) return event.status();
+  const std::size_t kind = event->index();
+  world_.Tell(act.cpu(), *std::move(event));
+  DeliverFirst([kind](const Message& message) {
+    const auto* told = std::get_if<kernel::CpuEvent>(&message.event);
+    return told != nullptr && told->index() == kind;
+  });
   return absl::OkStatus();
 }
 

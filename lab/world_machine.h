@@ -40,6 +40,7 @@ class WorldMachine : public Machine {
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
   absl::Status StartCall(const v1::ScenarioCall& call) override;
   absl::Status StartStopTwo(const v1::ScenarioStopTwo& stop) override;
+  absl::Status Act(const v1::CpuAct& act) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;
@@ -57,6 +58,8 @@ class WorldMachine : public Machine {
   };
 
   // What comes from outside arrives at once.
+  template <typename Predicate>
+  void DeliverFirst(Predicate is_it);
   template <typename Variant, typename Event>
   void Deliver();
   std::uint32_t Start(kernel::OpKind kind, const v1::Hotplug& hotplug);

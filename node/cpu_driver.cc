@@ -85,6 +85,9 @@ void CpuDriver::On(kernel::NextStep& effect) {
 }
 
 void CpuDriver::On(kernel::WakeStopper&) { Feed(kernel::StopperRuns{}); }
+void CpuDriver::On(kernel::NextStage& effect) {
+  Feed(kernel::RunStage{effect.stage});
+}
 
 void CpuDriver::On(kernel::RunFunction& effect) {
   if (!around_.gates->enabled()) return Run(std::move(effect));

@@ -90,6 +90,7 @@ class CpuDriver {
   void On(kernel::RingSelf& effect);
   void On(kernel::NextStep& effect);
   void On(kernel::WakeStopper& effect);
+  void On(kernel::NextStage& effect);
   void On(kernel::RunFunction& effect);
   void On(kernel::Trace& effect);
   void Run(kernel::RunFunction effect);

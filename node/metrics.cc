@@ -149,6 +149,9 @@ void Metrics::AddQueue(prometheus::Registry* registry,
               "Doorbells that were pending and were never taken.", reset);
   device_irqs_ = counter("belfry_io_completions_total",
                          "Block-I/O completions taken as interrupts.", own);
+  irqs_lost_ =
+      counter("belfry_device_interrupts_lost_total",
+              "Device interrupts that came to a silenced controller.", own);
   latched_ =
       gauge("belfry_doorbell_latched", "1 while the pending bit is set.");
   head_time_ = gauge("belfry_queue_head_timestamp_seconds",
@@ -266,6 +269,9 @@ void Metrics::ApplyAtTarget(const kernel::TraceEvent& event,
       return;
     case TraceKind::kDeviceIrq:
       device_irqs_->Increment();
+      return;
+    case TraceKind::kIrqLost:
+      irqs_lost_->Increment();
       return;
     case TraceKind::kCpuhpEnter:
     case TraceKind::kCpuhpMultiEnter:

@@ -67,6 +67,7 @@ class Metrics {
   prometheus::Counter* doorbells_coalesced_;
   prometheus::Counter* doorbells_dropped_;
   prometheus::Counter* device_irqs_;
+  prometheus::Counter* irqs_lost_;
   prometheus::Gauge* latched_;
   prometheus::Gauge* head_time_;
   prometheus::Gauge* waiters_stuck_;

@@ -99,6 +99,7 @@ class Node::Process : public Outlet {
   void Serve();
   void ServeLoad();
   void ServeTorture();
+  void ServeAct();
   void SetCanary(const v1::SetCanary& canary);
   void Report();
   void Watch();
@@ -179,6 +180,8 @@ v1::NodeHello Node::Process::Hello() const {
     hello.set_view_number(status.view_number);
     hello.set_stop_generation(status.stop_generation.value);
     hello.set_stop_ran(status.stop_ran);
+    hello.set_report_owed(status.report_owed);
+    hello.set_readers(status.readers);
   } else if (options_.cpu) {
     hello.set_cpu(*options_.cpu);
   }
@@ -287,6 +290,7 @@ void Node::Process::Serve() {
                            });
   ServeLoad();
   ServeTorture();
+  ServeAct();
   server_->ServeDebug(
       {.gates = &gates_,
        .clock = &clock_,
@@ -305,6 +309,20 @@ void Node::Process::Serve() {
   Report();
   Watch();
   Tidy();
+}
+
+void Node::Process::ServeAct() {
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestAct, server_->cq(),
+      [this](const v1::ActRequest& request, auto reply) {
+        absl::StatusOr<kernel::CpuEvent> event = rpc::FromProto(request.act());
+        if (!event.ok()) {
+          return reply->Fail(rpc::ErrorStatus(
+              kernel::Errno::kEinval, std::string(event.status().message())));
+        }
+        driver_->Feed(*std::move(event));
+        reply->Finish(v1::ActResponse());
+      });
 }
 
 void Node::Process::ServeLoad() {

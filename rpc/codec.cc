@@ -39,6 +39,7 @@ absl::StatusOr<kernel::ToCpu> Decode(const v1::StopPublish& m) {
     if (!view.ok()) return view.status();
     publish.view = *std::move(view);
   }
+  publish.handover = FromProto(m.handover());
   return publish;
 }
 
@@ -49,7 +50,8 @@ absl::StatusOr<kernel::FromCpu> Decode(const v1::StopAck& m) {
                          .state = *state,
                          .error = static_cast<Errno>(m.errno_value()),
                          .result = m.result(),
-                         .flushed = m.calls_flushed()};
+                         .flushed = m.calls_flushed(),
+                         .handover = FromProto(m.handover())};
 }
 
 // One overload for each message to a CPU.
@@ -62,6 +64,7 @@ void Encode(const kernel::StopPublish& m, v1::CoordinatorMessage* out) {
   p->set_function(m.func);
   p->set_payload(m.payload);
   if (m.view) *p->mutable_view() = ToProto(*m.view);
+  *p->mutable_handover() = ToProto(m.handover);
 }
 void Encode(const kernel::StopAbort& m, v1::CoordinatorMessage* out) {
   out->mutable_stop_abort()->set_generation(m.generation.value);
@@ -74,6 +77,7 @@ void Encode(const kernel::WalkSteps& m, v1::CoordinatorMessage* out) {
   p->set_to(m.to);
   p->set_target(m.target);
   p->set_fail_step(m.fail);
+  *p->mutable_handover() = ToProto(m.handover);
 }
 void Encode(const kernel::Kick& m, v1::CoordinatorMessage* out) {
   out->mutable_kick()->set_op(m.op.value);
@@ -90,6 +94,14 @@ void Encode(const kernel::PeerGone& m, v1::CoordinatorMessage* out) {
   out->mutable_cpu_lost()->set_incarnation(m.incarnation.value);
 }
 
+void Encode(const kernel::PowerOff& m, v1::CoordinatorMessage* out) {
+  out->mutable_power_off()->set_op(m.op.value);
+}
+
+void Encode(const kernel::ReadersGranted& m, v1::CoordinatorMessage* out) {
+  out->mutable_readers_granted()->set_count(m.count);
+}
+
 // One overload for each message from a CPU.
 void Encode(const kernel::StopAck& m, v1::NodeMessage* out) {
   v1::StopAck* p = out->mutable_stop_ack();
@@ -98,6 +110,7 @@ void Encode(const kernel::StopAck& m, v1::NodeMessage* out) {
   p->set_errno_value(static_cast<std::int32_t>(m.error));
   p->set_result(m.result);
   p->set_calls_flushed(m.flushed);
+  *p->mutable_handover() = ToProto(m.handover);
 }
 void Encode(const kernel::StepsDone& m, v1::NodeMessage* out) {
   v1::StepsDone* p = out->mutable_steps_done();
@@ -115,7 +128,12 @@ void Encode(const kernel::StartingDone& m, v1::NodeMessage* out) {
 void Encode(const kernel::ViewAck& m, v1::NodeMessage* out) {
   out->mutable_view_ack()->set_number(m.number);
 }
-void Encode(const kernel::Dead&, v1::NodeMessage* out) { out->mutable_dead(); }
+void Encode(const kernel::Readers& m, v1::NodeMessage* out) {
+  out->mutable_readers()->set_count(m.count);
+}
+void Encode(const kernel::Dead& m, v1::NodeMessage* out) {
+  out->mutable_dead()->set_report_owed(m.report_owed);
+}
 
 }  // namespace
 
@@ -136,6 +154,26 @@ absl::StatusOr<kernel::View> FromProto(const v1::View& view) {
   auto online = kernel::ParseCpuList(view.online());
   if (!online.ok()) return online.status();
   return kernel::View{view.number(), *std::move(online)};
+}
+
+v1::Handover ToProto(const kernel::Handover& handover) {
+  v1::Handover result;
+  for (const CpuId submitter : handover.device_irqs) {
+    result.add_device_irqs(submitter.value);
+  }
+  for (const CpuId wakes : handover.timers) result.add_timers(wakes.value);
+  return result;
+}
+
+kernel::Handover FromProto(const v1::Handover& handover) {
+  kernel::Handover result;
+  for (const std::uint32_t submitter : handover.device_irqs()) {
+    result.device_irqs.push_back(CpuId{submitter});
+  }
+  for (const std::uint32_t wakes : handover.timers()) {
+    result.timers.push_back(CpuId{wakes});
+  }
+  return result;
 }
 
 v1::CoordinatorMessage ToProto(const kernel::ToCpu& message) {
@@ -169,8 +207,10 @@ absl::StatusOr<kernel::FromCpu> FromProto(const v1::NodeMessage& message) {
           OpId{static_cast<std::uint32_t>(message.starting_done().op())}};
     case v1::NodeMessage::kViewAck:
       return kernel::ViewAck{message.view_ack().number()};
+    case v1::NodeMessage::kReaders:
+      return kernel::Readers{message.readers().count()};
     case v1::NodeMessage::kDead:
-      return kernel::Dead{};
+      return kernel::Dead{message.dead().report_owed()};
     default:
       return absl::InvalidArgumentError("not a message of a CPU's machine");
   }
@@ -189,7 +229,8 @@ absl::StatusOr<kernel::ToCpu> FromProto(const v1::CoordinatorMessage& message) {
                                .from = m.from(),
                                .to = m.to(),
                                .target = m.target(),
-                               .fail = m.fail_step()};
+                               .fail = m.fail_step(),
+                               .handover = FromProto(m.handover())};
     }
     case v1::CoordinatorMessage::kKick:
       return kernel::Kick{
@@ -206,6 +247,11 @@ absl::StatusOr<kernel::ToCpu> FromProto(const v1::CoordinatorMessage& message) {
       return kernel::PeerGone{
           CpuId{message.cpu_lost().cpu()},
           kernel::Incarnation{message.cpu_lost().incarnation()}};
+    case v1::CoordinatorMessage::kReadersGranted:
+      return kernel::ReadersGranted{message.readers_granted().count()};
+    case v1::CoordinatorMessage::kPowerOff:
+      return kernel::PowerOff{
+          OpId{static_cast<std::uint32_t>(message.power_off().op())}};
     default:
       return absl::InvalidArgumentError("not an order to a CPU's machine");
   }

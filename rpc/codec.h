@@ -31,6 +31,9 @@ using trace::ToTimestamp;
 
 // The control link. PeerIs has no message of its own: it travels in Peers, with
 // the address.
+v1::Handover ToProto(const kernel::Handover& handover);
+kernel::Handover FromProto(const v1::Handover& handover);
+
 v1::CoordinatorMessage ToProto(const kernel::ToCpu& message);
 v1::NodeMessage ToProto(const kernel::FromCpu& message);
 absl::StatusOr<kernel::FromCpu> FromProto(const v1::NodeMessage& message);

@@ -200,6 +200,14 @@ void CheckTargets(const MachineView& view, v1::AuditReport* report) {
                        CountText(cpu.snapshot->ran_while_offline(), "call"),
                        " after the barrier that took it out"));
     }
+    if (cpu.snapshot->irqs_lost() > 0) {
+      AddFinding(
+          report, "irq_lost", cpu.info.cpu(), kConservation,
+          absl::StrCat(CountText(cpu.snapshot->irqs_lost(), "device interrupt"),
+                       " came to CPU ", cpu.info.cpu(),
+                       " when it had silenced its controller: that I/O "
+                       "never completes"));
+    }
   }
 }
 

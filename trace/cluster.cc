@@ -61,6 +61,11 @@ v1::Cluster DescribeCluster(const kernel::Coordinator& coordinator) {
     status->set_missing(kernel::FormatCpuList(stop->missing()));
     status->set_active(kernel::FormatCpuList(stop->active()));
   }
+  cluster.set_awaits(std::string(coordinator.awaits()));
+  v1::HotplugLock* lock = cluster.mutable_hotplug_lock();
+  lock->set_readers(coordinator.lock().readers());
+  lock->set_puts_pending(coordinator.lock().puts_pending());
+  lock->set_writer_sleeps(coordinator.lock().writer_sleeps());
   cluster.set_recovering(coordinator.recovering());
   return cluster;
 }

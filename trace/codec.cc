@@ -90,6 +90,25 @@ v1::View ToProto(const kernel::View& view) {
   return result;
 }
 
+absl::StatusOr<kernel::CpuEvent> FromProto(const v1::CpuAct& act) {
+  switch (act.act_case()) {
+    case v1::CpuAct::kReadLock:
+      return kernel::ReadLock{};
+    case v1::CpuAct::kReadUnlock:
+      return kernel::ReadUnlock{};
+    case v1::CpuAct::kArmTimer:
+      return kernel::ArmTimer{{act.arm_timer()}};
+    case v1::CpuAct::kThrottle:
+      return kernel::Throttle{};
+    case v1::CpuAct::kExpireTimers:
+      return kernel::ExpireTimers{};
+    default:
+      return absl::InvalidArgumentError(
+          "an act is one of read_lock, read_unlock, arm_timer, throttle, "
+          "expire_timers");
+  }
+}
+
 v1::Operation ToProto(const kernel::Operation& op) {
   v1::Operation result;
   result.set_id(op.id.value);

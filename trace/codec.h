@@ -14,6 +14,7 @@
 #include "google/protobuf/timestamp.pb.h"
 #include "kernel/control.h"
 #include "kernel/coordinator_event.h"
+#include "kernel/cpu_event.h"
 #include "kernel/profile.h"
 #include "kernel/trace_event.h"
 
@@ -25,6 +26,9 @@ std::chrono::system_clock::time_point FromTimestamp(
     const google::protobuf::Timestamp& time);
 
 v1::View ToProto(const kernel::View& view);
+
+// What the CPU is told; Invalid when the act is missing.
+absl::StatusOr<kernel::CpuEvent> FromProto(const v1::CpuAct& act);
 
 // Times and durations are the driver's business and stay unset.
 v1::Operation ToProto(const kernel::Operation& op);

@@ -49,12 +49,16 @@ std::string ActivityText(const MachineView& view, const CpuView& cpu) {
                         DurationText(SecondsBetween(call->issue_time(), now)),
                         call->stuck() ? ", stuck)" : ")");
   }
+  if (snapshot.life() == "DEAD" && snapshot.report_owed()) {
+    return "switched off, and owes its last report";
+  }
   if (snapshot.life() == "DEAD") {
     return "parked: serves its memory, takes no interrupt, runs nothing";
   }
   if (!snapshot.step().empty()) {
     return absl::StrCat("walks ", snapshot.step(), " of CPU ",
-                        snapshot.step_cpu());
+                        snapshot.step_cpu(),
+                        snapshot.throttled() ? ", throttled" : "");
   }
   return snapshot.irqs_masked() ? "interrupts masked" : "idle";
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "trace/doorbell_story.h"
+#include "trace/endless.h"
 #include "trace/endless_stop.h"
 #include "trace/report_text.h"
 #include "trace/stranded.h"
@@ -375,6 +376,27 @@ Waiter ExplainRing(const std::vector<StopTwoWait>& ring) {
   return waiter;
 }
 
+Waiter ExplainOperation(const MachineView& view, const EndlessWait& wait) {
+  const v1::Operation& current = view.cluster.current();
+  Waiter waiter;
+  waiter.set_cpu(wait.cpu);
+  waiter.set_operation(current.id());
+  if (current.has_create_time()) {
+    waiter.set_age_s(SecondsBetween(current.create_time(), view.now));
+  }
+  AddCause(absl::StrCat("Operation ", current.id(), " (",
+                        KindText(current.kind()), " of CPU ", current.cpus(),
+                        ") holds the hotplug lock, or waits to have it, and "
+                        "will never end."),
+           nullptr, &waiter);
+  for (const std::string& frame : wait.frames) waiter.add_frames(frame);
+  for (const std::string& cause : wait.causes) {
+    AddCause(cause, nullptr, &waiter);
+  }
+  waiter.set_remedy(wait.remedy);
+  return waiter;
+}
+
 std::string MessageText(const v1::ExplainReport& report) {
   if (report.waiters_size() > 0) return "";
   if (report.stranded_cpus_size() == 0) return "nothing is stuck";
@@ -403,6 +425,9 @@ v1::ExplainReport Explain(const MachineView& view,
   }
   const std::vector<StopTwoWait> ring = StopTwoRing(view);
   if (!ring.empty()) *report.add_waiters() = ExplainRing(ring);
+  if (const auto wait = FindEndlessWait(view)) {
+    *report.add_waiters() = ExplainOperation(view, *wait);
+  }
   for (const std::uint32_t cpu : StrandedCpus(view)) {
     report.add_stranded_cpus(cpu);
   }

@@ -40,11 +40,15 @@ bool IsSeenLife(const std::string& life) {
 // Whether the event has a row of its own, whatever surrounds it.
 bool HasRow(const v1::TraceEvent& event) {
   static const auto* const kNames = new std::set<std::string, std::less<>>{
+      "apic_soft_disable",
       "call_function_single_entry",
       "cpu_crashed",
       "cpu_stop_queue_work",
       "cpu_stop_signal_done",
       "cpu_stopper_thread",
+      "cpu_hotplug_begin",
+      "cpus_read_lock",
+      "cpus_read_unlock",
       "csd_dropped",
       "csd_flush_entry",
       "csd_lock_resend",
@@ -53,19 +57,29 @@ bool HasRow(const v1::TraceEvent& event) {
       "csd_lost",
       "csd_queue_cpu",
       "csd_refused",
+      "hrtimer_expire_entry",
+      "hrtimer_start",
       "ipi_cleared",
+      "irq_lost",
+      "irq_retrigger",
       "kick",
       "local_irq_disable",
       "local_irq_enable",
       "multi_cpu_stop",
       "multi_cpu_stop_abort",
+      "migrate_hrtimers",
       "op_begin",
       "op_end",
+      "power_off",
+      "puts_pending",
+      "rcu_report_dead",
       "stop_abort",
       "stop_publish",
       "stop_two_back_off",
       "stop_two_cpus",
       "stop_two_done",
+      "throttle_cfs_rq",
+      "unthrottle_cfs_rq",
   };
   if (event.name() == "cpu_life") return IsSeenLife(event.detail());
   return kNames->contains(event.name());
@@ -359,11 +373,33 @@ class RowMaker {
     } else if (name == "stop_abort") {
       Add(event, absl::StrCat("stop_machine ", event.value(), " is given up"))
           .row.alarm = true;
+    } else if (name == "cpu_hotplug_begin") {
+      Add(event, LockText(event));
+    } else if (name == "puts_pending") {
+      Draft& draft =
+          Add(event, absl::StrCat("the reader on ", Target(event),
+                                  " lets go of the hotplug lock, is noted as "
+                                  "pending, and wakes nobody"));
+      draft.row.marks.push_back(
+          {.cpu = event.about_cpu(), .sign = Sign::kLost});
+      draft.row.alarm = true;
     } else if (name == "cpu_crashed") {
       Draft& draft = Add(event, absl::StrCat(Target(event), " has crashed"));
       draft.row.marks = {{.cpu = event.about_cpu(), .sign = Sign::kLost}};
       draft.row.alarm = true;
     }
+  }
+
+  static std::string LockText(const v1::TraceEvent& event) {
+    const std::string readers = CountText(event.value(), "reader");
+    if (event.detail() == "looks") {
+      return absl::StrCat("the operation finds ", readers,
+                          " of the hotplug lock");
+    }
+    if (event.detail() == "sleeps") {
+      return "the operation sleeps until a reader wakes it";
+    }
+    return "the operation has the hotplug lock";
   }
 
   void DrawCallEnd(const v1::TraceEvent& event) {
@@ -469,6 +505,52 @@ class RowMaker {
       Draft& draft = Add(event, absl::StrCat("the reset clears the doorbell of "
                                              "CPU ",
                                              event.src_cpu(), ": LOST"));
+      draft.row.marks.front().sign = Sign::kLost;
+      draft.row.alarm = true;
+    } else if (name == "apic_soft_disable") {
+      Add(event,
+          absl::StrCat(Actor(event), " silences its interrupt controller"));
+    } else if (name == "irq_retrigger") {
+      Add(event,
+          absl::StrCat("an I/O completion is pending at ", Actor(event),
+                       ": retriggered, to be taken by a CPU that stays"));
+    } else if (name == "irq_lost") {
+      Draft& draft =
+          Add(event, absl::StrCat("an I/O completion for ", Target(event),
+                                  " comes to ", Actor(event),
+                                  ", whose controller is silent: LOST"));
+      draft.row.marks.front().sign = Sign::kLost;
+      draft.row.alarm = true;
+    } else if (name == "hrtimer_start") {
+      Add(event,
+          absl::StrCat("a timer is armed on ", Actor(event),
+                       ": it lets the tasks of ", Target(event), " run again"));
+    } else if (name == "hrtimer_expire_entry") {
+      Add(event, absl::StrCat("the timer on ", Actor(event), " expires: ",
+                              Target(event), "'s tasks may run again"));
+    } else if (name == "migrate_hrtimers") {
+      Add(event,
+          absl::StrCat(CountText(event.value(), "timer"),
+                       " of the CPU that goes: moved to ", Actor(event)));
+    } else if (name == "throttle_cfs_rq") {
+      Add(event, absl::StrCat("the tasks of ", Actor(event),
+                              " have used up their bandwidth: throttled"))
+          .row.alarm = true;
+    } else if (name == "unthrottle_cfs_rq") {
+      Add(event, absl::StrCat("the tasks of ", Actor(event), " run again"));
+    } else if (name == "cpus_read_lock") {
+      Add(event, absl::StrCat("a task of ", Actor(event),
+                              " holds the hotplug lock for reading"));
+    } else if (name == "cpus_read_unlock") {
+      Add(event, absl::StrCat("a task of ", Actor(event),
+                              " has let go of the hotplug lock"));
+    } else if (name == "rcu_report_dead") {
+      Add(event, absl::StrCat(Actor(event), " makes its last report"));
+    } else if (name == "power_off") {
+      Draft& draft =
+          Add(event, absl::StrCat(Actor(event),
+                                  " is switched off and owes its last report: "
+                                  "no grace period ends any more"));
       draft.row.marks.front().sign = Sign::kLost;
       draft.row.alarm = true;
     } else if (name == "kick") {

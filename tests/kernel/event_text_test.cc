@@ -22,6 +22,9 @@ TEST(EventTextTest, WhatComesToACpuSaysWhich) {
   EXPECT_EQ(At3(IrqEntry{}), "irq_entry 3");
   EXPECT_EQ(At3(DeviceIrq{CpuId{2}}), "io 3 for 2");
   EXPECT_EQ(At3(RunStep{.step = 9}), "step 3 9");
+  EXPECT_EQ(At3(PowerOff{}), "power_off 3");
+  EXPECT_EQ(At3(ArmTimer{CpuId{1}}), "arm_timer 3 for 1");
+  EXPECT_EQ(At3(RunStage{OfflineStage::kFixupIrqs}), "fixup_irqs 3");
   EXPECT_EQ(At3(Kick{}), "reset 3");
   EXPECT_EQ(At3(StopperRuns{}), "stopper 3");
   EXPECT_EQ(At3(FunctionReturned{}), "return 3");

@@ -29,6 +29,9 @@ TEST(GateTest, EventsOfACpu) {
   EXPECT_EQ(At(StopperRuns{}), "stopper");
   EXPECT_EQ(At(RunStep{.step = 6}), "step:6");
   EXPECT_EQ(At(Call{}), "task");
+  EXPECT_EQ(At(PowerOff{}), "order");
+  EXPECT_EQ(At(RunStage{OfflineStage::kReportDead}), "report_dead");
+  EXPECT_EQ(At(RunStage{OfflineStage::kFixupIrqs}), "fixup_irqs");
   EXPECT_EQ(At(DeviceIrq{}), "io");
   EXPECT_EQ(At(Done{}), "answer");
   EXPECT_EQ(At(Latched{}), "answer");
@@ -48,6 +51,8 @@ TEST(GateTest, RequestsAndTheNewsOfLinksPassNone) {
   EXPECT_EQ(At(PeerIs{}), "");
   EXPECT_EQ(GateOf(CoordinatorEvent(Request{})), "");
   EXPECT_EQ(GateOf(CoordinatorEvent(Attached{})), "");
+  EXPECT_EQ(At(Throttle{}), "");
+  EXPECT_EQ(At(ReadLock{}), "");
 }
 
 TEST(GateTest, ARingIsHeldOnlyWhereOneIsOwed) {

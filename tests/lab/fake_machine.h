@@ -47,6 +47,7 @@ class FakeMachine : public lab::Machine {
   absl::Status StartStopTwo(const v1::ScenarioStopTwo&) override {
     return absl::UnimplementedError("it has no stoppers");
   }
+  absl::Status Act(const v1::CpuAct&) override { return absl::OkStatus(); }
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;

@@ -47,6 +47,9 @@ std::string Line(const RunFunction& e) {
 std::string Line(const NextStep& e) {
   return absl::StrCat("next_step ", e.step);
 }
+std::string Line(const NextStage& e) {
+  return absl::StrCat("next_stage ", OfflineStageName(e.stage));
+}
 std::string Line(const WakeStopper&) { return "wake stopper"; }
 std::string Line(const SendStopTwo& e) {
   return absl::StrCat(e.order.verb == StopTwoVerb::kPublish
@@ -74,7 +77,10 @@ std::string Line(const CallEnded& e) {
 std::string Message(const StopAck& m) {
   return absl::StrCat(
       "ack ", MultiStopStateName(m.state), Failed(m.error),
-      m.flushed > 0 ? absl::StrCat(" flushed ", m.flushed) : "");
+      m.flushed > 0 ? absl::StrCat(" flushed ", m.flushed) : "",
+      m.handover.device_irqs.empty()
+          ? ""
+          : absl::StrCat(" irqs ", m.handover.device_irqs.size()));
 }
 std::string Message(const StepsDone& m) {
   return absl::StrCat("walk ", m.walk, " at ", m.state, Failed(m.error));
@@ -84,7 +90,12 @@ std::string Message(const StartingDone&) { return "starting_done"; }
 std::string Message(const ViewAck& m) {
   return absl::StrCat("view_ack ", m.number);
 }
-std::string Message(const Dead&) { return "dead"; }
+std::string Message(const Readers& m) {
+  return absl::StrCat("readers ", m.count);
+}
+std::string Message(const Dead& m) {
+  return m.report_owed ? "dead, report owed" : "dead";
+}
 
 std::string Line(const Tell& e) {
   return absl::StrCat(
