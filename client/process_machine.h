@@ -32,8 +32,10 @@ class ProcessMachine : public lab::Machine {
   absl::StatusOr<std::uint32_t> Online(const v1::Hotplug& hotplug) override;
   absl::StatusOr<v1::Operation> GetOperation(std::uint32_t id) override;
   absl::Status StartBlockIo(const v1::BlockIo& io) override;
+  absl::Status StartIrqCallMany(const v1::IrqCallMany& irq) override;
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
   absl::Status StartCall(const v1::ScenarioCall& call) override;
+  absl::Status StartCallMany(const v1::ScenarioCallMany& call) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;
@@ -52,7 +54,11 @@ class ProcessMachine : public lab::Machine {
   absl::StatusOr<v1::DebugService::Stub*> FindDebug(const v1::GateAt& at);
   // Calls that the CPU has issued to the other, so far.
   absl::StatusOr<std::uint64_t> Issued(std::uint32_t from, std::uint32_t cpu);
-  absl::Status AwaitIssued(const v1::ScenarioCall& call, std::uint64_t count);
+  // Makes `from` call, and waits until it has issued so many more to `cpu`.
+  absl::Status Start(std::uint32_t from, std::uint32_t cpu,
+                     const v1::CallRequest& request, std::uint64_t count);
+  absl::Status AwaitIssued(std::uint32_t from, std::uint32_t cpu,
+                           std::uint64_t count);
 
   Coordinator& coordinator_;
   Patience patience_;

@@ -47,7 +47,9 @@ bool operator==(const Cpu& a, const Cpu& b) {
          a.queue_ == b.queue_ && a.drain_ == b.drain_ && a.peers_ == b.peers_ &&
          a.guards_ == b.guards_ && a.held_tasks_ == b.held_tasks_ &&
          a.self_calls_ == b.self_calls_ && a.irq_wait_ == b.irq_wait_ &&
-         a.interrupted_ == b.interrupted_ && a.backed_off_ == b.backed_off_ &&
+         a.interrupted_ == b.interrupted_ && a.held_many_ == b.held_many_ &&
+         a.many_ == b.many_ && a.cfd_mask_ == b.cfd_mask_ &&
+         a.irq_many_ == b.irq_many_ && a.backed_off_ == b.backed_off_ &&
          a.device_irqs_ == b.device_irqs_ && a.stop_ == b.stop_ &&
          a.closed_generation_ == b.closed_generation_ && a.walk_ == b.walk_ &&
          a.last_walk_ == b.last_walk_ && a.kicked_op_ == b.kicked_op_ &&
@@ -81,9 +83,9 @@ bool Cpu::PumpOnce(CpuEffects& out) {
       out.push_back(RaiseIrq{});
     }
     if (!device_irqs_.empty()) {
-      const CpuId submitter = device_irqs_.front();
+      const DeviceIrq irq = std::move(device_irqs_.front());
       device_irqs_.pop_front();
-      BlockComplete(submitter, out);
+      HandleDeviceIrq(irq, out);
       return true;
     }
   }
@@ -103,6 +105,7 @@ bool Cpu::PumpOnce(CpuEffects& out) {
     Issue(std::move(call), out);
     return true;
   }
+  if (IssueHeldMany(out)) return true;
   return ContinueWalk(out);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernel/control.h"
+#include "kernel/cpumask.h"
 #include "kernel/csd.h"
 #include "kernel/trace_event.h"
 
@@ -29,6 +30,24 @@ struct Call {
   bool wait = false;
 };
 
+// A task of this CPU calls many (on_each_cpu_mask(), kernel/smp.c): each CPU of
+// the mask that is online, its own included, which runs the function itself
+// (SCF_RUN_LOCAL; smp_call_function_many() is a mask without it). One that is
+// offline is not called (ENXIO). Ends in a CallEnded for each CPU of the mask.
+struct CallMany {
+  Token token = 0;
+  CpuMask cpus;
+  FuncId func{};
+  std::string payload;
+  bool wait = false;
+
+  friend bool operator==(const CallMany&, const CallMany&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const CallMany& e) {
+    return H::combine(std::move(h), e.token, e.cpus, e.func, e.payload, e.wait);
+  }
+};
+
 // The deadline of that call's caller has passed. A call that its target has not
 // accepted yet ends as refused (ETIMEDOUT); one that it has goes on.
 struct Expire {
@@ -42,6 +61,15 @@ struct Retry {};
 // Taken when the CPU takes interrupts; until then it waits at the device.
 struct DeviceIrq {
   CpuId submitter;
+  // Not empty: no I/O; the handler makes a many-call to these, as none may
+  // (smp_call_function_many(): "not from a hardware interrupt handler").
+  CpuMask calls;
+
+  friend bool operator==(const DeviceIrq&, const DeviceIrq&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const DeviceIrq& e) {
+    return H::combine(std::move(h), e.submitter, e.calls);
+  }
 };
 
 // ---- Events: from other CPUs.
@@ -145,7 +173,7 @@ struct Overdue {
 struct CoordinatorLost {};
 
 using CpuEvent =
-    std::variant<Call, Expire, Retry, DeviceIrq, Enqueue, Confirmed, Enqueued,
+    std::variant<Call, CallMany, Expire, Retry, DeviceIrq, Enqueue, Confirmed, Enqueued,
                  Done, Doorbell, Latched, OperatorKick, LinkUp, IrqEntry,
                  FunctionReturned, RunStep, Overdue, CoordinatorLost,
                  StopPublish, StopAbort, WalkSteps, Kick, BringOnline, SetView,
@@ -227,10 +255,12 @@ enum class Outcome : std::uint8_t { kCompleted, kRefused, kLost };
 // The call has entered its target's queue (an asynchronous caller is content).
 struct CallQueued {
   Token token = 0;
+  CpuId dst;
 };
 
 struct CallEnded {
   Token token = 0;
+  CpuId dst;
   Outcome outcome{};
   Errno error = Errno::kOk;
   std::string result;

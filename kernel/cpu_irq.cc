@@ -42,12 +42,13 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
     out.push_back(SendEnqueued{key.src, key.seq, false, false, error});
     return;
   }
+  const bool many = e.csd.many;
   const bool was_empty = queue_.Push(std::move(e.csd));
   event.kind = TraceKind::kCsdEnqueued;
   event.value = static_cast<std::int64_t>(queue_.size());
   event.value2 = was_empty ? 1 : 0;
   out.push_back(Trace{std::move(event)});
-  const bool rung = e.fused && RingDue(config_.profile.ring_rule, was_empty);
+  const bool rung = e.fused && RingDue(config_.profile, many, was_empty);
   out.push_back(SendEnqueued{key.src, key.seq, was_empty, rung});
   if (rung) out.push_back(RingSelf{key});
 }

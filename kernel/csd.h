@@ -17,22 +17,25 @@ struct Csd {
   FuncId func{};
   // The caller waits for the answer.
   bool wait = false;
+  // One of a many-call's.
+  bool many = false;
   // Opaque to the protocol. The driver bounds it.
   std::string payload;
 
   friend bool operator==(const Csd&, const Csd&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Csd& c) {
-    return H::combine(std::move(h), c.key, c.func, c.wait, c.payload);
+    return H::combine(std::move(h), c.key, c.func, c.wait, c.many, c.payload);
   }
 };
 
-// Whether a sender rings for a call that found the queue so. The one place that
-// reads ring_rule at enqueue time; kernel/smp.c, generic_exec_single(): the
-// ring is sent only on the empty -> non-empty edge, for whoever made the queue
-// non-empty has rung, or is about to.
-inline bool RingDue(RingRule rule, bool was_empty) {
-  return was_empty || rule == RingRule::kAlways;
+// Whether a sender rings for a call (one of a many-call's?) that found the queue
+// so. The one place that reads ring_rule and many_ring at enqueue time;
+// kernel/smp.c, generic_exec_single(): the ring is sent only on the empty ->
+// non-empty edge, for whoever made the queue non-empty has rung, or is about to.
+inline bool RingDue(const Profile& profile, bool many, bool was_empty) {
+  return was_empty || profile.ring_rule == RingRule::kAlways ||
+         (many && profile.many_ring != ManyRing::kWasEmpty);
 }
 
 // FIFO whose only subtlety is the edge: Push() says whether the queue was

@@ -21,11 +21,17 @@ struct CpuWords {
   std::string operator()(const Call& e) const {
     return absl::StrCat("task ", at.value, " calls ", e.dst.value);
   }
+  std::string operator()(const CallMany& e) const {
+    return absl::StrCat("task ", at.value, " calls ", FormatCpuList(e.cpus));
+  }
   std::string operator()(const Expire& e) const {
     return absl::StrCat(Of("expire", at), " ", e.token);
   }
   std::string operator()(const Retry&) const { return Of("retry", at); }
   std::string operator()(const DeviceIrq& e) const {
+    if (!e.calls.empty()) {
+      return absl::StrCat(Of("irq", at), " calls ", FormatCpuList(e.calls));
+    }
     return absl::StrCat(Of("io", at), " for ", e.submitter.value);
   }
   std::string operator()(const Enqueue& e) const {

@@ -21,16 +21,14 @@ bool IsOneOf(const Event& event) {
 }
 
 // A call that rang when it left owes no ring.
-bool HasRung(const Enqueued& e, const Cpu& cpu) {
-  const auto peer = cpu.peers().find(e.from);
-  if (peer == cpu.peers().end()) return false;
-  const Outgoing* call = peer->second.out.Find(e.seq);
-  return call != nullptr && call->rang;
-}
-
 bool RingOwed(const Enqueued& e, const Cpu& cpu) {
-  return e.error == Errno::kOk && !e.rung && !HasRung(e, cpu) &&
-         RingDue(cpu.profile().ring_rule, e.was_empty);
+  const auto peer = cpu.peers().find(e.from);
+  const Outgoing* call =
+      peer == cpu.peers().end() ? nullptr : peer->second.out.Find(e.seq);
+  const bool rang = call != nullptr && call->rang;
+  const bool many = call != nullptr && call->many != 0;
+  return e.error == Errno::kOk && !e.rung && !rang &&
+         RingDue(cpu.profile(), many, e.was_empty);
 }
 
 std::string AckGate(const StopPublish& publish, const Cpu& cpu) {

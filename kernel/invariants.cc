@@ -125,6 +125,9 @@ void CheckEveryWaitEnds(const Cpu& cpu, Violations& out) {
     });
   }
   for (const HeldCall& call : cpu.held_tasks()) report(call.dst, "to be sent");
+  for (const CallMany& call : cpu.held_many()) {
+    for (const CpuId dst : call.cpus.cpus()) report(dst, "to be sent");
+  }
   for (const HeldCall& call : cpu.backed_off()) report(call.dst, "for room");
 }
 

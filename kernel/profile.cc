@@ -15,6 +15,9 @@ constexpr std::array<absl::string_view, 3> kRingRules = {"was_empty", "always",
                                                          "watchdog"};
 constexpr std::array<absl::string_view, 2> kRingOrders = {"after_data",
                                                           "with_data"};
+constexpr std::array<absl::string_view, 3> kManyRings = {
+    "own_list_always", "shared_always", "was_empty"};
+constexpr std::array<absl::string_view, 2> kManyMasks = {"private", "shared"};
 constexpr std::array<absl::string_view, 2> kIrqCalls = {"async", "waits"};
 constexpr std::array<absl::string_view, 4> kOfflineDrains = {
     "none", "before_clear_online", "dying_flush", "reinit_at_up"};
@@ -53,6 +56,10 @@ constexpr std::array kKnobs = {
     Knob{"ring_order",
          "whether a ring that travels alone waits until its call is queued",
          kRingOrders},
+    Knob{"many_ring", "whom a call of many CPUs rings", kManyRings},
+    Knob{"many_mask",
+         "whether a call of many CPUs keeps the mask it rings to itself",
+         kManyMasks},
     Knob{"irq_call",
          "whether an I/O interrupt's handler waits for the call it makes",
          kIrqCalls},
@@ -82,6 +89,7 @@ constexpr std::array kKnobs = {
 
 constexpr std::array<Access, kKnobs.size()> kAccess = {
     AccessTo<&Profile::ring_rule>(),      AccessTo<&Profile::ring_order>(),
+    AccessTo<&Profile::many_ring>(),      AccessTo<&Profile::many_mask>(),
     AccessTo<&Profile::irq_call>(),       AccessTo<&Profile::offline_drain>(),
     AccessTo<&Profile::barrier>(),        AccessTo<&Profile::hardware>(),
     AccessTo<&Profile::refuse_offline>(), AccessTo<&Profile::enqueue_guard>(),
@@ -98,6 +106,8 @@ Profile Linux30() {
   return {.name = "linux-3.0",
           .ring_rule = RingRule::kWasEmpty,
           .ring_order = RingOrder::kAfterData,
+          .many_ring = ManyRing::kOwnListAlways,
+          .many_mask = ManyMask::kShared,
           .irq_call = IrqCall::kAsync,
           .offline_drain = OfflineDrain::kNone,
           .barrier = Barrier::kSingle,
@@ -122,9 +132,11 @@ Profile Variant(absl::string_view name) {
   }
   p.offline_drain = OfflineDrain::kDyingFlush;
   if (name == "linux-3.0+flush") return p;
+  p.many_ring = ManyRing::kSharedAlways;
   p.refuse_offline = RefuseOffline::kAll;
   p.online_twice = OnlineTwice::kNoop;
   if (name == "linux-3.16") return p;
+  p.many_ring = ManyRing::kWasEmpty;
   p.hardware = Hardware::kX86;
   p.async_unlock = AsyncUnlock::kBeforeFunc;
   p.steps = Steps::kCpuhp612;

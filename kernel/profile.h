@@ -35,6 +35,25 @@ enum class RingOrder : std::uint8_t {
   kWithData,
 };
 
+// Whom a many-call rings (smp_call_function_many()).
+enum class ManyRing : std::uint8_t {
+  // All, and the CPU's cfd_data is one element with one lock: Linux 3.0, which
+  // kept it in a list of its own (docs/PROTOCOL.md says what of that is here).
+  kOwnListAlways,
+  // All; a csd for each target, in the queue of all calls: Linux 3.10.
+  kSharedAlways,
+  // Those whose queue was empty: Linux 4.13.
+  kWasEmpty,
+};
+
+// Where a many-call keeps the mask of those it rings.
+enum class ManyMask : std::uint8_t {
+  kPrivate,
+  // In the CPU's one cfd_data, as every kernel does: another many-call of this
+  // CPU, before the ring, overwrites it.
+  kShared,
+};
+
 // Whether the handler of an I/O completion waits for the call that it makes.
 enum class IrqCall : std::uint8_t {
   kAsync,
@@ -108,6 +127,8 @@ struct Profile {
   std::string name;
   RingRule ring_rule = RingRule::kWatchdog;
   RingOrder ring_order = RingOrder::kAfterData;
+  ManyRing many_ring = ManyRing::kWasEmpty;
+  ManyMask many_mask = ManyMask::kPrivate;
   IrqCall irq_call = IrqCall::kAsync;
   OfflineDrain offline_drain = OfflineDrain::kDyingFlush;
   Barrier barrier = Barrier::kSingle;

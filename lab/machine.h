@@ -38,12 +38,15 @@ class Machine {
   virtual absl::StatusOr<std::uint32_t> Online(const v1::Hotplug& hotplug) = 0;
   virtual absl::StatusOr<v1::Operation> GetOperation(std::uint32_t id) = 0;
 
-  // Starts the completions; the end is seen in the status's `completions`.
+  // Start interrupts; that they were taken is seen in the status's
+  // `completions`.
   virtual absl::Status StartBlockIo(const v1::BlockIo& io) = 0;
+  virtual absl::Status StartIrqCallMany(const v1::IrqCallMany& irq) = 0;
   virtual absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) = 0;
 
   // Issues the calls; nobody waits for the answers here.
   virtual absl::Status StartCall(const v1::ScenarioCall& call) = 0;
+  virtual absl::Status StartCallMany(const v1::ScenarioCallMany& call) = 0;
 
   virtual absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) = 0;
   // Holds the stop_machine round with the CPUs that it misses.

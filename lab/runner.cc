@@ -101,9 +101,15 @@ class Runner {
       case v1::ScenarioStep::kAwaitCpu:
         return Wait([&] { return LookAtCpu(step.await_cpu()); });
       case v1::ScenarioStep::kBlockIo:
-        return BlockIo(step.block_io());
+        return AwaitInterrupts(machine_.StartBlockIo(step.block_io()),
+                               step.block_io().on(), step.block_io().count());
       case v1::ScenarioStep::kCall:
         return Logged(machine_.StartCall(step.call()));
+      case v1::ScenarioStep::kCallMany:
+        return Logged(machine_.StartCallMany(step.call_many()));
+      case v1::ScenarioStep::kIrqCallMany:
+        return AwaitInterrupts(machine_.StartIrqCallMany(step.irq_call_many()),
+                               step.irq_call_many().on(), 1);
       case v1::ScenarioStep::kSettle:
         return AwaitRest();
       case v1::ScenarioStep::STEP_NOT_SET:
@@ -279,14 +285,14 @@ class Runner {
     }
   }
 
-  absl::Status BlockIo(const v1::BlockIo& io) {
-    const absl::Status started = machine_.StartBlockIo(io);
+  absl::Status AwaitInterrupts(const absl::Status& started, std::uint32_t on,
+                               std::uint32_t count) {
     if (!started.ok()) return started;
     return Wait([&]() -> absl::StatusOr<Look> {
-      const auto status = machine_.BlockIoStatus(io.on());
+      const auto status = machine_.BlockIoStatus(on);
       if (!status.ok()) return status.status();
       Look look;
-      look.done = status->completions() >= io.count();
+      look.done = status->completions() >= count;
       return look;
     });
   }

@@ -60,7 +60,7 @@ Token World::Call(std::uint32_t cpu, std::uint32_t dst, bool wait) {
 }
 
 void World::DeviceIrq(std::uint32_t cpu, std::uint32_t submitter) {
-  Tell(cpu, kernel::DeviceIrq{{submitter}});
+  Tell(cpu, kernel::DeviceIrq{.submitter = {submitter}});
 }
 
 void World::Tell(std::uint32_t cpu, CpuEvent event) {

@@ -37,7 +37,7 @@ class Outlet {
   virtual void Send(const kernel::SendRing& m) = 0;
   virtual void Send(const kernel::SendLatched& m) = 0;
   virtual void Tell(const kernel::FromCpu& message) = 0;
-  virtual void OnCallQueued(kernel::Token token) = 0;
+  virtual void OnCallQueued(const kernel::CallQueued& queued) = 0;
   virtual void OnCallEnded(const kernel::CallEnded& ended) = 0;
   // Every event of the trace, after the ledger has it.
   virtual void OnTrace(const kernel::TraceEvent& event) = 0;

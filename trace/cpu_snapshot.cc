@@ -207,7 +207,7 @@ v1::CpuSnapshot MakeSnapshot(const CpuFacts& facts, std::uint32_t max_entries) {
   *out.mutable_view() = ToProto(cpu.view());
   out.set_irqs_masked(cpu.irqs_masked());
   out.set_guards(cpu.guards());
-  out.set_held_tasks(cpu.held_tasks().size());
+  out.set_held_tasks(cpu.held_tasks().size() + cpu.held_many().size());
   out.set_io_completions_held(cpu.device_irqs());
   FillQueue(facts, max_entries, &out);
   FillDoorbell(facts, &out);

@@ -42,6 +42,9 @@ class FakeMachine : public lab::Machine {
   absl::Status StartBlockIo(const v1::BlockIo& io) override;
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
   absl::Status StartCall(const v1::ScenarioCall& call) override;
+  // Its CPUs call one at a time.
+  absl::Status StartCallMany(const v1::ScenarioCallMany& call) override;
+  absl::Status StartIrqCallMany(const v1::IrqCallMany& irq) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;

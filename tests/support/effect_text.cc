@@ -20,7 +20,8 @@ std::string Failed(Errno error) {
 
 std::string Line(const SendEnqueue& e) {
   return absl::StrCat("enqueue", To(e.dst, e.csd.key.seq),
-                      e.csd.wait ? " wait" : "", e.fused ? "" : " split");
+                      e.csd.wait ? " wait" : "", e.csd.many ? " many" : "",
+                      e.fused ? "" : " split");
 }
 std::string Line(const SendEnqueued& e) {
   return absl::StrCat("enqueued", To(e.dst, e.seq),
