@@ -202,9 +202,8 @@ absl::Status ProcessMachine::AwaitIssued(std::uint32_t from, std::uint32_t cpu,
     if (*issued >= count) return absl::OkStatus();
     if (!patience_.interrupt->Sleep(kFirstWait)) break;
   }
-  return absl::DeadlineExceededError(
-      absl::StrCat(CpuName(from), " has not issued its calls to ",
-                   CpuName(cpu)));
+  return absl::DeadlineExceededError(absl::StrCat(
+      CpuName(from), " has not issued its calls to ", CpuName(cpu)));
 }
 
 absl::Status ProcessMachine::StartCall(const v1::ScenarioCall& call) {

@@ -6,8 +6,8 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 5> kContextNames = {
-    "doorbell", "late", "flush", "self", "stop"};
+constexpr std::array<absl::string_view, 6> kContextNames = {
+    "doorbell", "late", "idle", "flush", "self", "stop"};
 
 }  // namespace
 
@@ -49,7 +49,9 @@ bool operator==(const Cpu& a, const Cpu& b) {
          a.self_calls_ == b.self_calls_ && a.irq_wait_ == b.irq_wait_ &&
          a.interrupted_ == b.interrupted_ && a.held_many_ == b.held_many_ &&
          a.many_ == b.many_ && a.cfd_mask_ == b.cfd_mask_ &&
-         a.irq_many_ == b.irq_many_ && a.backed_off_ == b.backed_off_ &&
+         a.irq_many_ == b.irq_many_ && a.need_resched_ == b.need_resched_ &&
+         a.idle_woken_ == b.idle_woken_ && a.blk_cpu_done_ == b.blk_cpu_done_ &&
+         a.nohz_kicked_ == b.nohz_kicked_ && a.backed_off_ == b.backed_off_ &&
          a.device_irqs_ == b.device_irqs_ && a.stop_ == b.stop_ &&
          a.closed_generation_ == b.closed_generation_ && a.walk_ == b.walk_ &&
          a.last_walk_ == b.last_walk_ && a.kicked_op_ == b.kicked_op_ &&
@@ -88,6 +90,12 @@ bool Cpu::PumpOnce(CpuEffects& out) {
       HandleDeviceIrq(irq, out);
       return true;
     }
+  }
+  // The idle loop flushes the queue before it schedules anybody, the stopper
+  // included: flush_smp_call_function_queue() in do_idle().
+  if (need_resched_ && life_ == Life::kOnline) {
+    if (!std::exchange(idle_woken_, true)) out.push_back(WakeIdle{});
+    return false;
   }
   if (ActOnStop(out)) return true;
   if (life_ == Life::kShouldDie && !stop_) {

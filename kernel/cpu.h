@@ -222,7 +222,13 @@ struct Walk {
 // What became of the last doorbell that reached this CPU: the one fact that
 // explains a stranded queue when the trace has long been overwritten.
 struct DoorbellFate {
-  enum class Kind : std::uint8_t { kNone, kLatched, kTaken, kClearedByReset };
+  enum class Kind : std::uint8_t {
+    kNone,
+    kLatched,
+    kFlagged,
+    kTaken,
+    kClearedByReset
+  };
   Kind kind = Kind::kNone;
   CsdKey key;
 
@@ -250,6 +256,10 @@ class Cpu {
   const View& view() const { return view_; }
   bool irqs_masked() const { return masked_; }
   bool latched() const { return latched_; }
+  // Flagged while it was idle and polling; its idle loop has not seen it yet.
+  bool need_resched() const { return need_resched_; }
+  // Requests whose completion waits for BLOCK_SOFTIRQ.
+  std::uint32_t blk_cpu_done() const { return blk_cpu_done_; }
   const CallSingleQueue& queue() const { return queue_; }
   const std::optional<Drain>& drain() const { return drain_; }
   const std::optional<StopWork>& stop() const { return stop_; }
@@ -276,7 +286,8 @@ class Cpu {
                    c.irq_raised_, c.queue_, c.drain_, c.peers_, c.guards_,
                    c.held_tasks_, c.self_calls_, c.irq_wait_, c.interrupted_);
     h = H::combine(std::move(h), c.held_many_, c.many_, c.cfd_mask_,
-                   c.irq_many_);
+                   c.irq_many_, c.need_resched_, c.idle_woken_, c.blk_cpu_done_,
+                   c.nohz_kicked_);
     return H::combine(std::move(h), c.backed_off_, c.device_irqs_, c.stop_,
                       c.closed_generation_, c.walk_, c.last_walk_, c.kicked_op_,
                       c.last_doorbell_);
@@ -298,6 +309,7 @@ class Cpu {
   void On(OperatorKick& e, CpuEffects& out);
   void On(LinkUp& e, CpuEffects& out);
   void On(IrqEntry& e, CpuEffects& out);
+  void On(IdleExit& e, CpuEffects& out);
   void On(FunctionReturned& e, CpuEffects& out);
   void On(RunStep& e, CpuEffects& out);
   void On(Overdue& e, CpuEffects& out);
@@ -354,6 +366,13 @@ class Cpu {
   void FinishDrain(CpuEffects& out);
   void Answer(const Csd& csd, Errno error, std::string result, CpuEffects& out);
 
+  // The idle loop and softirqs (cpu_idle.cc).
+  bool Polls() const;
+  void FlagIdle(const Doorbell& e, CpuEffects& out);
+  void CompleteRequest(CpuEffects& out);
+  void RunSoftirqs(CpuEffects& out);
+  void ExitIrq(CpuEffects& out);
+
   // stop_machine and hotplug (cpu_hotplug.cc).
   bool ActOnStop(CpuEffects& out);
   bool ContinueRun(CpuEffects& out);
@@ -394,7 +413,14 @@ class Cpu {
   bool latched_ = false;
   // RaiseIrq was emitted and not answered.
   bool irq_raised_ = false;
+  // TIF_NEED_RESCHED of the idle task; WakeIdle was emitted and not answered.
+  bool need_resched_ = false;
+  bool idle_woken_ = false;
   CallSingleQueue queue_;
+  // The list behind the queue: its softirq is pending while it is not empty.
+  std::uint32_t blk_cpu_done_ = 0;
+  // NOHZ_KICK_MASK of nohz_flags: the csd for kicks is in use.
+  bool nohz_kicked_ = false;
   std::optional<Drain> drain_;
   std::map<CpuId, Peer> peers_;
   // Outgoing calls that hold a guard: while there are any, no state of a stop

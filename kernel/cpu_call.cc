@@ -71,11 +71,15 @@ void Cpu::On(DeviceIrq& e, CpuEffects&) {
 }
 
 void Cpu::HandleDeviceIrq(const DeviceIrq& irq, CpuEffects& out) {
-  if (irq.calls.empty()) return BlockComplete(irq.submitter, out);
+  if (irq.calls.empty()) {
+    BlockComplete(irq.submitter, out);
+    return ExitIrq(out);
+  }
   TraceEvent event = Event(TraceKind::kDeviceIrq);
   event.detail = FormatCpuList(irq.calls);
   out.push_back(Trace{std::move(event)});
   CallManyFromIrq({.cpus = irq.calls, .func = kNop}, out);
+  ExitIrq(out);
 }
 
 // block/blk-softirq.c, raise_blk_irq(): the completion is steered to the CPU
@@ -84,7 +88,10 @@ void Cpu::BlockComplete(CpuId submitter, CpuEffects& out) {
   TraceEvent event = Event(TraceKind::kDeviceIrq);
   event.about = submitter;
   out.push_back(Trace{std::move(event)});
-  if (submitter == config_.id || !SeesOnline(submitter)) return;
+  if (submitter == config_.id || !SeesOnline(submitter)) {
+    CompleteRequest(out);
+    return;
+  }
   Issue({.origin = Origin::kIrq,
          .dst = submitter,
          .func = kTriggerSoftirq,
@@ -179,6 +186,7 @@ void Cpu::EndIrqWait(CpuEffects& out) {
   if (irq_many_) CallManyFromIrq(*std::exchange(irq_many_, {}), out);
   if (irq_wait_) return;
   if (life_ == Life::kOnline) Unmask("the handler returns", out);
+  ExitIrq(out);
   for (Enqueued& e : std::exchange(interrupted_, {})) On(e, out);
 }
 
@@ -248,8 +256,8 @@ void Cpu::On(Enqueued& e, CpuEffects& out) {
 
 void Cpu::DecideRing(const Enqueued& e, Outgoing& call, CpuEffects& out) {
   const bool fused = !config_.split_doorbell;
-  call.rang = fused ? e.rung
-                    : RingDue(config_.profile, call.many != 0, e.was_empty);
+  call.rang =
+      fused ? e.rung : RingDue(config_.profile, call.many != 0, e.was_empty);
   call.ring_latched = fused && e.rung;
   TraceEvent event =
       Event(call.rang ? TraceKind::kIpiSendCpu : TraceKind::kIpiSuppressed);

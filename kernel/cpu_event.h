@@ -150,6 +150,9 @@ struct LinkUp {
 // Answers RaiseIrq.
 struct IrqEntry {};
 
+// Answers WakeIdle: the idle loop sees need_resched.
+struct IdleExit {};
+
 // Answers RunFunction.
 struct FunctionReturned {
   Errno error = Errno::kOk;
@@ -173,11 +176,11 @@ struct Overdue {
 struct CoordinatorLost {};
 
 using CpuEvent =
-    std::variant<Call, CallMany, Expire, Retry, DeviceIrq, Enqueue, Confirmed, Enqueued,
-                 Done, Doorbell, Latched, OperatorKick, LinkUp, IrqEntry,
-                 FunctionReturned, RunStep, Overdue, CoordinatorLost,
-                 StopPublish, StopAbort, WalkSteps, Kick, BringOnline, SetView,
-                 PeerIs, PeerGone>;
+    std::variant<Call, CallMany, Expire, Retry, DeviceIrq, Enqueue, Confirmed,
+                 Enqueued, Done, Doorbell, Latched, OperatorKick, LinkUp,
+                 IrqEntry, IdleExit, FunctionReturned, RunStep, Overdue,
+                 CoordinatorLost, StopPublish, StopAbort, WalkSteps, Kick,
+                 BringOnline, SetView, PeerIs, PeerGone>;
 
 // ---- Effects.
 
@@ -222,10 +225,14 @@ struct SendLatched {
 // IrqEntry.
 struct RaiseIrq {};
 
+// The idle CPU was flagged: the driver owes one IdleExit.
+struct WakeIdle {};
+
 // Where a function runs, and so what its end means.
 enum class Context : std::uint8_t {
   kDoorbell,  // the call-function interrupt
   kLate,      // that interrupt, on a CPU that is offline already
+  kIdle,      // the idle loop, from task context
   kFlush,     // a drain of the queue on the way down
   kSelf,      // a call to one's own CPU
   kStop,      // the function of a stop_machine
@@ -274,9 +281,10 @@ struct Trace {
   TraceEvent event;
 };
 
-using CpuEffect = std::variant<SendEnqueue, SendEnqueued, SendDone, SendRing,
-                               RingSelf, SendLatched, RaiseIrq, RunFunction,
-                               NextStep, CallQueued, CallEnded, Tell, Trace>;
+using CpuEffect =
+    std::variant<SendEnqueue, SendEnqueued, SendDone, SendRing, RingSelf,
+                 SendLatched, RaiseIrq, WakeIdle, RunFunction, NextStep,
+                 CallQueued, CallEnded, Tell, Trace>;
 using CpuEffects = std::vector<CpuEffect>;
 
 }  // namespace belfry::kernel

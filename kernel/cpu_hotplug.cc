@@ -186,6 +186,10 @@ void Cpu::Park(CpuEffects& out) {
     StartDrain(Context::kLate, queue_.TakeAll(), out);
     return;
   }
+  // blk_softirq_cpu_dead(): what a flush has left for the softirq is completed
+  // in DEAD. There it is the control CPU that does it; here the dead CPU's
+  // process, which keeps its memory.
+  RunSoftirqs(out);
   SetLife(Life::kDead, out);
   RefuseWaiting(out);
   out.push_back(Tell{Dead{}});
@@ -206,6 +210,8 @@ void Cpu::On(Kick& e, CpuEffects& out) {
       out.push_back(Trace{std::move(event)});
     }
     irq_raised_ = false;
+    need_resched_ = false;
+    nohz_kicked_ = false;
     if (config_.profile.offline_drain == OfflineDrain::kReinitAtUp) {
       for (const Csd& csd : queue_.TakeAll()) {
         TraceEvent event = Event(TraceKind::kCsdDropped);
@@ -281,6 +287,8 @@ void Cpu::Unmask(absl::string_view why, CpuEffects& out) {
   TraceEvent event = Event(TraceKind::kLocalIrqEnable);
   event.detail = std::string(why);
   out.push_back(Trace{std::move(event)});
+  // Those that a drain under the mask has raised.
+  RunSoftirqs(out);
 }
 
 // ---- Steps.

@@ -20,11 +20,9 @@ void Cpu::On(CallMany& e, CpuEffects& out) {
 
 void Cpu::RefuseMany(const CallMany& call, Errno error, CpuEffects& out) {
   for (const CpuId dst : call.cpus.cpus()) {
-    Refuse({.token = call.token,
-            .dst = dst,
-            .func = call.func,
-            .wait = call.wait},
-           error, out);
+    Refuse(
+        {.token = call.token, .dst = dst, .func = call.func, .wait = call.wait},
+        error, out);
   }
 }
 

@@ -58,6 +58,7 @@ struct CpuWords {
                         e.inbound ? " in" : " out");
   }
   std::string operator()(const IrqEntry&) const { return Of("irq_entry", at); }
+  std::string operator()(const IdleExit&) const { return Of("idle_exit", at); }
   std::string operator()(const FunctionReturned&) const {
     return Of("return", at);
   }

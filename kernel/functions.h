@@ -20,8 +20,12 @@ inline constexpr FuncId kTriggerSoftirq{3};
 // Returns one line that describes the CPU.
 inline constexpr FuncId kReadState{4};
 
-inline constexpr std::array<absl::string_view, 5> kBuiltinFunctions = {
-    "nop", "echo", "spin", "trigger_softirq", "read_state"};
+// What kick_ilb() sends to an idle CPU that is to balance for all: by the one
+// csd that this CPU has for it, whoever kicks (kernel/sched/fair.c, Linux 5.7).
+inline constexpr FuncId kNohzCsdFunc{5};
+
+inline constexpr std::array<absl::string_view, 6> kBuiltinFunctions = {
+    "nop", "echo", "spin", "trigger_softirq", "read_state", "nohz_csd_func"};
 
 }  // namespace belfry::kernel
 

@@ -9,9 +9,9 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 11> kPlainCpuGates = {
-    kAllGates, "enqueue", "ring",  "latch",  "irq_entry", "run",
-    "reset",   "io",      "order", "answer", "overdue"};
+constexpr std::array<absl::string_view, 12> kPlainCpuGates = {
+    kAllGates, "enqueue", "ring", "latch", "irq_entry", "idle_exit",
+    "run",     "reset",   "io",   "order", "answer",    "overdue"};
 constexpr std::array<absl::string_view, 4> kPlainCoordinatorGates = {
     kAllGates, "commit", "report", "timeout"};
 
@@ -48,6 +48,7 @@ std::string GateOf(const CpuEvent& event, const Cpu& cpu) {
   if (IsOneOf<Done, Latched>(event)) return "answer";
   if (std::holds_alternative<Doorbell>(event)) return "latch";
   if (std::holds_alternative<IrqEntry>(event)) return "irq_entry";
+  if (std::holds_alternative<IdleExit>(event)) return "idle_exit";
   if (const auto* e = std::get_if<StopPublish>(&event)) return AckGate(*e, cpu);
   if (const auto* e = std::get_if<RunStep>(&event)) {
     return absl::StrCat("step:", e->step);
@@ -95,8 +96,9 @@ absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "unknown gate '", name,
-      "' of a CPU; there are: enqueue, ring, latch, irq_entry, run, reset, io, "
-      "ack:STATE (PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
+      "' of a CPU; there are: enqueue, ring, latch, irq_entry, idle_exit, run, "
+      "reset, io, ack:STATE (PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or "
+      "step:NAME, "
       "order, answer, overdue, all"));
 }
 

@@ -55,9 +55,19 @@ std::optional<Invariant> ParseInvariant(absl::string_view name) {
 void CheckNoStrandedQueue(std::span<const Cpu* const> cpus,
                           const DoorbellsInFlight& doorbells, Violations& out) {
   for (const Cpu* cpu : cpus) {
-    if (cpu->life() != Life::kOnline || cpu->queue().empty()) continue;
-    if (cpu->latched() || doorbells.contains(cpu->id())) continue;
+    if (cpu->life() != Life::kOnline) continue;
+    if (cpu->latched() || cpu->need_resched() ||
+        doorbells.contains(cpu->id())) {
+      continue;
+    }
     if (RingMayBeOwed(cpus, *cpu)) continue;
+    if (cpu->blk_cpu_done() > 0 && !cpu->irqs_masked() && !cpu->drain()) {
+      out.push_back({Invariant::kNoStrandedQueue, cpu->id(),
+                     absl::StrCat(cpu->blk_cpu_done(),
+                                  " requests wait for BLOCK_SOFTIRQ, and no "
+                                  "interrupt comes")});
+    }
+    if (cpu->queue().empty()) continue;
     out.push_back({Invariant::kNoStrandedQueue, cpu->id(),
                    absl::StrCat(cpu->queue().size(),
                                 " calls in the queue, and no doorbell")});

@@ -11,13 +11,17 @@ namespace {
 
 using Names = std::span<const absl::string_view>;
 
-constexpr std::array<absl::string_view, 3> kRingRules = {"was_empty", "always",
-                                                         "watchdog"};
+constexpr std::array<absl::string_view, 4> kRingRules = {
+    "was_empty", "always", "was_empty_or_polling", "watchdog"};
 constexpr std::array<absl::string_view, 2> kRingOrders = {"after_data",
                                                           "with_data"};
 constexpr std::array<absl::string_view, 3> kManyRings = {
     "own_list_always", "shared_always", "was_empty"};
 constexpr std::array<absl::string_view, 2> kManyMasks = {"private", "shared"};
+constexpr std::array<absl::string_view, 2> kIdleFlushes = {"with_softirqs",
+                                                           "calls_only"};
+constexpr std::array<absl::string_view, 2> kNohzReleases = {"in_callback",
+                                                            "in_softirq"};
 constexpr std::array<absl::string_view, 2> kIrqCalls = {"async", "waits"};
 constexpr std::array<absl::string_view, 4> kOfflineDrains = {
     "none", "before_clear_online", "dying_flush", "reinit_at_up"};
@@ -60,6 +64,12 @@ constexpr std::array kKnobs = {
     Knob{"many_mask",
          "whether a call of many CPUs keeps the mask it rings to itself",
          kManyMasks},
+    Knob{"idle_flush",
+         "whether softirqs run when the idle loop has drained the queue",
+         kIdleFlushes},
+    Knob{"nohz_release",
+         "who frees the csd by which a CPU is kicked (nohz_csd_func)",
+         kNohzReleases},
     Knob{"irq_call",
          "whether an I/O interrupt's handler waits for the call it makes",
          kIrqCalls},
@@ -90,6 +100,7 @@ constexpr std::array kKnobs = {
 constexpr std::array<Access, kKnobs.size()> kAccess = {
     AccessTo<&Profile::ring_rule>(),      AccessTo<&Profile::ring_order>(),
     AccessTo<&Profile::many_ring>(),      AccessTo<&Profile::many_mask>(),
+    AccessTo<&Profile::idle_flush>(),     AccessTo<&Profile::nohz_release>(),
     AccessTo<&Profile::irq_call>(),       AccessTo<&Profile::offline_drain>(),
     AccessTo<&Profile::barrier>(),        AccessTo<&Profile::hardware>(),
     AccessTo<&Profile::refuse_offline>(), AccessTo<&Profile::enqueue_guard>(),
@@ -108,6 +119,8 @@ Profile Linux30() {
           .ring_order = RingOrder::kAfterData,
           .many_ring = ManyRing::kOwnListAlways,
           .many_mask = ManyMask::kShared,
+          .idle_flush = IdleFlush::kWithSoftirqs,
+          .nohz_release = NohzRelease::kInCallback,
           .irq_call = IrqCall::kAsync,
           .offline_drain = OfflineDrain::kNone,
           .barrier = Barrier::kSingle,
@@ -136,6 +149,7 @@ Profile Variant(absl::string_view name) {
   p.refuse_offline = RefuseOffline::kAll;
   p.online_twice = OnlineTwice::kNoop;
   if (name == "linux-3.16") return p;
+  p.ring_rule = RingRule::kWasEmptyOrPolling;
   p.many_ring = ManyRing::kWasEmpty;
   p.hardware = Hardware::kX86;
   p.async_unlock = AsyncUnlock::kBeforeFunc;

@@ -21,6 +21,9 @@ enum class RingRule : std::uint8_t {
   // Only if the queue was empty: kernel/smp.c, generic_exec_single().
   kWasEmpty,
   kAlways,
+  // As kWasEmpty, and an idle CPU that polls is flagged in place of the
+  // interrupt: call_function_single_prep_ipi() of Linux 6.12.
+  kWasEmptyOrPolling,
   // As kWasEmpty, and a call that is overdue is rung for again:
   // csd_lock_wait_toolong() of Linux 5.x, "Re-sending CSD lock IPI".
   kWatchdog,
@@ -52,6 +55,22 @@ enum class ManyMask : std::uint8_t {
   // In the CPU's one cfd_data, as every kernel does: another many-call of this
   // CPU, before the ring, overwrites it.
   kShared,
+};
+
+// What an idle CPU does once it was flagged and has drained its queue.
+enum class IdleFlush : std::uint8_t {
+  // Runs the softirqs that were raised: f9d34595ae4f, Linux 5.12.
+  kWithSoftirqs,
+  // No interrupt ends there that would.
+  kCallsOnly,
+};
+
+// Who says that a CPU's own csd for kicks (rq->nohz_csd) is free again.
+enum class NohzRelease : std::uint8_t {
+  // Its callback: 19a1f5ec6999, Linux 5.8.
+  kInCallback,
+  // The softirq that does the work, whatever has made it run.
+  kInSoftirq,
 };
 
 // Whether the handler of an I/O completion waits for the call that it makes.
@@ -129,6 +148,8 @@ struct Profile {
   RingOrder ring_order = RingOrder::kAfterData;
   ManyRing many_ring = ManyRing::kWasEmpty;
   ManyMask many_mask = ManyMask::kPrivate;
+  IdleFlush idle_flush = IdleFlush::kWithSoftirqs;
+  NohzRelease nohz_release = NohzRelease::kInCallback;
   IrqCall irq_call = IrqCall::kAsync;
   OfflineDrain offline_drain = OfflineDrain::kDyingFlush;
   Barrier barrier = Barrier::kSingle;

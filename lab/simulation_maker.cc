@@ -27,9 +27,9 @@ constexpr std::array<absl::string_view, 9> kJournalGates = {
     "journal:ap",      "journal:takedown", "journal:stop",
     "commit",          "journal:dead",     "journal:done"};
 // Knobs that decide whether anything is lost at all.
-constexpr std::array<absl::string_view, 5> kPromises = {
+constexpr std::array<absl::string_view, 8> kPromises = {
     "offline_drain", "enqueue_guard", "refuse_offline", "ring_order",
-    "irq_call"};
+    "many_mask",     "idle_flush",    "nohz_release",   "irq_call"};
 
 template <typename Names>
 std::string OneOf(const Names& names, Random& random) {
@@ -115,11 +115,13 @@ class Maker {
 
   void AddLoad() {
     for (std::uint64_t n = random_.Below(2 * shape_.calls + 1); n > 0; --n) {
-      v1::ScenarioCall& call = *Add().mutable_call();
+      v1::SimulationInput& input = Add();
+      v1::ScenarioCall& call = *input.mutable_call();
       call.set_from(Cpu());
       call.set_cpu(Cpu());
       call.set_wait(random_.Chance(1, 2));
       call.set_count(1);
+      if (call.from() == call.cpu()) CallAll(&input);
     }
     for (std::uint64_t n = random_.Below(2 * shape_.block_ios + 1); n > 0;
          --n) {
@@ -128,6 +130,15 @@ class Maker {
       io.set_submitter(Cpu());
       io.set_count(1);
     }
+  }
+
+  // Who would call itself calls everybody, itself included.
+  void CallAll(v1::SimulationInput* input) {
+    const v1::ScenarioCall call = input->call();
+    v1::ScenarioCallMany& many = *input->mutable_call_many();
+    many.set_from(call.from());
+    many.set_cpus(kernel::FormatCpuList(kernel::CpuMask::FirstN(shape_.cpus)));
+    many.set_wait(call.wait());
   }
 
   void AddFault(Fault fault) {

@@ -25,9 +25,10 @@ bool IsDoorbell(const Message& message) {
   return event != nullptr && std::holds_alternative<Doorbell>(*event);
 }
 
-bool IsIrqEntry(const Message& message) {
+bool IsTaking(const Message& message) {
   const auto* event = std::get_if<CpuEvent>(&message.event);
-  return event != nullptr && std::holds_alternative<IrqEntry>(*event);
+  return event != nullptr && (std::holds_alternative<IrqEntry>(*event) ||
+                              std::holds_alternative<IdleExit>(*event));
 }
 
 void World::Post(const Lane& lane, Message message) {
@@ -56,6 +57,13 @@ bool World::Has(const Lane& lane) const {
 Token World::Call(std::uint32_t cpu, std::uint32_t dst, bool wait) {
   const Token token = ++surroundings_.Mutable().last_token;
   Tell(cpu, kernel::Call{.token = token, .dst = {dst}, .wait = wait});
+  return token;
+}
+
+Token World::CallMany(std::uint32_t cpu, CpuMask cpus, bool wait) {
+  const Token token = ++surroundings_.Mutable().last_token;
+  Tell(cpu,
+       kernel::CallMany{.token = token, .cpus = std::move(cpus), .wait = wait});
   return token;
 }
 
@@ -271,7 +279,7 @@ bool World::CanDeliver(const Pending& pending) const {
 std::vector<Move> World::Enabled() const {
   CpuMask rung;
   const auto rings = [](const Pending& p) {
-    return IsDoorbell(*p.message) || IsIrqEntry(*p.message);
+    return IsDoorbell(*p.message) || IsTaking(*p.message);
   };
   if (options_->prompt_doorbells) {
     for (const Pending& p : pending_) {
@@ -527,6 +535,8 @@ void World::Do(CpuId id, const SendLatched& e) {
 }
 
 void World::Do(CpuId id, const RaiseIrq&) { Tell(id.value, IrqEntry{}); }
+
+void World::Do(CpuId id, const WakeIdle&) { Tell(id.value, IdleExit{}); }
 
 void World::Do(CpuId id, const RunFunction& e) {
   Post({Lane::Kind::kSelf, id.value, id.value},

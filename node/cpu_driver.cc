@@ -76,6 +76,8 @@ void CpuDriver::CarryOut(kernel::CpuEffect& effect) {
 
 void CpuDriver::On(kernel::RaiseIrq&) { Feed(kernel::IrqEntry{}); }
 
+void CpuDriver::On(kernel::WakeIdle&) { Feed(kernel::IdleExit{}); }
+
 void CpuDriver::On(kernel::RingSelf& effect) {
   Feed(kernel::Doorbell{effect.key});
 }

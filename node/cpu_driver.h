@@ -85,6 +85,7 @@ class CpuDriver {
   void Deliver(kernel::CpuEvent event);
   void CarryOut(kernel::CpuEffect& effect);
   void On(kernel::RaiseIrq& effect);
+  void On(kernel::WakeIdle& effect);
   void On(kernel::RingSelf& effect);
   void On(kernel::NextStep& effect);
   void On(kernel::RunFunction& effect);

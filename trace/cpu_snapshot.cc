@@ -53,6 +53,9 @@ void FillDoorbell(const CpuFacts& facts, v1::CpuSnapshot* out) {
     case Kind::kLatched:
       doorbell->set_fate(v1::Doorbell::FATE_LATCHED);
       break;
+    case Kind::kFlagged:
+      doorbell->set_fate(v1::Doorbell::FATE_FLAGGED);
+      break;
     case Kind::kTaken:
       doorbell->set_fate(v1::Doorbell::FATE_TAKEN);
       break;
@@ -82,6 +85,10 @@ void FillFrames(const Cpu& cpu, const kernel::Outgoing& call,
     out->add_frames("blk_complete_request");
   } else {
     out->add_frames("belfry_call");
+  }
+  if (call.many != 0) {
+    out->add_frames("smp_call_function_many");
+    return;
   }
   out->add_frames("smp_call_function_single");
   out->add_frames("generic_exec_single");
@@ -207,6 +214,8 @@ v1::CpuSnapshot MakeSnapshot(const CpuFacts& facts, std::uint32_t max_entries) {
   *out.mutable_view() = ToProto(cpu.view());
   out.set_irqs_masked(cpu.irqs_masked());
   out.set_guards(cpu.guards());
+  out.set_need_resched(cpu.need_resched());
+  out.set_blk_cpu_done(cpu.blk_cpu_done());
   out.set_held_tasks(cpu.held_tasks().size() + cpu.held_many().size());
   out.set_io_completions_held(cpu.device_irqs());
   FillQueue(facts, max_entries, &out);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernel/cpu.h"
-#include "tests/support/effect_text.h"
+#include "tests/support/lone_cpu.h"
 
 namespace belfry::kernel {
 namespace {
@@ -15,49 +15,19 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr Incarnation kFirst{1};
+// The doorbell travels apart from the call.
+struct Caller : testing::LoneCpu {
+  explicit Caller(Profile profile = testing::ProfileWith("belfry"))
+      : LoneCpu(std::move(profile), /*split=*/true) {}
 
-Profile Preset(absl::string_view name, absl::string_view knob = "",
-               absl::string_view value = "") {
-  Profile profile = PresetByName(name).value();
-  if (!knob.empty()) {
-    EXPECT_TRUE(SetKnob(&profile, knob, value).ok());
-  }
-  return profile;
-}
-
-// CPU 0 of a machine of CPUs 0 to 4, of which 4 is offline; the doorbell
-// travels apart.
-class Caller {
- public:
-  explicit Caller(Profile profile = Preset("belfry"))
-      : cpu({.id = CpuId{0},
-             .incarnation = kFirst,
-             .profile = std::move(profile),
-             .split_doorbell = true}) {
-    for (std::uint32_t peer = 1; peer <= 4; ++peer) {
-      Do(PeerIs{CpuId{peer}, kFirst});
-    }
-    Do(Kick{OpId{1}});
-    Do(BringOnline{OpId{1}});
-    Do(SetView{{1, {0, 1, 2, 3}}});
-  }
-
-  std::vector<std::string> Do(CpuEvent event) {
-    CpuEffects effects;
-    cpu.Step(std::move(event), effects);
-    return testing::EffectLines(effects);
-  }
   std::vector<std::string> Queued(std::uint32_t from, Seq seq = 1,
                                   bool was_empty = true) {
-    return Do(Enqueued{
-        .from = CpuId{from}, .seq = seq, .was_empty = was_empty});
+    return Do(
+        Enqueued{.from = CpuId{from}, .seq = seq, .was_empty = was_empty});
   }
   std::vector<std::string> Ended(std::uint32_t from, Seq seq = 1) {
     return Do(Done{.from = CpuId{from}, .seq = seq});
   }
-
-  Cpu cpu;
 };
 
 CallMany Many(CpuMask cpus, bool wait = true, Token token = 7) {
@@ -71,16 +41,15 @@ TEST(ManyTest, QueuesAllThenRingsAll) {
   EXPECT_THAT(m.Do(Many({1, 3})), ElementsAre("enqueue 1#1 wait many split",
                                               "enqueue 3#1 wait many split"));
   EXPECT_THAT(m.Queued(3), IsEmpty());
-  EXPECT_THAT(m.Queued(1),
-              ElementsAre("ring 1#1", "call 7 queued", "ring 3#1",
-                          "call 7 queued"));
+  EXPECT_THAT(m.Queued(1), ElementsAre("ring 1#1", "call 7 queued", "ring 3#1",
+                                       "call 7 queued"));
   EXPECT_THAT(m.Ended(1), ElementsAre("call 7 completed"));
   EXPECT_THAT(m.Ended(3), ElementsAre("call 7 completed"));
 }
 
 TEST(ManyTest, AnOfflineCpuIsNotCalledWhateverRefuseOfflineSays) {
   for (absl::string_view rule : {"all", "single_only", "none"}) {
-    Caller m(Preset("belfry", "refuse_offline", rule));
+    Caller m(testing::ProfileWith("belfry", "refuse_offline", rule));
     EXPECT_THAT(m.Do(Many({1, 4})), ElementsAre("enqueue 1#1 wait many split",
                                                 "call 7 refused ENXIO"));
   }
@@ -88,8 +57,8 @@ TEST(ManyTest, AnOfflineCpuIsNotCalledWhateverRefuseOfflineSays) {
 
 TEST(ManyTest, TheOwnCpuRunsItItself) {
   Caller m;
-  EXPECT_THAT(m.Do(Many({0, 1})), ElementsAre("enqueue 1#1 wait many split",
-                                              "run self of 0"));
+  EXPECT_THAT(m.Do(Many({0, 1})),
+              ElementsAre("enqueue 1#1 wait many split", "run self of 0"));
   EXPECT_THAT(m.Do(FunctionReturned{}), ElementsAre("call 7 completed"));
   EXPECT_THAT(m.Queued(1), ElementsAre("ring 1#1", "call 7 queued"));
 }
@@ -104,7 +73,7 @@ TEST(ManyTest, WhomItRingsIsByTheKnob) {
       {"own_list_always", {"ring 1#1", "ring 2#1"}},
   };
   for (const auto& c : kCases) {
-    Caller m(Preset("belfry", "many_ring", c.knob));
+    Caller m(testing::ProfileWith("belfry", "many_ring", c.knob));
     m.Do(Many({1, 2}));
     m.Queued(1);
     std::vector<std::string> rung = m.Queued(2, 1, /*was_empty=*/false);
@@ -123,22 +92,20 @@ TEST(ManyTest, OneGuardFromTheFirstCallToTheRing) {
   EXPECT_THAT(m.Do(StopPublish{.generation = Generation{1},
                                .state = MultiStopState::kPrepare}),
               IsEmpty());
-  EXPECT_THAT(m.Queued(2), ElementsAre("ring 1#1", "call 7 queued",
-                                       "ring 2#1", "call 7 queued",
-                                       "tell ack PREPARE"));
+  EXPECT_THAT(m.Queued(2), ElementsAre("ring 1#1", "call 7 queued", "ring 2#1",
+                                       "call 7 queued", "tell ack PREPARE"));
 }
 
 TEST(ManyTest, ATargetThatDiesOrRefusesOwesTheRingNothing) {
   Caller m;
   m.Do(Many({1, 2, 3}, /*wait=*/false));
   m.Queued(1);
-  EXPECT_THAT(m.Do(PeerGone{.cpu = CpuId{2}, .incarnation = kFirst}),
-              ElementsAre("call 7 lost EOWNERDEAD"));
-  EXPECT_THAT(m.Do(Enqueued{.from = CpuId{3},
-                            .seq = 1,
-                            .error = Errno::kEnobufs}),
-              ElementsAre("ring 1#1", "call 7 queued",
-                          "call 7 refused ENOBUFS"));
+  EXPECT_THAT(
+      m.Do(PeerGone{.cpu = CpuId{2}, .incarnation = testing::kFirstLife}),
+      ElementsAre("call 7 lost EOWNERDEAD"));
+  EXPECT_THAT(
+      m.Do(Enqueued{.from = CpuId{3}, .seq = 1, .error = Errno::kEnobufs}),
+      ElementsAre("ring 1#1", "call 7 queued", "call 7 refused ENOBUFS"));
   EXPECT_EQ(m.cpu.guards(), 0U);
 }
 
@@ -152,7 +119,7 @@ TEST(ManyTest, TheNextWaitsForItsCsds) {
       {"own_list_always", {}, {}},
   };
   for (const auto& c : kCases) {
-    Caller m(Preset("belfry", "many_ring", c.knob));
+    Caller m(testing::ProfileWith("belfry", "many_ring", c.knob));
     m.Do(Many({1}));
     m.Queued(1);
     EXPECT_EQ(m.Do(Many({3}, true, 8)), c.to_3) << c.knob;
@@ -175,12 +142,11 @@ TEST(ManyTest, TheMaskIsTheCallsOrTheCpus) {
     absl::string_view knob;
     std::vector<std::string> rung;
   } kCases[] = {
-      {"private",
-       {"ring 1#1", "call 7 queued", "ring 2#1", "call 7 queued"}},
+      {"private", {"ring 1#1", "call 7 queued", "ring 2#1", "call 7 queued"}},
       {"shared", {"call 7 queued", "call 7 queued"}},
   };
   for (const auto& c : kCases) {
-    Caller m(Preset("belfry", "many_mask", c.knob));
+    Caller m(testing::ProfileWith("belfry", "many_mask", c.knob));
     m.Do(Many({1, 2}));
     m.Queued(1);
     EXPECT_THAT(m.Do(IrqCalling({3})), ElementsAre("enqueue 3#1 many split"));
@@ -197,25 +163,18 @@ TEST(ManyTest, AHandlerSpinsForTheCsdOfWhatItHasInterrupted) {
   // What it has interrupted does not go on: nobody rings.
   EXPECT_THAT(m.Queued(1), IsEmpty());
   // The watchdog of another profile, or anybody, rings CPU 1.
-  EXPECT_THAT(m.Ended(1), ElementsAre("enqueue 1#2 many split",
-                                      "enqueue 2#1 many split",
-                                      "call 7 completed"));
+  EXPECT_THAT(m.Ended(1),
+              ElementsAre("enqueue 1#2 many split", "enqueue 2#1 many split",
+                          "call 7 completed"));
   EXPECT_FALSE(m.cpu.irqs_masked());
 }
 
 TEST(ManyTest, AFusedFrameRingsByTheTargetsRule) {
-  Cpu target({.id = CpuId{0},
-              .incarnation = kFirst,
-              .profile = Preset("linux-3.16")});
-  CpuEffects effects;
-  target.Step(PeerIs{CpuId{1}, kFirst}, effects);
+  testing::LoneCpu target(testing::ProfileWith("linux-3.16"));
   for (const bool many : {false, true}) {
     for (Seq seq : {1, 2}) {
-      effects.clear();
-      target.Step(Enqueue{.csd = {.key = {CpuId{1}, kFirst, seq + 2 * many},
-                                  .many = many}},
-                  effects);
-      EXPECT_EQ(testing::EffectLines(effects).size(),
+      const CsdKey key{CpuId{1}, testing::kFirstLife, seq + 2 * many};
+      EXPECT_EQ(target.Do(Enqueue{.csd = {.key = key, .many = many}}).size(),
                 many || seq == 1 ? 2U : 1U);
     }
   }

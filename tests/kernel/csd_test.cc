@@ -23,8 +23,8 @@ TEST(CallSingleQueueTest, OnlyTheEdgeSaysEmpty) {
 }
 
 TEST(RingDueTest, EveryRuleBeginsWithTheEdge) {
-  for (RingRule rule :
-       {RingRule::kWasEmpty, RingRule::kAlways, RingRule::kWatchdog}) {
+  for (RingRule rule : {RingRule::kWasEmpty, RingRule::kAlways,
+                        RingRule::kWasEmptyOrPolling, RingRule::kWatchdog}) {
     for (ManyRing many_ring : {ManyRing::kOwnListAlways,
                                ManyRing::kSharedAlways, ManyRing::kWasEmpty}) {
       const Profile profile{.ring_rule = rule, .many_ring = many_ring};

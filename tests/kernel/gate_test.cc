@@ -25,6 +25,7 @@ TEST(GateTest, EventsOfACpu) {
   EXPECT_EQ(At(Enqueue{}), "enqueue");
   EXPECT_EQ(At(Doorbell{}), "latch");
   EXPECT_EQ(At(IrqEntry{}), "irq_entry");
+  EXPECT_EQ(At(IdleExit{}), "idle_exit");
   EXPECT_EQ(At(Kick{}), "reset");
   EXPECT_EQ(At(RunStep{.step = 6}), "step:6");
   EXPECT_EQ(At(DeviceIrq{}), "io");
@@ -41,6 +42,7 @@ TEST(GateTest, EventsOfACpu) {
 // What people ask for is answered at once, and links must come up.
 TEST(GateTest, RequestsAndTheNewsOfLinksPassNone) {
   EXPECT_EQ(At(Call{}), "");
+  EXPECT_EQ(At(CallMany{}), "");
   EXPECT_EQ(At(OperatorKick{}), "");
   EXPECT_EQ(At(LinkUp{}), "");
   EXPECT_EQ(At(Confirmed{}), "");

@@ -42,6 +42,7 @@ std::string Line(const SendLatched& e) {
   return absl::StrCat("latched", To(e.dst, e.seq));
 }
 std::string Line(const RaiseIrq&) { return "raise_irq"; }
+std::string Line(const WakeIdle&) { return "wake_idle"; }
 std::string Line(const RunFunction& e) {
   return absl::StrCat("run ", ContextName(e.context), " of ", e.src.value);
 }
