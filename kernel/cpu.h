@@ -266,6 +266,9 @@ class Cpu {
   const std::optional<Walk>& walk() const { return walk_; }
   const std::map<CpuId, Peer>& peers() const { return peers_; }
   const std::deque<HeldCall>& held_tasks() const { return held_tasks_; }
+  // It may owe a ring for the call: that is not known to be queued, or it is
+  // one of a many-call that has not rung.
+  bool MayOweRing(const Outgoing& call) const;
   const std::deque<CallMany>& held_many() const { return held_many_; }
   const std::deque<HeldCall>& backed_off() const { return backed_off_; }
   std::size_t device_irqs() const { return device_irqs_.size(); }

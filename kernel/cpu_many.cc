@@ -88,6 +88,14 @@ void Cpu::IssueMany(const CallMany& call, Origin origin, CpuEffects& out) {
   if (many.unqueued > 0) many_.push_back(std::move(many));
 }
 
+bool Cpu::MayOweRing(const Outgoing& call) const {
+  return call.state == Outgoing::State::kSent ||
+         (call.many != 0 &&
+          std::any_of(many_.begin(), many_.end(), [&](const ManyCall& m) {
+            return m.number == call.many;
+          }));
+}
+
 void Cpu::NoteManyQueued(const Enqueued& e, Outgoing& call, CpuEffects& out) {
   const std::uint32_t number = call.many;
   const auto many =
@@ -123,14 +131,15 @@ void Cpu::RingMany(const ManyCall& many, CpuEffects& out) {
   for (const ManyCall::Part& part : many.parts) {
     Outgoing* call = peers_.at(part.dst).out.Find(part.seq);
     if (call == nullptr) continue;
-    if (part.due && (!shared || cfd_mask_.Has(part.dst))) {
-      call->rang = true;
-      TraceEvent event = Event(TraceKind::kIpiSendCpu);
+    if (part.due) {
+      call->rang = !shared || cfd_mask_.Has(part.dst);
+      TraceEvent event = Event(call->rang ? TraceKind::kIpiSendCpu
+                                          : TraceKind::kIpiSuppressed);
       event.about = part.dst;
       event.func = call->func;
       event.csd = CsdKey{config_.id, config_.incarnation, part.seq};
       out.push_back(Trace{std::move(event)});
-      out.push_back(SendRing{part.dst, part.seq});
+      if (call->rang) out.push_back(SendRing{part.dst, part.seq});
     }
     if (!call->wait || config_.profile.wait_guard == WaitGuard::kUntilRung) {
       ReleaseGuard(*call);

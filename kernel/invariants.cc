@@ -11,14 +11,13 @@ std::string KeyText(const CsdKey& key) {
   return absl::StrCat("call ", key.seq, " of cpu ", key.src.value);
 }
 
-// Whether some sender has not seen its call enter the queue: it may owe a ring.
 bool RingMayBeOwed(std::span<const Cpu* const> cpus, const Cpu& target) {
   return std::any_of(cpus.begin(), cpus.end(), [&](const Cpu* sender) {
     const auto peer = sender->peers().find(target.id());
     if (peer == sender->peers().end()) return false;
     bool owed = false;
     peer->second.out.ForEach([&](Seq, const Outgoing& call) {
-      owed = owed || call.state == Outgoing::State::kSent;
+      owed = owed || sender->MayOweRing(call);
     });
     return owed;
   });

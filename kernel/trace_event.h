@@ -19,11 +19,12 @@ enum class TraceKind : std::uint8_t {
   // issued and sent; detail "wait" or "async"; value: its number before, if it
   // was issued already and found the queue full
   kCsdQueueCpu,
-  kCsdRefused,      // value: errno; value2: 1 if it was issued; detail as above
-  kCsdLost,         // detail: why
-  kCsdDone,         // value: the function's errno; detail as above
-  kIpiSendCpu,      // the ring is on the wire
-  kIpiSuppressed,   // no ring: the queue was not empty
+  kCsdRefused,  // value: errno; value2: 1 if it was issued; detail as above
+  kCsdLost,     // detail: why
+  kCsdDone,     // value: the function's errno; detail as above
+  kIpiSendCpu,  // the ring is on the wire
+  // no ring: the queue was not empty, or a many-call's mask is without the CPU
+  kIpiSuppressed,
   kCsdLockStuck,    // the watchdog found the waiter overdue
   kCsdLockResend,   // ... and rang again
   kCsdLockUnstuck,  // a stuck waiter got its answer

@@ -94,10 +94,9 @@ void FillFrames(const Cpu& cpu, const kernel::Outgoing& call,
   out->add_frames("generic_exec_single");
 }
 
-v1::OutgoingCall::State StateOf(const kernel::Outgoing& call) {
-  return call.state == kernel::Outgoing::State::kSent
-             ? v1::OutgoingCall::STATE_SENT
-             : v1::OutgoingCall::STATE_QUEUED;
+v1::OutgoingCall::State StateOf(const Cpu& cpu, const kernel::Outgoing& call) {
+  return cpu.MayOweRing(call) ? v1::OutgoingCall::STATE_SENT
+                              : v1::OutgoingCall::STATE_QUEUED;
 }
 
 // Waiting calls first: they are what somebody hangs on.
@@ -116,7 +115,7 @@ void FillOutgoing(const CpuFacts& facts, std::uint32_t max,
         call->set_seq(seq);
         call->set_function(facts.name_of(c.func));
         call->set_wait(c.wait);
-        call->set_state(StateOf(c));
+        call->set_state(StateOf(cpu, c));
         *call->mutable_issue_time() =
             ToTimestamp(facts.times.issued(dst_id, seq));
         call->set_stuck(c.stuck);

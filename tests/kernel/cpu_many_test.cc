@@ -109,6 +109,17 @@ TEST(ManyTest, ATargetThatDiesOrRefusesOwesTheRingNothing) {
   EXPECT_EQ(m.cpu.guards(), 0U);
 }
 
+// One that is queued already waits for its ring until all are.
+TEST(ManyTest, ARingThatIsOwedStrandsNobody) {
+  Caller m;
+  m.Do(Many({1, 2}));
+  m.Queued(1);
+  const Outgoing& call = *m.cpu.peers().at(CpuId{1}).out.Find(1);
+  EXPECT_TRUE(m.cpu.MayOweRing(call));
+  m.Queued(2);
+  EXPECT_FALSE(m.cpu.MayOweRing(call));
+}
+
 // csd_lock(): of the csd that is needed, or of the one element there is.
 TEST(ManyTest, TheNextWaitsForItsCsds) {
   const struct {
