@@ -211,7 +211,6 @@ void Cpu::On(Kick& e, CpuEffects& out) {
     }
     irq_raised_ = false;
     need_resched_ = false;
-    nohz_kicked_ = false;
     if (config_.profile.offline_drain == OfflineDrain::kReinitAtUp) {
       for (const Csd& csd : queue_.TakeAll()) {
         TraceEvent event = Event(TraceKind::kCsdDropped);

@@ -152,7 +152,7 @@ void Cpu::On(FunctionReturned& e, CpuEffects& out) {
     return;
   }
   if (csd.func == kTriggerSoftirq) CompleteRequest(out);
-  if (csd.func == kNohzCsdFunc &&
+  if (csd.func == kNohzCsdFunc && csd.key.src != config_.id &&
       config_.profile.nohz_release == NohzRelease::kInCallback) {
     nohz_kicked_ = false;
   }
