@@ -22,6 +22,8 @@ namespace {
 // The node needs a moment to say that the time is over.
 constexpr absl::Duration kAnswerMargin = absl::Milliseconds(250);
 constexpr std::size_t kShownBytes = 60;
+// All that are online: on_each_cpu().
+constexpr absl::string_view kAllCpus = "all";
 
 absl::StatusOr<std::string> PayloadOf(const CallOptions& options) {
   if (options.payload_file.empty()) return options.payload;
@@ -59,7 +61,6 @@ absl::Status NoAnswer(const absl::Status& status, const v1::CpuInfo& caller,
 absl::StatusOr<v1::CallResponse> MakeCall(Context& context,
                                           const CallOptions& options) {
   v1::CallRequest request;
-  request.set_cpus(options.cpus);
   request.set_function(options.function);
   request.set_wait(!options.nowait);
   request.set_count(options.count);
@@ -70,8 +71,12 @@ absl::StatusOr<v1::CallResponse> MakeCall(Context& context,
   if (!coordinator.ok()) return coordinator.status();
   const auto cluster = coordinator->GetCluster();
   if (!cluster.ok()) return cluster.status();
-  const auto targets = SelectCpus(*cluster, options.cpus);
+  request.set_cpus(options.cpus == kAllCpus ? OnlineList(*cluster)
+                                            : options.cpus);
+  const auto targets = SelectCpus(*cluster, request.cpus());
   if (!targets.ok()) return targets.status();
+  // Several CPUs, once: that is one call of many. More of them are a load.
+  request.set_many(targets->size() > 1 && options.count == 1);
   const auto caller = CallerOf(*cluster, options.from);
   if (!caller.ok()) return caller.status();
   const auto address = AddressOf(*caller);

@@ -577,10 +577,14 @@ void Parser::AddHotplugVerbs() {
 void Parser::AddCallVerbs() {
   auto [call, call_options] = Verb<CallOptions>(
       &app_, "call", "Make one CPU call a function on others",
-      {"belfry call 1-3 nop", "belfry call 2 echo --payload hello --from 1",
+      {"belfry call 1,3-5 nop", "belfry call all read_state",
+       "belfry call 2 echo --payload hello --from 1",
        "belfry call 3 spin --payload 1000 --count 50 --nowait",
        "belfry call 1 echo --payload-file - < data"});
-  call->add_option("LIST", call_options->cpus, "Targets, as in 0-2,5")
+  call->add_option("LIST", call_options->cpus,
+                   "Targets, as in 0-2,5, or all: every CPU that is online. "
+                   "Several are called by one many-call, unless --count says "
+                   "more")
       ->required();
   call->add_option("FUNC", call_options->function, "The function's name")
       ->required();

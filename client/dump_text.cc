@@ -18,6 +18,8 @@ absl::string_view FateText(v1::Doorbell::Fate fate) {
       return "still in flight";
     case v1::Doorbell::FATE_LATCHED:
       return "latched, waits for interrupts to be enabled";
+    case v1::Doorbell::FATE_FLAGGED:
+      return "no interrupt: set need_resched, the CPU polls";
     case v1::Doorbell::FATE_TAKEN:
       return "taken";
     case v1::Doorbell::FATE_CLEARED_BY_RESET:
@@ -81,6 +83,11 @@ std::string SnapshotText(const v1::CpuSnapshot& snapshot, const Output& out) {
       snapshot.view().number(), " (online ", snapshot.view().online(), ")\n",
       "  doorbell   ", DoorbellText(snapshot), "\n", "  queue      ",
       QueueText(snapshot), "\n");
+  if (snapshot.blk_cpu_done() > 0) {
+    absl::StrAppend(&text, "  softirq    BLOCK raised, ",
+                    trace::CountText(snapshot.blk_cpu_done(), "request"),
+                    " to complete\n");
+  }
   if (!snapshot.stop().state().empty()) {
     absl::StrAppend(&text, "  stop       ", trace::StoppedByText(snapshot),
                     ", ", snapshot.stop().state(),

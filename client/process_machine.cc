@@ -9,6 +9,7 @@
 #include "client/operations.h"
 #include "client/state_dir.h"
 #include "client/stub.h"
+#include "kernel/cpumask.h"
 #include "kernel/event_text.h"
 
 namespace belfry::client {
@@ -175,6 +176,18 @@ absl::Status ProcessMachine::StartBlockIo(const v1::BlockIo& io) {
       .status();
 }
 
+absl::Status ProcessMachine::StartIrqCallMany(const v1::IrqCallMany& irq) {
+  const absl::StatusOr<Process*> process = FindCpu(irq.on());
+  if (!process.ok()) return process.status();
+  v1::SetLoadRequest request;
+  request.mutable_load()->set_count(1);
+  request.mutable_load()->set_submitters(irq.cpus());
+  request.mutable_load()->set_calls_many(true);
+  return Invoke(*(*process)->cpu, &v1::CpuService::Stub::SetLoad, request,
+                coordinator_.timeout())
+      .status();
+}
+
 absl::StatusOr<v1::LoadStatus> ProcessMachine::BlockIoStatus(
     std::uint32_t cpu) {
   const absl::StatusOr<Process*> process = FindCpu(cpu);
@@ -197,13 +210,12 @@ absl::StatusOr<std::uint64_t> ProcessMachine::Issued(std::uint32_t from,
 
 // Whether such a call waits at the gate of its task.
 absl::StatusOr<bool> ProcessMachine::StandsAtGate(
-    const v1::ScenarioCall& call) {
+    std::uint32_t from, const kernel::CpuEvent& call) {
   v1::GateAt at;
-  at.set_cpu(call.from());
+  at.set_cpu(from);
   const auto gates = Gates(at);
   if (!gates.ok()) return gates.status();
-  const std::string name = kernel::EventText(
-      kernel::CpuEvent(kernel::Call{.dst = {call.cpu()}}), {call.from()});
+  const std::string name = kernel::EventText(call, {from});
   return std::any_of(gates->begin(), gates->end(), [&](const v1::Gate& gate) {
     return std::find(gate.events().begin(), gate.events().end(), name) !=
            gate.events().end();
@@ -212,43 +224,63 @@ absl::StatusOr<bool> ProcessMachine::StandsAtGate(
 
 // The answer comes when it comes; but once the step is over, the call must be
 // on its way, or at its gate, or the machine would seem to be at rest.
-absl::Status ProcessMachine::AwaitIssued(const v1::ScenarioCall& call,
+absl::Status ProcessMachine::AwaitIssued(std::uint32_t from, std::uint32_t cpu,
+                                         const kernel::CpuEvent& call,
                                          std::uint64_t count) {
   const absl::Time deadline = absl::Now() + kIssueTimeout;
   while (absl::Now() < deadline) {
-    const absl::StatusOr<std::uint64_t> issued =
-        Issued(call.from(), call.cpu());
+    const absl::StatusOr<std::uint64_t> issued = Issued(from, cpu);
     if (!issued.ok()) return issued.status();
     if (*issued >= count) return absl::OkStatus();
-    const absl::StatusOr<bool> stands = StandsAtGate(call);
+    const absl::StatusOr<bool> stands = StandsAtGate(from, call);
     if (!stands.ok()) return stands.status();
     if (*stands) return absl::OkStatus();
     if (!patience_.interrupt->Sleep(kFirstWait)) break;
   }
-  return absl::DeadlineExceededError(
-      absl::StrCat(CpuName(call.from()), " has not issued its calls to ",
-                   CpuName(call.cpu())));
+  return absl::DeadlineExceededError(absl::StrCat(
+      CpuName(from), " has not issued its calls to ", CpuName(cpu)));
 }
 
 absl::Status ProcessMachine::StartCall(const v1::ScenarioCall& call) {
-  const absl::StatusOr<Process*> process = FindCpu(call.from());
-  if (!process.ok()) return process.status();
-  const absl::StatusOr<std::uint64_t> before = Issued(call.from(), call.cpu());
-  if (!before.ok()) return before.status();
   const std::uint32_t count = std::max<std::uint32_t>(call.count(), 1);
   v1::CallRequest request;
   request.set_cpus(absl::StrCat(call.cpu()));
   request.set_function(call.function());
   request.set_wait(call.wait());
   request.set_count(count);
+  // A waiting call is issued when the one before it has returned.
+  return Start(call.from(), call.cpu(), kernel::Call{.dst = {call.cpu()}},
+               request, call.wait() ? 1 : count);
+}
+
+absl::Status ProcessMachine::StartCallMany(const v1::ScenarioCallMany& call) {
+  const auto cpus = kernel::ParseCpuList(call.cpus());
+  if (!cpus.ok()) return cpus.status();
+  v1::CallRequest request;
+  request.set_cpus(call.cpus());
+  request.set_function(call.function());
+  request.set_wait(call.wait());
+  request.set_many(true);
+  // All are issued at once.
+  return Start(call.from(), cpus->first()->value,
+               kernel::CallMany{.cpus = *cpus}, request, 1);
+}
+
+absl::Status ProcessMachine::Start(std::uint32_t from, std::uint32_t cpu,
+                                   const kernel::CpuEvent& call,
+                                   const v1::CallRequest& request,
+                                   std::uint64_t count) {
+  const absl::StatusOr<Process*> process = FindCpu(from);
+  if (!process.ok()) return process.status();
+  const absl::StatusOr<std::uint64_t> before = Issued(from, cpu);
+  if (!before.ok()) return before.status();
   auto started = std::make_unique<Started<v1::CallResponse>>();
   SetDeadline(&started->context, patience_.deadline - absl::Now());
   started->reader =
       (*process)->cpu->AsyncCall(&started->context, request, &queue_);
   started->reader->Finish(&started->response, &started->status, started.get());
   calls_.push_back(std::move(started));
-  // A waiting call is issued when the one before it has returned.
-  return AwaitIssued(call, *before + (call.wait() ? 1 : count));
+  return AwaitIssued(from, cpu, call, *before + count);
 }
 
 // As a call's: once the step is over the task is there.

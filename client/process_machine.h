@@ -13,6 +13,7 @@
 #include "belfry/v1/node.grpc.pb.h"
 #include "client/coordinator.h"
 #include "client/local_cluster.h"
+#include "kernel/cpu_event.h"
 #include "lab/machine.h"
 
 namespace belfry::client {
@@ -34,10 +35,12 @@ class ProcessMachine : public lab::Machine {
   absl::StatusOr<std::uint32_t> StopMachine(const std::string& cpus) override;
   absl::StatusOr<v1::Operation> GetOperation(std::uint32_t id) override;
   absl::Status StartBlockIo(const v1::BlockIo& io) override;
+  absl::Status StartIrqCallMany(const v1::IrqCallMany& irq) override;
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
   absl::Status StartCall(const v1::ScenarioCall& call) override;
   absl::Status StartStopTwo(const v1::ScenarioStopTwo& stop) override;
   absl::Status Act(const v1::CpuAct& act) override;
+  absl::Status StartCallMany(const v1::ScenarioCallMany& call) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;
@@ -57,8 +60,15 @@ class ProcessMachine : public lab::Machine {
   absl::StatusOr<v1::DebugService::Stub*> FindDebug(const v1::GateAt& at);
   // Calls that the CPU has issued to the other, so far.
   absl::StatusOr<std::uint64_t> Issued(std::uint32_t from, std::uint32_t cpu);
-  absl::StatusOr<bool> StandsAtGate(const v1::ScenarioCall& call);
-  absl::Status AwaitIssued(const v1::ScenarioCall& call, std::uint64_t count);
+  absl::StatusOr<bool> StandsAtGate(std::uint32_t from,
+                                    const kernel::CpuEvent& call);
+  // Makes `from` call, and waits until it has issued so many more to `cpu`.
+  // `call` is what its node is told.
+  absl::Status Start(std::uint32_t from, std::uint32_t cpu,
+                     const kernel::CpuEvent& call,
+                     const v1::CallRequest& request, std::uint64_t count);
+  absl::Status AwaitIssued(std::uint32_t from, std::uint32_t cpu,
+                           const kernel::CpuEvent& call, std::uint64_t count);
 
   Coordinator& coordinator_;
   Patience patience_;

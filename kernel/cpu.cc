@@ -6,8 +6,8 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 5> kContextNames = {
-    "doorbell", "late", "flush", "self", "stop"};
+constexpr std::array<absl::string_view, 6> kContextNames = {
+    "doorbell", "late", "idle", "flush", "self", "stop"};
 
 }  // namespace
 
@@ -63,7 +63,11 @@ bool operator==(const Cpu& a, const Cpu& b) {
          a.queue_ == b.queue_ && a.drain_ == b.drain_ && a.peers_ == b.peers_ &&
          a.guards_ == b.guards_ && a.held_tasks_ == b.held_tasks_ &&
          a.self_calls_ == b.self_calls_ && a.irq_wait_ == b.irq_wait_ &&
-         a.interrupted_ == b.interrupted_ && a.backed_off_ == b.backed_off_ &&
+         a.interrupted_ == b.interrupted_ && a.held_many_ == b.held_many_ &&
+         a.many_ == b.many_ && a.cfd_mask_ == b.cfd_mask_ &&
+         a.irq_many_ == b.irq_many_ && a.need_resched_ == b.need_resched_ &&
+         a.idle_woken_ == b.idle_woken_ && a.blk_cpu_done_ == b.blk_cpu_done_ &&
+         a.nohz_kicked_ == b.nohz_kicked_ && a.backed_off_ == b.backed_off_ &&
          a.device_irqs_ == b.device_irqs_ && a.stop_ == b.stop_ &&
          a.stopper_ == b.stopper_ && a.stop_two_ == b.stop_two_ &&
          a.stop_two_tasks_ == b.stop_two_tasks_ &&
@@ -105,11 +109,17 @@ bool Cpu::PumpOnce(CpuEffects& out) {
       out.push_back(RaiseIrq{});
     }
     if (!device_irqs_.empty()) {
-      const CpuId submitter = device_irqs_.front();
+      const DeviceIrq irq = std::move(device_irqs_.front());
       device_irqs_.pop_front();
-      BlockComplete(submitter, out);
+      HandleDeviceIrq(irq, out);
       return true;
     }
+  }
+  // The idle loop flushes the queue before it schedules anybody, the stopper
+  // included: flush_smp_call_function_queue() in do_idle().
+  if (need_resched_ && life_ == Life::kOnline) {
+    if (!std::exchange(idle_woken_, true)) out.push_back(WakeIdle{});
+    return false;
   }
   if (ActOnStop(out)) return true;
   if (life_ == Life::kShouldDie && !stop_ && !report_owed_) {
@@ -127,7 +137,7 @@ bool Cpu::PumpOnce(CpuEffects& out) {
     Issue(std::move(call), out);
     return true;
   }
-  return RunStopTwo(out) || ContinueWalk(out);
+  return RunStopTwo(out) || IssueHeldMany(out) || ContinueWalk(out);
 }
 
 bool Cpu::CanTakeInterrupt() const {

@@ -69,6 +69,8 @@ struct Outgoing {
   // The ring's arrival was acknowledged (a fused ring arrives with its call).
   bool ring_latched = false;
   bool stuck = false;
+  // The many-call that it is one of, by ManyCall::number; 0: none.
+  std::uint32_t many = 0;
   // Kept until the target has the call, to send it again on a new link.
   std::string payload;
 
@@ -76,7 +78,7 @@ struct Outgoing {
   template <typename H>
   friend H AbslHashValue(H h, const Outgoing& o) {
     return H::combine(std::move(h), o.token, o.origin, o.func, o.wait, o.state,
-                      o.holds_guard, o.rang, o.ring_latched, o.stuck,
+                      o.holds_guard, o.rang, o.ring_latched, o.stuck, o.many,
                       o.payload);
   }
 };
@@ -90,13 +92,42 @@ struct HeldCall {
   bool wait = false;
   // The number that it had when it found the queue full; 0: not issued yet.
   Seq issued_as = 0;
+  // As Outgoing::many.
+  std::uint32_t many = 0;
   std::string payload;
 
   friend bool operator==(const HeldCall&, const HeldCall&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const HeldCall& c) {
     return H::combine(std::move(h), c.token, c.origin, c.dst, c.func, c.wait,
-                      c.issued_as, c.payload);
+                      c.issued_as, c.many, c.payload);
+  }
+};
+
+// A many-call between its first call and its ring.
+struct ManyCall {
+  struct Part {
+    CpuId dst;
+    Seq seq = 0;
+    // Its target is to be rung.
+    bool due = false;
+
+    friend bool operator==(const Part&, const Part&) = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Part& p) {
+      return H::combine(std::move(h), p.dst, p.seq, p.due);
+    }
+  };
+  // Tells it from those that it has interrupted.
+  std::uint32_t number = 0;
+  std::vector<Part> parts;
+  // Calls that are not known to be queued.
+  std::size_t unqueued = 0;
+
+  friend bool operator==(const ManyCall&, const ManyCall&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const ManyCall& m) {
+    return H::combine(std::move(h), m.number, m.parts, m.unqueued);
   }
 };
 
@@ -110,6 +141,8 @@ struct Peer {
   // speak of the one before it.
   std::uint64_t came_at_view = 0;
   SeqWindow<Outgoing> out;
+  // The call that our csd for many-calls to it is locked by; 0: it is free.
+  Seq many_csd = 0;
   // As target: the highest number seen, and the answers that the source has not
   // confirmed. A number at or below last_seq is a retransmission.
   Seq last_seq = 0;
@@ -120,7 +153,7 @@ struct Peer {
   template <typename H>
   friend H AbslHashValue(H h, const Peer& p) {
     return H::combine(std::move(h), p.incarnation, p.gone, p.came_at_view,
-                      p.out, p.last_seq, p.answers, p.refused);
+                      p.out, p.many_csd, p.last_seq, p.answers, p.refused);
   }
 };
 
@@ -159,7 +192,13 @@ struct Walk {
 // What became of the last doorbell that reached this CPU: the one fact that
 // explains a stranded queue when the trace has long been overwritten.
 struct DoorbellFate {
-  enum class Kind : std::uint8_t { kNone, kLatched, kTaken, kClearedByReset };
+  enum class Kind : std::uint8_t {
+    kNone,
+    kLatched,
+    kFlagged,
+    kTaken,
+    kClearedByReset
+  };
   Kind kind = Kind::kNone;
   CsdKey key;
 
@@ -187,6 +226,10 @@ class Cpu {
   const View& view() const { return view_; }
   bool irqs_masked() const { return masked_; }
   bool latched() const { return latched_; }
+  // Flagged while it was idle and polling; its idle loop has not seen it yet.
+  bool need_resched() const { return need_resched_; }
+  // Requests whose completion waits for BLOCK_SOFTIRQ.
+  std::uint32_t blk_cpu_done() const { return blk_cpu_done_; }
   const CallSingleQueue& queue() const { return queue_; }
   const std::optional<Drain>& drain() const { return drain_; }
   // The work that the stopper runs, and what waits behind it.
@@ -210,6 +253,10 @@ class Cpu {
   // Of the CPU's process, by what is known here; 0: none.
   Incarnation IncarnationOf(CpuId cpu) const;
   const std::deque<HeldCall>& held_tasks() const { return held_tasks_; }
+  // It may owe a ring for the call: that is not known to be queued, or it is
+  // one of a many-call that has not rung.
+  bool MayOweRing(const Outgoing& call) const;
+  const std::deque<CallMany>& held_many() const { return held_many_; }
   const std::deque<HeldCall>& backed_off() const { return backed_off_; }
   std::size_t device_irqs() const { return device_irqs_.size(); }
   // The call that a handler waits for, with interrupts off.
@@ -237,6 +284,9 @@ class Cpu {
     h = H::combine(std::move(h), c.life_, c.view_, c.masked_, c.latched_,
                    c.irq_raised_, c.queue_, c.drain_, c.peers_, c.guards_,
                    c.held_tasks_, c.self_calls_, c.irq_wait_, c.interrupted_);
+    h = H::combine(std::move(h), c.held_many_, c.many_, c.cfd_mask_,
+                   c.irq_many_, c.need_resched_, c.idle_woken_, c.blk_cpu_done_,
+                   c.nohz_kicked_);
     return H::combine(std::move(h), c.backed_off_, c.device_irqs_, c.stop_,
                       c.stopper_, c.stop_two_, c.stop_two_tasks_, c.stop_twos_,
                       c.closed_generation_, c.walk_, c.last_walk_, c.kicked_op_,
@@ -247,6 +297,7 @@ class Cpu {
  private:
   // One handler for each event.
   void On(Call& e, CpuEffects& out);
+  void On(CallMany& e, CpuEffects& out);
   void On(StopTwoTask& e, CpuEffects& out);
   void On(Expire& e, CpuEffects& out);
   void On(Retry& e, CpuEffects& out);
@@ -262,6 +313,7 @@ class Cpu {
   void On(OperatorKick& e, CpuEffects& out);
   void On(LinkUp& e, CpuEffects& out);
   void On(IrqEntry& e, CpuEffects& out);
+  void On(IdleExit& e, CpuEffects& out);
   void On(FunctionReturned& e, CpuEffects& out);
   void On(RunStep& e, CpuEffects& out);
   void On(StopperRuns& e, CpuEffects& out);
@@ -297,13 +349,14 @@ class Cpu {
   bool SeesOnline(CpuId cpu) const;
 
   // The sending side (cpu_call.cc).
-  void Issue(HeldCall call, CpuEffects& out);
+  // The number that it was sent to another CPU under; 0: it was not.
+  Seq Issue(HeldCall call, CpuEffects& out);
   void Refuse(const HeldCall& call, Errno error, CpuEffects& out);
   void RefuseWaiting(CpuEffects& out);
   void EndCall(CpuId dst, Seq seq, Outcome outcome, Errno error,
                std::string result, CpuEffects& out);
-  void TellCaller(Origin origin, Token token, Outcome outcome, Errno error,
-                  std::string result, CpuEffects& out);
+  void TellCaller(Origin origin, CpuId dst, Token token, Outcome outcome,
+                  Errno error, std::string result, CpuEffects& out);
   bool RingsWithData(const Peer& peer) const;
   void DecideRing(const Enqueued& e, Outgoing& call, CpuEffects& out);
   void BeginIrqWait(CpuId dst, Seq seq, CpuEffects& out);
@@ -312,13 +365,31 @@ class Cpu {
   void SendAnswersAgain(CpuId dst, const Peer& peer, CpuEffects& out);
   void SendCallsAgain(CpuId dst, const Peer& peer, CpuEffects& out);
   void ForgetPeer(CpuId cpu, Peer& peer, CpuEffects& out);
+  void HandleDeviceIrq(const DeviceIrq& irq, CpuEffects& out);
   void BlockComplete(CpuId submitter, CpuEffects& out);
+
+  // Many-calls (cpu_many.cc).
+  bool IssueHeldMany(CpuEffects& out);
+  void IssueMany(const CallMany& call, Origin origin, CpuEffects& out);
+  void CallManyFromIrq(const CallMany& call, CpuEffects& out);
+  std::optional<std::pair<CpuId, Seq>> LockedCsd(const CpuMask& cpus) const;
+  void NoteManyQueued(const Enqueued& e, Outgoing& call, CpuEffects& out);
+  void CountDownMany(std::uint32_t number, CpuEffects& out);
+  void RingMany(const ManyCall& many, CpuEffects& out);
+  void RefuseMany(const CallMany& call, Errno error, CpuEffects& out);
 
   // The receiving side (cpu_irq.cc).
   void StartDrain(Context context, std::deque<Csd> calls, CpuEffects& out);
   void RunNext(CpuEffects& out);
   void FinishDrain(CpuEffects& out);
   void Answer(const Csd& csd, Errno error, std::string result, CpuEffects& out);
+
+  // The idle loop and softirqs (cpu_idle.cc).
+  bool Polls() const;
+  void FlagIdle(const Doorbell& e, CpuEffects& out);
+  void CompleteRequest(CpuEffects& out);
+  void RunSoftirqs(CpuEffects& out);
+  void ExitIrq(CpuEffects& out);
 
   // The stopper (cpu_stopper.cc).
   void UnparkStopper(CpuEffects& out);
@@ -417,7 +488,14 @@ class Cpu {
   bool latched_ = false;
   // RaiseIrq was emitted and not answered.
   bool irq_raised_ = false;
+  // TIF_NEED_RESCHED of the idle task; WakeIdle was emitted and not answered.
+  bool need_resched_ = false;
+  bool idle_woken_ = false;
   CallSingleQueue queue_;
+  // The list behind the queue: its softirq is pending while it is not empty.
+  std::uint32_t blk_cpu_done_ = 0;
+  // NOHZ_KICK_MASK of nohz_flags: the csd for kicks is in use.
+  bool nohz_kicked_ = false;
   std::optional<Drain> drain_;
   std::map<CpuId, Peer> peers_;
   // Outgoing calls that hold a guard: while there are any, no state of a stop
@@ -425,6 +503,13 @@ class Cpu {
   std::size_t guards_ = 0;
   // Calls of tasks that wait for the CPU to run tasks; calls to the own CPU.
   std::deque<HeldCall> held_tasks_;
+  // Many-calls of tasks that wait for that, or for a csd of the CPU's cfd_data.
+  std::deque<CallMany> held_many_;
+  // Many-calls that have not rung: one of a task, and those of handlers that
+  // have interrupted it.
+  std::vector<ManyCall> many_;
+  // cfd_data's cpumask: whom the last of them calls.
+  CpuMask cfd_mask_;
   std::deque<Csd> self_calls_;
   // Waiting calls that found their target's queue full.
   std::deque<HeldCall> backed_off_;
@@ -432,8 +517,10 @@ class Cpu {
   // what it has interrupted.
   std::optional<std::pair<CpuId, Seq>> irq_wait_;
   std::deque<Enqueued> interrupted_;
-  // I/O completions that wait at the device: who submitted each.
-  std::deque<CpuId> device_irqs_;
+  // It waits for a csd, for the call to make then.
+  std::optional<CallMany> irq_many_;
+  // Interrupts that wait at the device.
+  std::deque<DeviceIrq> device_irqs_;
   std::optional<StopWork> stop_;
   Stopper stopper_;
   std::optional<StopTwo> stop_two_;

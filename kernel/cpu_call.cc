@@ -46,6 +46,12 @@ void Cpu::On(Expire& e, CpuEffects& out) {
       return;
     }
   }
+  for (auto call = held_many_.begin(); call != held_many_.end(); ++call) {
+    if (call->token != e.token) continue;
+    RefuseMany(*call, Errno::kEtimedout, out);
+    held_many_.erase(call);
+    return;
+  }
   for (auto task = stop_two_tasks_.begin(); task != stop_two_tasks_.end();
        ++task) {
     if (task->token != e.token) continue;
@@ -63,13 +69,28 @@ void Cpu::On(Retry&, CpuEffects& out) {
   }
 }
 
+void Cpu::HandleDeviceIrq(const DeviceIrq& irq, CpuEffects& out) {
+  if (irq.calls.empty()) {
+    BlockComplete(irq.submitter, out);
+    return ExitIrq(out);
+  }
+  TraceEvent event = Event(TraceKind::kDeviceIrq);
+  event.detail = FormatCpuList(irq.calls);
+  out.push_back(Trace{std::move(event)});
+  CallManyFromIrq({.cpus = irq.calls, .func = kNop}, out);
+  ExitIrq(out);
+}
+
 // block/blk-softirq.c, raise_blk_irq(): the completion is steered to the CPU
 // that submitted the I/O if that is online, else handled here.
 void Cpu::BlockComplete(CpuId submitter, CpuEffects& out) {
   TraceEvent event = Event(TraceKind::kDeviceIrq);
   event.about = submitter;
   out.push_back(Trace{std::move(event)});
-  if (submitter == config_.id || !SeesOnline(submitter)) return;
+  if (submitter == config_.id || !SeesOnline(submitter)) {
+    CompleteRequest(out);
+    return;
+  }
   Issue({.origin = Origin::kIrq,
          .dst = submitter,
          .func = kTriggerSoftirq,
@@ -84,30 +105,30 @@ bool Cpu::SeesOnline(CpuId cpu) const {
          peer->second.came_at_view < view_.number;
 }
 
-void Cpu::Issue(HeldCall call, CpuEffects& out) {
+Seq Cpu::Issue(HeldCall call, CpuEffects& out) {
   if (!SeesOnline(call.dst) &&
       RefusesOffline(config_.profile.refuse_offline, call.origin)) {
     Refuse(call, Errno::kEnxio, out);
-    return;
+    return 0;
   }
   const bool self = call.dst == config_.id;
   Peer& peer = PeerOf(call.dst);
   if (!self && (peer.incarnation.value == 0 || peer.gone)) {
     // No process, so no memory to queue it in.
     Refuse(call, Errno::kEnxio, out);
-    return;
+    return 0;
   }
   const Seq span = peer.out.next() - peer.out.lowest();
   if (peer.out.size() >= config_.queue_capacity || span >= kSpanMax) {
     // As many as its queue could hold are under way already; or one of them for
     // so long that the numbers since would be too many to keep. A handler does
     // not back off.
-    if (call.wait && call.origin != Origin::kIrq) {
+    if (call.wait && call.origin != Origin::kIrq && call.many == 0) {
       backed_off_.push_back(std::move(call));
     } else {
       Refuse(call, Errno::kEnobufs, out);
     }
-    return;
+    return 0;
   }
   // The guard is taken before the call leaves and after the online check, with
   // no event between: no stop can be acted on in the meantime.
@@ -119,23 +140,25 @@ void Cpu::Issue(HeldCall call, CpuEffects& out) {
   event.func = call.func;
   event.detail = call.wait ? "wait" : "async";
   event.value = static_cast<std::int64_t>(call.issued_as);
-  const bool rings = !self && RingsWithData(peer);
+  const bool rings = !self && call.many == 0 && RingsWithData(peer);
   const Seq seq = peer.out.Append({.token = call.token,
                                    .origin = call.origin,
                                    .func = call.func,
                                    .wait = call.wait,
                                    .holds_guard = guard,
                                    .rang = rings,
+                                   .many = call.many,
                                    .payload = call.payload});
   Csd csd{.key = {config_.id, config_.incarnation, seq},
           .func = call.func,
           .wait = call.wait,
+          .many = call.many != 0,
           .payload = std::move(call.payload)};
   event.csd = csd.key;
   out.push_back(Trace{event});
   if (self) {
     self_calls_.push_back(std::move(csd));
-    return;
+    return 0;
   }
   out.push_back(SendEnqueue{call.dst, std::move(csd), !config_.split_doorbell});
   if (rings) {
@@ -148,6 +171,7 @@ void Cpu::Issue(HeldCall call, CpuEffects& out) {
   if (call.wait && call.origin == Origin::kIrq) {
     BeginIrqWait(call.dst, seq, out);
   }
+  return seq;
 }
 
 void Cpu::BeginIrqWait(CpuId dst, Seq seq, CpuEffects& out) {
@@ -158,7 +182,10 @@ void Cpu::BeginIrqWait(CpuId dst, Seq seq, CpuEffects& out) {
 // What was interrupted goes on where it was: it may owe a ring.
 void Cpu::EndIrqWait(CpuEffects& out) {
   irq_wait_.reset();
+  if (irq_many_) CallManyFromIrq(*std::exchange(irq_many_, {}), out);
+  if (irq_wait_) return;
   if (life_ == Life::kOnline) Unmask("the handler returns", out);
+  ExitIrq(out);
   for (Enqueued& e : std::exchange(interrupted_, {})) On(e, out);
 }
 
@@ -181,11 +208,12 @@ void Cpu::Refuse(const HeldCall& call, Errno error, CpuEffects& out) {
     event.csd = CsdKey{config_.id, config_.incarnation, call.issued_as};
   }
   out.push_back(Trace{std::move(event)});
-  TellCaller(call.origin, call.token, Outcome::kRefused, error, {}, out);
+  TellCaller(call.origin, call.dst, call.token, Outcome::kRefused, error, {},
+             out);
 }
 
 void Cpu::On(Enqueued& e, CpuEffects& out) {
-  if (irq_wait_ && *irq_wait_ != std::pair(e.from, e.seq)) {
+  if (irq_wait_ && (irq_many_ || *irq_wait_ != std::pair(e.from, e.seq))) {
     interrupted_.push_back(std::move(e));
     return;
   }
@@ -193,7 +221,7 @@ void Cpu::On(Enqueued& e, CpuEffects& out) {
   if (peer == peers_.end()) return;
   Outgoing* call = peer->second.out.Find(e.seq);
   if (call == nullptr || call->state != Outgoing::State::kSent) return;
-  if (e.error == Errno::kEnobufs && call->wait &&
+  if (e.error == Errno::kEnobufs && call->wait && call->many == 0 &&
       call->origin != Origin::kIrq) {
     // A waiting caller has the time: it lets go of its guard and tries again.
     backed_off_.push_back({.token = call->token,
@@ -213,18 +241,22 @@ void Cpu::On(Enqueued& e, CpuEffects& out) {
   }
   call->state = Outgoing::State::kQueued;
   call->payload.clear();
+  if (call->many != 0) return NoteManyQueued(e, *call, out);
   if (!call->rang) DecideRing(e, *call, out);
   // Only now, the ring on the wire: what is queued behind a dying flush without
   // its ring on the way would be stranded.
   if (!call->wait || config_.profile.wait_guard == WaitGuard::kUntilRung) {
     ReleaseGuard(*call);
   }
-  if (call->origin == Origin::kTask) out.push_back(CallQueued{call->token});
+  if (call->origin == Origin::kTask) {
+    out.push_back(CallQueued{call->token, e.from});
+  }
 }
 
 void Cpu::DecideRing(const Enqueued& e, Outgoing& call, CpuEffects& out) {
   const bool fused = !config_.split_doorbell;
-  call.rang = fused ? e.rung : RingDue(config_.profile.ring_rule, e.was_empty);
+  call.rang =
+      fused ? e.rung : RingDue(config_.profile, call.many != 0, e.was_empty);
   call.ring_latched = fused && e.rung;
   TraceEvent event =
       Event(call.rang ? TraceKind::kIpiSendCpu : TraceKind::kIpiSuppressed);
@@ -274,16 +306,20 @@ void Cpu::EndCall(CpuId dst, Seq seq, Outcome outcome, Errno error,
   out.push_back(Trace{std::move(event)});
   const Origin origin = call->origin;
   const Token token = call->token;
+  const std::uint32_t unqueued_of =
+      call->state == Outgoing::State::kSent ? call->many : 0;
   peer->second.out.Erase(seq);
+  if (peer->second.many_csd == seq) peer->second.many_csd = 0;
+  if (unqueued_of != 0) CountDownMany(unqueued_of, out);
   if (irq_wait_ && *irq_wait_ == std::pair(dst, seq)) EndIrqWait(out);
-  TellCaller(origin, token, outcome, error, std::move(result), out);
+  TellCaller(origin, dst, token, outcome, error, std::move(result), out);
 }
 
-void Cpu::TellCaller(Origin origin, Token token, Outcome outcome, Errno error,
-                     std::string result, CpuEffects& out) {
+void Cpu::TellCaller(Origin origin, CpuId dst, Token token, Outcome outcome,
+                     Errno error, std::string result, CpuEffects& out) {
   switch (origin) {
     case Origin::kTask:
-      out.push_back(CallEnded{token, outcome, error, std::move(result)});
+      out.push_back(CallEnded{token, dst, outcome, error, std::move(result)});
       return;
     case Origin::kStep:
       if (walk_ && walk_->waiting_step) {
@@ -303,6 +339,9 @@ void Cpu::RefuseWaiting(CpuEffects& out) {
     }
   }
   RefuseStopTwos(out);
+  for (const CallMany& call : std::exchange(held_many_, {})) {
+    RefuseMany(call, Errno::kEnxio, out);
+  }
 }
 
 void Cpu::ReleaseGuard(Outgoing& call) {
@@ -353,6 +392,7 @@ void Cpu::SendCallsAgain(CpuId dst, const Peer& peer, CpuEffects& out) {
                                 {.key = {config_.id, config_.incarnation, seq},
                                  .func = call.func,
                                  .wait = call.wait,
+                                 .many = call.many != 0,
                                  .payload = call.payload},
                                 !config_.split_doorbell});
     }

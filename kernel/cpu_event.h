@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernel/control.h"
+#include "kernel/cpumask.h"
 #include "kernel/csd.h"
 #include "kernel/stop_two.h"
 #include "kernel/trace_event.h"
@@ -31,6 +32,24 @@ struct Call {
   bool wait = false;
 };
 
+// A task of this CPU calls many (on_each_cpu_mask(), kernel/smp.c): each CPU of
+// the mask that is online, its own included, which runs the function itself
+// (SCF_RUN_LOCAL; smp_call_function_many() is a mask without it). One that is
+// offline is not called (ENXIO). Ends in a CallEnded for each CPU of the mask.
+struct CallMany {
+  Token token = 0;
+  CpuMask cpus;
+  FuncId func{};
+  std::string payload;
+  bool wait = false;
+
+  friend bool operator==(const CallMany&, const CallMany&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const CallMany& e) {
+    return H::combine(std::move(h), e.token, e.cpus, e.func, e.payload, e.wait);
+  }
+};
+
 // The deadline of that call's caller has passed. A call that its target has not
 // accepted yet ends as refused (ETIMEDOUT); one that it has goes on.
 struct Expire {
@@ -44,6 +63,15 @@ struct Retry {};
 // Taken when the CPU takes interrupts; until then it waits at the device.
 struct DeviceIrq {
   CpuId submitter;
+  // Not empty: no I/O; the handler makes a many-call to these, as none may
+  // (smp_call_function_many(): "not from a hardware interrupt handler").
+  CpuMask calls;
+
+  friend bool operator==(const DeviceIrq&, const DeviceIrq&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const DeviceIrq& e) {
+    return H::combine(std::move(h), e.submitter, e.calls);
+  }
 };
 
 // Arms a bandwidth timer on this CPU, which lets the tasks of `wakes` run again
@@ -142,6 +170,9 @@ struct LinkUp {
 // Answers RaiseIrq.
 struct IrqEntry {};
 
+// Answers WakeIdle: the idle loop sees need_resched.
+struct IdleExit {};
+
 // Answers RunFunction.
 struct FunctionReturned {
   Errno error = Errno::kOk;
@@ -185,9 +216,9 @@ struct Overdue {
 struct CoordinatorLost {};
 
 using CpuEvent =
-    std::variant<Call, StopTwoTask, Expire, Retry, DeviceIrq, Enqueue,
+    std::variant<Call, CallMany, StopTwoTask, Expire, Retry, DeviceIrq, Enqueue,
                  Confirmed, Enqueued, Done, Doorbell, Latched, StopTwoOrder,
-                 StopTwoReport, OperatorKick, LinkUp, IrqEntry,
+                 StopTwoReport, OperatorKick, LinkUp, IrqEntry, IdleExit,
                  FunctionReturned, RunStep, RunStage, StopperRuns, Overdue,
                  CoordinatorLost, StopPublish, StopAbort, WalkSteps, Kick,
                  BringOnline, SetView, PeerIs, PeerGone, PowerOff, ArmTimer,
@@ -236,10 +267,14 @@ struct SendLatched {
 // IrqEntry.
 struct RaiseIrq {};
 
+// The idle CPU was flagged: the driver owes one IdleExit.
+struct WakeIdle {};
+
 // Where a function runs, and so what its end means.
 enum class Context : std::uint8_t {
   kDoorbell,  // the call-function interrupt
   kLate,      // that interrupt, on a CPU that is offline already
+  kIdle,      // the idle loop, from task context
   kFlush,     // a drain of the queue on the way down
   kSelf,      // a call to one's own CPU
   kStop,      // the function of a stop_machine
@@ -289,10 +324,12 @@ enum class Outcome : std::uint8_t { kCompleted, kRefused, kLost };
 // The call has entered its target's queue (an asynchronous caller is content).
 struct CallQueued {
   Token token = 0;
+  CpuId dst;
 };
 
 struct CallEnded {
   Token token = 0;
+  CpuId dst;
   Outcome outcome{};
   Errno error = Errno::kOk;
   std::string result;
@@ -308,9 +345,9 @@ struct Trace {
 
 using CpuEffect =
     std::variant<SendEnqueue, SendEnqueued, SendDone, SendRing, RingSelf,
-                 SendLatched, RaiseIrq, RunFunction, NextStep, NextStage,
-                 WakeStopper, SendStopTwo, SendStopTwoReport, CallQueued,
-                 CallEnded, Tell, Trace>;
+                 SendLatched, RaiseIrq, WakeIdle, RunFunction, NextStep,
+                 NextStage, WakeStopper, SendStopTwo, SendStopTwoReport,
+                 CallQueued, CallEnded, Tell, Trace>;
 using CpuEffects = std::vector<CpuEffect>;
 
 }  // namespace belfry::kernel

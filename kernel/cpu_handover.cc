@@ -1,6 +1,7 @@
 // What a CPU that goes hands over to those that stay: the interrupts of its
 // devices; and its last report.
 #include <array>
+#include <utility>
 
 #include "kernel/cpu.h"
 
@@ -36,7 +37,7 @@ void Cpu::On(DeviceIrq& e, CpuEffects& out) {
   // A device that nobody serves stops completing: beyond the bound nothing is
   // lost, because nothing had been asked of a CPU yet.
   if (device_irqs_.size() < config_.queue_capacity) {
-    device_irqs_.push_back(e.submitter);
+    device_irqs_.push_back(std::move(e));
   }
 }
 
@@ -56,13 +57,17 @@ void Cpu::On(RunStage& e, CpuEffects& out) {
 // From here on a device of this CPU has nobody to interrupt, and completes
 // nothing until the CPU is back.
 void Cpu::FixupIrqs(CpuEffects& out) {
-  for (const CpuId submitter : device_irqs_) {
+  for (const DeviceIrq& irq : std::exchange(device_irqs_, {})) {
+    // A CPU's own interrupt has no affinity to move.
+    if (!irq.calls.empty()) {
+      device_irqs_.push_back(irq);
+      continue;
+    }
     TraceEvent event = Event(TraceKind::kIrqRetrigger);
-    event.about = submitter;
+    event.about = irq.submitter;
     out.push_back(Trace{std::move(event)});
+    stop_->handover.device_irqs.push_back(irq.submitter);
   }
-  stop_->handover.device_irqs.assign(device_irqs_.begin(), device_irqs_.end());
-  device_irqs_.clear();
   if (config_.profile.irq_migration == IrqMigration::kScanFirst) {
     SilenceController(out);
   }
@@ -94,8 +99,9 @@ void Cpu::TakeOver(const Handover& handover, CpuEffects& out) {
   if (config_.profile.timer_migration == TimerMigration::kDying) {
     AdoptTimers(handover, out);
   }
-  device_irqs_.insert(device_irqs_.end(), handover.device_irqs.begin(),
-                      handover.device_irqs.end());
+  for (const CpuId submitter : handover.device_irqs) {
+    device_irqs_.push_back({.submitter = submitter});
+  }
 }
 
 }  // namespace belfry::kernel

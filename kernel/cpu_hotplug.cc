@@ -224,6 +224,10 @@ void Cpu::Park(CpuEffects& out) {
     StartDrain(Context::kLate, queue_.TakeAll(), out);
     return;
   }
+  // blk_softirq_cpu_dead(): what a flush has left for the softirq is completed
+  // in DEAD. There it is the control CPU that does it; here the dead CPU's
+  // process, which keeps its memory.
+  RunSoftirqs(out);
   if (config_.profile.death_report == DeathReport::kAnnounceFirst) {
     report_owed_ = true;
     out.push_back(Tell{Dead{.report_owed = true}});
@@ -258,6 +262,7 @@ void Cpu::On(Kick& e, CpuEffects& out) {
     report_owed_ = false;
     timers_.clear();
     throttled_ = false;
+    need_resched_ = false;
     if (config_.profile.offline_drain == OfflineDrain::kReinitAtUp) {
       for (const Csd& csd : queue_.TakeAll()) {
         TraceEvent event = Event(TraceKind::kCsdDropped);
@@ -335,6 +340,8 @@ void Cpu::Unmask(absl::string_view why, CpuEffects& out) {
   TraceEvent event = Event(TraceKind::kLocalIrqEnable);
   event.detail = std::string(why);
   out.push_back(Trace{std::move(event)});
+  // Those that a drain under the mask has raised.
+  RunSoftirqs(out);
 }
 
 // ---- Steps.

@@ -33,20 +33,26 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
     return;
   }
   peer.last_seq = key.seq;
+  const bool kick = e.csd.func == kNohzCsdFunc;
   const Errno error = e.refuse != Errno::kOk ? e.refuse
                       : queue_.full()        ? Errno::kEnobufs
+                      // kick_ilb(): somebody has kicked it already.
+                      : kick && nohz_kicked_ ? Errno::kEbusy
                                              : Errno::kOk;
   if (error != Errno::kOk) {
     peer.refused.Put(key.seq, error);
     out.push_back(SendEnqueued{key.src, key.seq, false, false, error});
     return;
   }
-  const bool was_empty = queue_.Push(std::move(e.csd));
+  const bool many = e.csd.many;
+  nohz_kicked_ = nohz_kicked_ || kick;
+  const bool was_empty =
+      kick ? queue_.PushAgain(std::move(e.csd)) : queue_.Push(std::move(e.csd));
   event.kind = TraceKind::kCsdEnqueued;
   event.value = static_cast<std::int64_t>(queue_.size());
   event.value2 = was_empty ? 1 : 0;
   out.push_back(Trace{std::move(event)});
-  const bool rung = e.fused && RingDue(config_.profile.ring_rule, was_empty);
+  const bool rung = e.fused && RingDue(config_.profile, many, was_empty);
   out.push_back(SendEnqueued{key.src, key.seq, was_empty, rung});
   if (rung) out.push_back(RingSelf{key});
 }
@@ -58,8 +64,11 @@ void Cpu::On(Confirmed& e, CpuEffects&) {
   peer->second.refused.DropThrough(e.through);
 }
 
-// Many rings, one bit.
+// Many rings, one bit. Whether the CPU is flagged in its place is decided here,
+// where its idle task's flags are.
 void Cpu::On(Doorbell& e, CpuEffects& out) {
+  if (e.acknowledge) out.push_back(SendLatched{e.key.src, e.key.seq});
+  if (Polls()) return FlagIdle(e, out);
   TraceEvent event =
       Event(latched_ ? TraceKind::kIpiCoalesced : TraceKind::kIpiLatched);
   event.csd = e.key;
@@ -68,7 +77,6 @@ void Cpu::On(Doorbell& e, CpuEffects& out) {
     last_doorbell_ = {DoorbellFate::Kind::kLatched, e.key};
   }
   latched_ = true;
-  if (e.acknowledge) out.push_back(SendLatched{e.key.src, e.key.seq});
 }
 
 void Cpu::On(OperatorKick&, CpuEffects& out) {
@@ -94,8 +102,9 @@ void Cpu::On(IrqEntry&, CpuEffects& out) {
 void Cpu::StartDrain(Context context, std::deque<Csd> calls, CpuEffects& out) {
   if (context != Context::kSelf && context != Context::kStop) {
     TraceEvent event =
-        Event(context == Context::kFlush ? TraceKind::kCsdFlushEntry
-                                         : TraceKind::kCallFunctionSingleEntry);
+        Event(context == Context::kFlush || context == Context::kIdle
+                  ? TraceKind::kCsdFlushEntry
+                  : TraceKind::kCallFunctionSingleEntry);
     event.value = static_cast<std::int64_t>(calls.size());
     event.detail = std::string(ContextName(context));
     out.push_back(Trace{std::move(event)});
@@ -142,6 +151,11 @@ void Cpu::On(FunctionReturned& e, CpuEffects& out) {
     return;
   }
   if (csd.func == kUnthrottle) Unthrottle(out);
+  if (csd.func == kTriggerSoftirq) CompleteRequest(out);
+  if (csd.func == kNohzCsdFunc && csd.key.src != config_.id &&
+      config_.profile.nohz_release == NohzRelease::kInCallback) {
+    nohz_kicked_ = false;
+  }
   TraceEvent event = Event(TraceKind::kCsdFunctionExit);
   event.csd = csd.key;
   event.func = csd.func;
@@ -175,14 +189,33 @@ void Cpu::Answer(const Csd& csd, Errno error, std::string result,
 void Cpu::FinishDrain(CpuEffects& out) {
   const Drain done = std::move(*drain_);
   drain_.reset();
-  if (done.context == Context::kSelf || done.context == Context::kStop) return;
-  const bool flush = done.context == Context::kFlush;
-  TraceEvent event = Event(flush ? TraceKind::kCsdFlushExit
-                                 : TraceKind::kCallFunctionSingleExit);
-  event.value = static_cast<std::int64_t>(done.ran);
-  event.detail = std::string(ContextName(done.context));
-  out.push_back(Trace{std::move(event)});
-  if (flush && stop_) stop_->flushed += done.ran;
+  const auto trace = [&](TraceKind kind) {
+    TraceEvent event = Event(kind);
+    event.value = static_cast<std::int64_t>(done.ran);
+    event.detail = std::string(ContextName(done.context));
+    out.push_back(Trace{std::move(event)});
+  };
+  switch (done.context) {
+    case Context::kDoorbell:
+    case Context::kLate:
+      trace(TraceKind::kCallFunctionSingleExit);
+      return ExitIrq(out);
+    case Context::kIdle:
+      trace(TraceKind::kCsdFlushExit);
+      if (config_.profile.idle_flush == IdleFlush::kWithSoftirqs) {
+        RunSoftirqs(out);
+      }
+      return;
+    case Context::kFlush:
+      trace(TraceKind::kCsdFlushExit);
+      if (stop_) stop_->flushed += done.ran;
+      return;
+    case Context::kSelf:
+      // Raised by a task: ksoftirqd runs it.
+      return RunSoftirqs(out);
+    case Context::kStop:
+      return;
+  }
 }
 
 }  // namespace belfry::kernel

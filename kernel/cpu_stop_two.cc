@@ -17,7 +17,8 @@ void Cpu::On(StopTwoTask& e, CpuEffects& out) {
 }
 
 void Cpu::RefuseStopTwo(const StopTwoTask& task, Errno error, CpuEffects& out) {
-  out.push_back(CallEnded{task.token, Outcome::kRefused, error, {}});
+  out.push_back(CallEnded{
+      .token = task.token, .outcome = Outcome::kRefused, .error = error});
 }
 
 // What the task does when it runs: it begins, tries again, or wakes a stopper.
@@ -249,8 +250,10 @@ void Cpu::EndStopTwo(CpuEffects& out) {
   TraceEvent event = StopTwoEvent(TraceKind::kStopTwoEnd);
   event.value2 = static_cast<std::int64_t>(error);
   out.push_back(Trace{std::move(event)});
-  out.push_back(CallEnded{stop_two_->task.token, outcome, error,
-                          std::move(stop_two_->result)});
+  out.push_back(CallEnded{.token = stop_two_->task.token,
+                          .outcome = outcome,
+                          .error = error,
+                          .result = std::move(stop_two_->result)});
   stop_two_.reset();
 }
 

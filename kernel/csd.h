@@ -2,6 +2,7 @@
 #ifndef BELFRY_KERNEL_CSD_H_
 #define BELFRY_KERNEL_CSD_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <string>
@@ -17,22 +18,26 @@ struct Csd {
   FuncId func{};
   // The caller waits for the answer.
   bool wait = false;
+  // One of a many-call's.
+  bool many = false;
   // Opaque to the protocol. The driver bounds it.
   std::string payload;
 
   friend bool operator==(const Csd&, const Csd&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Csd& c) {
-    return H::combine(std::move(h), c.key, c.func, c.wait, c.payload);
+    return H::combine(std::move(h), c.key, c.func, c.wait, c.many, c.payload);
   }
 };
 
-// Whether a sender rings for a call that found the queue so. The one place that
-// reads ring_rule at enqueue time; kernel/smp.c, generic_exec_single(): the
-// ring is sent only on the empty -> non-empty edge, for whoever made the queue
-// non-empty has rung, or is about to.
-inline bool RingDue(RingRule rule, bool was_empty) {
-  return was_empty || rule == RingRule::kAlways;
+// Whether a sender rings for a call (one of a many-call's?) that found the
+// queue so. The one place that reads ring_rule and many_ring at enqueue time;
+// kernel/smp.c, generic_exec_single(): the ring is sent only on the empty ->
+// non-empty edge, for whoever made the queue non-empty has rung, or is about
+// to.
+inline bool RingDue(const Profile& profile, bool many, bool was_empty) {
+  return was_empty || profile.ring_rule == RingRule::kAlways ||
+         (many && profile.many_ring != ManyRing::kWasEmpty);
 }
 
 // FIFO whose only subtlety is the edge: Push() says whether the queue was
@@ -51,6 +56,19 @@ class CallSingleQueue {
   // Requires !full(). True if the queue was empty.
   [[nodiscard]] bool Push(Csd csd) {
     const bool was_empty = calls_.empty();
+    calls_.push_back(std::move(csd));
+    return was_empty;
+  }
+
+  // llist_add() of a csd that may be in the list already. If it is, all that
+  // was added before it hung from its `next`, and is cut off with it. (The loop
+  // that this makes of the rest is not here.) True if the queue was empty.
+  [[nodiscard]] bool PushAgain(Csd csd) {
+    const bool was_empty = calls_.empty();
+    const auto queued =
+        std::find_if(calls_.begin(), calls_.end(),
+                     [&](const Csd& c) { return c.func == csd.func; });
+    if (queued != calls_.end()) calls_.erase(calls_.begin(), queued + 1);
     calls_.push_back(std::move(csd));
     return was_empty;
   }

@@ -33,6 +33,9 @@ struct CpuWords {
   std::string operator()(const Call& e) const {
     return absl::StrCat("task ", at.value, " calls ", e.dst.value);
   }
+  std::string operator()(const CallMany& e) const {
+    return absl::StrCat("task ", at.value, " calls ", FormatCpuList(e.cpus));
+  }
   std::string operator()(const StopTwoTask& e) const {
     return absl::StrCat("task ", at.value, " stops ", e.a.value, " and ",
                         e.b.value);
@@ -49,6 +52,9 @@ struct CpuWords {
   }
   std::string operator()(const Retry&) const { return Of("retry", at); }
   std::string operator()(const DeviceIrq& e) const {
+    if (!e.calls.empty()) {
+      return absl::StrCat(Of("irq", at), " calls ", FormatCpuList(e.calls));
+    }
     return absl::StrCat(Of("io", at), " for ", e.submitter.value);
   }
   std::string operator()(const Enqueue& e) const {
@@ -75,6 +81,7 @@ struct CpuWords {
                         e.inbound ? " in" : " out");
   }
   std::string operator()(const IrqEntry&) const { return Of("irq_entry", at); }
+  std::string operator()(const IdleExit&) const { return Of("idle_exit", at); }
   std::string operator()(const FunctionReturned&) const {
     return Of("return", at);
   }

@@ -23,11 +23,15 @@ inline constexpr FuncId kReadState{4};
 // __cfsb_csd_unthrottle() of kernel/sched/fair.c: lets the CPU's throttled
 // tasks run again.
 inline constexpr FuncId kUnthrottle{5};
+// What kick_ilb() sends to an idle CPU that is to balance for all: by the one
+// csd that this CPU has for it, whoever kicks (kernel/sched/fair.c, Linux 5.7).
+inline constexpr FuncId kNohzCsdFunc{6};
 
-inline constexpr std::array<absl::string_view, 6> kBuiltinFunctions = {
-    "nop",        "echo",
-    "spin",       "trigger_softirq",
-    "read_state", "cfsb_csd_unthrottle"};
+inline constexpr std::array<absl::string_view, 7> kBuiltinFunctions = {
+    "nop",          "echo",
+    "spin",         "trigger_softirq",
+    "read_state",   "cfsb_csd_unthrottle",
+    "nohz_csd_func"};
 
 }  // namespace belfry::kernel
 

@@ -9,10 +9,10 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 15> kPlainCpuGates = {
-    kAllGates,     "task", "enqueue", "ring",    "latch",
-    "irq_entry",   "run",  "reset",   "stopper", "stop_work",
-    "second_work", "io",   "order",   "answer",  "overdue"};
+constexpr std::array<absl::string_view, 16> kPlainCpuGates = {
+    kAllGates,   "task",  "enqueue", "ring",    "latch",     "irq_entry",
+    "idle_exit", "run",   "reset",   "stopper", "stop_work", "second_work",
+    "io",        "order", "answer",  "overdue"};
 constexpr std::array<absl::string_view, 5> kPlainCoordinatorGates = {
     kAllGates, "commit", "report", "timeout", "lock_sleep"};
 
@@ -22,16 +22,14 @@ bool IsOneOf(const Event& event) {
 }
 
 // A call that rang when it left owes no ring.
-bool HasRung(const Enqueued& e, const Cpu& cpu) {
-  const auto peer = cpu.peers().find(e.from);
-  if (peer == cpu.peers().end()) return false;
-  const Outgoing* call = peer->second.out.Find(e.seq);
-  return call != nullptr && call->rang;
-}
-
 bool RingOwed(const Enqueued& e, const Cpu& cpu) {
-  return e.error == Errno::kOk && !e.rung && !HasRung(e, cpu) &&
-         RingDue(cpu.profile().ring_rule, e.was_empty);
+  const auto peer = cpu.peers().find(e.from);
+  const Outgoing* call =
+      peer == cpu.peers().end() ? nullptr : peer->second.out.Find(e.seq);
+  const bool rang = call != nullptr && call->rang;
+  const bool many = call != nullptr && call->many != 0;
+  return e.error == Errno::kOk && !e.rung && !rang &&
+         RingDue(cpu.profile(), many, e.was_empty);
 }
 
 std::string AckGate(MultiStopState state, bool active) {
@@ -58,7 +56,7 @@ bool IsBetweenWorks(const StopTwoReport& e, const Cpu& cpu) {
 }  // namespace
 
 std::string GateOf(const CpuEvent& event, const Cpu& cpu) {
-  if (std::holds_alternative<Call>(event)) return "task";
+  if (IsOneOf<Call, CallMany>(event)) return "task";
   if (std::holds_alternative<Enqueue>(event)) return "enqueue";
   if (const auto* e = std::get_if<Enqueued>(&event)) {
     return RingOwed(*e, cpu) ? "ring" : "answer";
@@ -69,6 +67,7 @@ std::string GateOf(const CpuEvent& event, const Cpu& cpu) {
   if (IsOneOf<Done, Latched>(event)) return "answer";
   if (std::holds_alternative<Doorbell>(event)) return "latch";
   if (std::holds_alternative<IrqEntry>(event)) return "irq_entry";
+  if (std::holds_alternative<IdleExit>(event)) return "idle_exit";
   if (const auto* e = std::get_if<StopPublish>(&event)) {
     return AckGate(e->state, e->active.Has(cpu.id()));
   }
@@ -128,9 +127,9 @@ absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "unknown gate '", name,
-      "' of a CPU; there are: task, enqueue, ring, latch, irq_entry, run, "
-      "reset, stopper, stop_work, second_work, io, ack:STATE (PREPARE, "
-      "DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
+      "' of a CPU; there are: task, enqueue, ring, latch, irq_entry, "
+      "idle_exit, run, reset, stopper, stop_work, second_work, io, ack:STATE "
+      "(PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
       "fixup_irqs, report_dead, order, answer, overdue, all"));
 }
 

@@ -25,6 +25,7 @@ inline constexpr absl::string_view kAllGates = "all";
 //   ring        a call is in its target's queue, the ring it is owed not sent
 //   latch       a doorbell is on the wire
 //   irq_entry   the pending bit is set and interrupts are enabled
+//   idle_exit   the idle CPU is flagged, its idle loop has not seen it
 //   ack:STATE   a state of stop_machine is published and not acted on;
 //               ack:DISABLE_IRQ is the state that masks *this* CPU, whatever
 //               the barrier calls it

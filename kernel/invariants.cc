@@ -11,14 +11,13 @@ std::string KeyText(const CsdKey& key) {
   return absl::StrCat("call ", key.seq, " of cpu ", key.src.value);
 }
 
-// Whether some sender has not seen its call enter the queue: it may owe a ring.
 bool RingMayBeOwed(std::span<const Cpu* const> cpus, const Cpu& target) {
   return std::any_of(cpus.begin(), cpus.end(), [&](const Cpu* sender) {
     const auto peer = sender->peers().find(target.id());
     if (peer == sender->peers().end()) return false;
     bool owed = false;
     peer->second.out.ForEach([&](Seq, const Outgoing& call) {
-      owed = owed || call.state == Outgoing::State::kSent;
+      owed = owed || sender->MayOweRing(call);
     });
     return owed;
   });
@@ -55,9 +54,19 @@ std::optional<Invariant> ParseInvariant(absl::string_view name) {
 void CheckNoStrandedQueue(std::span<const Cpu* const> cpus,
                           const DoorbellsInFlight& doorbells, Violations& out) {
   for (const Cpu* cpu : cpus) {
-    if (cpu->life() != Life::kOnline || cpu->queue().empty()) continue;
-    if (cpu->latched() || doorbells.contains(cpu->id())) continue;
+    if (cpu->life() != Life::kOnline) continue;
+    if (cpu->latched() || cpu->need_resched() ||
+        doorbells.contains(cpu->id())) {
+      continue;
+    }
     if (RingMayBeOwed(cpus, *cpu)) continue;
+    if (cpu->blk_cpu_done() > 0 && !cpu->irqs_masked() && !cpu->drain()) {
+      out.push_back({Invariant::kNoStrandedQueue, cpu->id(),
+                     absl::StrCat(cpu->blk_cpu_done(),
+                                  " requests wait for BLOCK_SOFTIRQ, and no "
+                                  "interrupt comes")});
+    }
+    if (cpu->queue().empty()) continue;
     out.push_back({Invariant::kNoStrandedQueue, cpu->id(),
                    absl::StrCat(cpu->queue().size(),
                                 " calls in the queue, and no doorbell")});
@@ -130,6 +139,9 @@ void CheckEveryWaitEnds(const Cpu& cpu, Violations& out) {
     });
   }
   for (const HeldCall& call : cpu.held_tasks()) report(call.dst, "to be sent");
+  for (const CallMany& call : cpu.held_many()) {
+    for (const CpuId dst : call.cpus.cpus()) report(dst, "to be sent");
+  }
   for (const HeldCall& call : cpu.backed_off()) report(call.dst, "for room");
   if (const auto& stop = cpu.stop_two()) {
     out.push_back(

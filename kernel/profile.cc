@@ -11,10 +11,17 @@ namespace {
 
 using Names = std::span<const absl::string_view>;
 
-constexpr std::array<absl::string_view, 3> kRingRules = {"was_empty", "always",
-                                                         "watchdog"};
+constexpr std::array<absl::string_view, 4> kRingRules = {
+    "was_empty", "always", "was_empty_or_polling", "watchdog"};
 constexpr std::array<absl::string_view, 2> kRingOrders = {"after_data",
                                                           "with_data"};
+constexpr std::array<absl::string_view, 3> kManyRings = {
+    "own_list_always", "shared_always", "was_empty"};
+constexpr std::array<absl::string_view, 2> kManyMasks = {"private", "shared"};
+constexpr std::array<absl::string_view, 2> kIdleFlushes = {"with_softirqs",
+                                                           "calls_only"};
+constexpr std::array<absl::string_view, 2> kNohzReleases = {"in_callback",
+                                                            "in_softirq"};
 constexpr std::array<absl::string_view, 2> kIrqCalls = {"async", "waits"};
 constexpr std::array<absl::string_view, 4> kOfflineDrains = {
     "none", "before_clear_online", "dying_flush", "reinit_at_up"};
@@ -66,6 +73,16 @@ constexpr std::array kKnobs = {
     Knob{"ring_order",
          "whether a ring that travels alone waits until its call is queued",
          kRingOrders},
+    Knob{"many_ring", "whom a call of many CPUs rings", kManyRings},
+    Knob{"many_mask",
+         "whether a call of many CPUs keeps the mask it rings to itself",
+         kManyMasks},
+    Knob{"idle_flush",
+         "whether softirqs run when the idle loop has drained the queue",
+         kIdleFlushes},
+    Knob{"nohz_release",
+         "who frees the csd by which a CPU is kicked (nohz_csd_func)",
+         kNohzReleases},
     Knob{"irq_call",
          "whether an I/O interrupt's handler waits for the call it makes",
          kIrqCalls},
@@ -118,6 +135,8 @@ constexpr std::array kKnobs = {
 
 constexpr std::array<Access, kKnobs.size()> kAccess = {
     AccessTo<&Profile::ring_rule>(),       AccessTo<&Profile::ring_order>(),
+    AccessTo<&Profile::many_ring>(),       AccessTo<&Profile::many_mask>(),
+    AccessTo<&Profile::idle_flush>(),      AccessTo<&Profile::nohz_release>(),
     AccessTo<&Profile::irq_call>(),        AccessTo<&Profile::offline_drain>(),
     AccessTo<&Profile::barrier>(),         AccessTo<&Profile::hardware>(),
     AccessTo<&Profile::irq_migration>(),   AccessTo<&Profile::death_report>(),
@@ -137,6 +156,10 @@ Profile Linux30() {
   return {.name = "linux-3.0",
           .ring_rule = RingRule::kWasEmpty,
           .ring_order = RingOrder::kAfterData,
+          .many_ring = ManyRing::kOwnListAlways,
+          .many_mask = ManyMask::kShared,
+          .idle_flush = IdleFlush::kWithSoftirqs,
+          .nohz_release = NohzRelease::kInCallback,
           .irq_call = IrqCall::kAsync,
           .offline_drain = OfflineDrain::kNone,
           .barrier = Barrier::kSingle,
@@ -168,11 +191,14 @@ Profile Variant(absl::string_view name) {
   }
   p.offline_drain = OfflineDrain::kDyingFlush;
   if (name == "linux-3.0+flush") return p;
+  p.many_ring = ManyRing::kSharedAlways;
   p.refuse_offline = RefuseOffline::kAll;
   p.online_twice = OnlineTwice::kNoop;
   p.stop_two_queue = StopTwoQueue::kOneByOne;
   if (name == "linux-3.16") return p;
   p.stop_two_queue = StopTwoQueue::kBothLocked;
+  p.ring_rule = RingRule::kWasEmptyOrPolling;
+  p.many_ring = ManyRing::kWasEmpty;
   p.hardware = Hardware::kX86;
   p.irq_migration = IrqMigration::kScanFirst;
   p.timer_migration = TimerMigration::kDying;

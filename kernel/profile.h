@@ -21,6 +21,9 @@ enum class RingRule : std::uint8_t {
   // Only if the queue was empty: kernel/smp.c, generic_exec_single().
   kWasEmpty,
   kAlways,
+  // As kWasEmpty, and an idle CPU that polls is flagged in place of the
+  // interrupt: call_function_single_prep_ipi() of Linux 6.12.
+  kWasEmptyOrPolling,
   // As kWasEmpty, and a call that is overdue is rung for again:
   // csd_lock_wait_toolong() of Linux 5.x, "Re-sending CSD lock IPI".
   kWatchdog,
@@ -33,6 +36,41 @@ enum class RingOrder : std::uint8_t {
   // With the call, which it may overtake, if none of the sender's calls is in
   // that queue by its own knowledge: x2APIC before 561920a0d2bb, Linux 2.6.30.
   kWithData,
+};
+
+// Whom a many-call rings (smp_call_function_many()).
+enum class ManyRing : std::uint8_t {
+  // All, and the CPU's cfd_data is one element with one lock: Linux 3.0, which
+  // kept it in a list of its own (docs/PROTOCOL.md says what of that is here).
+  kOwnListAlways,
+  // All; a csd for each target, in the queue of all calls: Linux 3.10.
+  kSharedAlways,
+  // Those whose queue was empty: Linux 4.13.
+  kWasEmpty,
+};
+
+// Where a many-call keeps the mask of those it rings.
+enum class ManyMask : std::uint8_t {
+  kPrivate,
+  // In the CPU's one cfd_data, as every kernel does: another many-call of this
+  // CPU, before the ring, overwrites it.
+  kShared,
+};
+
+// What an idle CPU does once it was flagged and has drained its queue.
+enum class IdleFlush : std::uint8_t {
+  // Runs the softirqs that were raised: f9d34595ae4f, Linux 5.12.
+  kWithSoftirqs,
+  // No interrupt ends there that would.
+  kCallsOnly,
+};
+
+// Who says that a CPU's own csd for kicks (rq->nohz_csd) is free again.
+enum class NohzRelease : std::uint8_t {
+  // Its callback: 19a1f5ec6999, Linux 5.8.
+  kInCallback,
+  // The softirq that does the work, whatever has made it run.
+  kInSoftirq,
 };
 
 // Whether the handler of an I/O completion waits for the call that it makes.
@@ -175,6 +213,10 @@ struct Profile {
   std::string name;
   RingRule ring_rule = RingRule::kWatchdog;
   RingOrder ring_order = RingOrder::kAfterData;
+  ManyRing many_ring = ManyRing::kWasEmpty;
+  ManyMask many_mask = ManyMask::kPrivate;
+  IdleFlush idle_flush = IdleFlush::kWithSoftirqs;
+  NohzRelease nohz_release = NohzRelease::kInCallback;
   IrqCall irq_call = IrqCall::kAsync;
   OfflineDrain offline_drain = OfflineDrain::kDyingFlush;
   Barrier barrier = Barrier::kSingle;

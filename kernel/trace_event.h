@@ -19,11 +19,12 @@ enum class TraceKind : std::uint8_t {
   // issued and sent; detail "wait" or "async"; value: its number before, if it
   // was issued already and found the queue full
   kCsdQueueCpu,
-  kCsdRefused,      // value: errno; value2: 1 if it was issued; detail as above
-  kCsdLost,         // detail: why
-  kCsdDone,         // value: the function's errno; detail as above
-  kIpiSendCpu,      // the ring is on the wire
-  kIpiSuppressed,   // no ring: the queue was not empty
+  kCsdRefused,  // value: errno; value2: 1 if it was issued; detail as above
+  kCsdLost,     // detail: why
+  kCsdDone,     // value: the function's errno; detail as above
+  kIpiSendCpu,  // the ring is on the wire
+  // no ring: the queue was not empty, or a many-call's mask is without the CPU
+  kIpiSuppressed,
   kCsdLockStuck,    // the watchdog found the waiter overdue
   kCsdLockResend,   // ... and rang again
   kCsdLockUnstuck,  // a stuck waiter got its answer
@@ -31,14 +32,21 @@ enum class TraceKind : std::uint8_t {
   kCsdEnqueued,       // value: depth now; value2: 1 if the queue was empty
   kCsdDropped,        // a reset threw it away
   kCsdDuplicate,      // a retransmission, recognised
-  kCsdFunctionEntry,  // detail: "doorbell", "late", "flush", "self"
+  kCsdFunctionEntry,  // detail: "doorbell", "late", "idle", "flush", "self"
   kCsdFunctionExit,   // value: the function's errno; detail as above
   kIpiLatched,        // the pending bit is set, for the ring of `csd`
   kIpiCoalesced,      // it was set already
   kIpiCleared,        // a reset cleared it; `csd`: whose ring it was
+  // The ring of `csd` has flagged the CPU, which polls: no interrupt comes.
+  kSchedWakeIdleWithoutIpi,
+  // detail: the softirq's name; value of entry and exit: requests completed.
+  kSoftirqRaise,
+  kSoftirqEntry,
+  kSoftirqExit,
   kCallFunctionSingleEntry,  // value: calls taken; detail "doorbell", "late"
   kCallFunctionSingleExit,
-  kCsdFlushEntry,  // value: calls taken; detail: the phase
+  kCsdFlushEntry,  // value: calls taken; detail "flush" (on the way down),
+                   // "idle"
   kCsdFlushExit,
   kKick,       // the operator's doorbell
   kDeviceIrq,  // an I/O completion; `about`: the CPU that submitted it

@@ -42,12 +42,15 @@ class Machine {
       const std::string& cpus) = 0;
   virtual absl::StatusOr<v1::Operation> GetOperation(std::uint32_t id) = 0;
 
-  // Starts the completions; the end is seen in the status's `completions`.
+  // Start interrupts; that they were taken is seen in the status's
+  // `completions`.
   virtual absl::Status StartBlockIo(const v1::BlockIo& io) = 0;
+  virtual absl::Status StartIrqCallMany(const v1::IrqCallMany& irq) = 0;
   virtual absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) = 0;
 
   // Issues the calls; nobody waits for the answers here.
   virtual absl::Status StartCall(const v1::ScenarioCall& call) = 0;
+  virtual absl::Status StartCallMany(const v1::ScenarioCallMany& call) = 0;
 
   // Starts a stop_two_cpus(); its end is seen in the snapshot of its CPU.
   virtual absl::Status StartStopTwo(const v1::ScenarioStopTwo& stop) = 0;

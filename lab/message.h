@@ -73,8 +73,6 @@ inline constexpr int kMembers<kernel::Call> = 5;
 template <>
 inline constexpr int kMembers<kernel::Expire> = 1;
 template <>
-inline constexpr int kMembers<kernel::DeviceIrq> = 1;
-template <>
 inline constexpr int kMembers<kernel::Enqueue> = 3;
 template <>
 inline constexpr int kMembers<kernel::Confirmed> = 3;

@@ -110,25 +110,33 @@ absl::StatusOr<std::optional<Standstill>> OperationStands(
 
 // Nobody will ever take the queue that this call is in. `seen` are CPUs that
 // wait for it.
-bool IsForsaken(const trace::MachineView& view, const v1::OutgoingCall& call,
+bool IsForsaken(const trace::MachineView& view, const v1::CpuSnapshot& source,
+                const v1::OutgoingCall& call,
                 std::set<std::uint32_t> seen = {}) {
-  if (call.state() != v1::OutgoingCall::STATE_QUEUED) return false;
+  // One that spins in a handler has no eyes for what its calls are told.
+  if (call.state() != v1::OutgoingCall::STATE_QUEUED &&
+      !(call.state() == v1::OutgoingCall::STATE_SENT &&
+        trace::SpinsInHandler(source))) {
+    return false;
+  }
   if (trace::IsStranded(view, call.cpu()) ||
       trace::IsLeftBehind(view, call.cpu())) {
     return true;
   }
   const trace::CpuView* target = trace::FindCpu(view, call.cpu());
-  if (target == nullptr || !target->snapshot ||
-      !trace::SpinsInHandler(*target->snapshot)) {
-    return false;
+  if (target == nullptr || !target->snapshot) return false;
+  if (trace::CallsCutOff(*target->snapshot) > 0 &&
+      target->snapshot->depth() == 0) {
+    return true;
   }
+  if (!trace::SpinsInHandler(*target->snapshot)) return false;
   // Handlers that spin for one another, in a ring.
   if (!seen.insert(call.cpu()).second) return true;
   const auto& calls = target->snapshot->outgoing();
-  return std::any_of(calls.begin(), calls.end(),
-                     [&](const v1::OutgoingCall& other) {
-                       return other.wait() && IsForsaken(view, other, seen);
-                     });
+  return std::any_of(
+      calls.begin(), calls.end(), [&](const v1::OutgoingCall& other) {
+        return other.wait() && IsForsaken(view, *target->snapshot, other, seen);
+      });
 }
 
 // A task that stops two CPUs, and what of it stands at a held gate: the answer
@@ -225,7 +233,7 @@ absl::StatusOr<bool> NoCallMoves(Machine& machine,
     const v1::CpuSnapshot& snapshot = *cpu.snapshot;
     if (snapshot.io_completions_held() > 0 || snapshot.held_tasks() > 0 ||
         snapshot.taken() > 0 || snapshot.has_running() || snapshot.latched() ||
-        snapshot.doorbells_in_flight() > 0) {
+        snapshot.need_resched() || snapshot.doorbells_in_flight() > 0) {
       return false;
     }
     const absl::StatusOr<bool> stops = StopTwoMoves(machine, snapshot);
@@ -249,8 +257,11 @@ bool IsHung(const trace::MachineView& view) {
   if (trace::FindEndlessWait(view)) return true;
   for (const trace::CpuView& cpu : view.cpus) {
     if (!cpu.snapshot) continue;
-    for (const v1::OutgoingCall& call : cpu.snapshot->outgoing()) {
-      if (call.wait() && call.stuck() && IsForsaken(view, call)) return true;
+    const v1::CpuSnapshot& snapshot = *cpu.snapshot;
+    for (const v1::OutgoingCall& call : snapshot.outgoing()) {
+      if (call.wait() && call.stuck() && IsForsaken(view, snapshot, call)) {
+        return true;
+      }
     }
   }
   return false;
@@ -273,7 +284,8 @@ bool IsSettled(const trace::MachineView& view) {
       return false;
     }
     for (const v1::OutgoingCall& call : snapshot.outgoing()) {
-      const bool over = call.wait() ? call.stuck() : IsForsaken(view, call);
+      const bool over =
+          call.wait() ? call.stuck() : IsForsaken(view, snapshot, call);
       if (!over) return false;
     }
   }

@@ -36,6 +36,11 @@ struct UrgentRules {
   std::uint32_t cpu;
   bool victim;
   bool may_drop;
+  // Whether a doorbell is latched or flags its target is decided by where the
+  // target stands: then what it does itself does not commute with doorbells.
+  bool may_poll() const {
+    return world.options().profile.ring_rule == RingRule::kWasEmptyOrPolling;
+  }
 
   // What nobody waits for: it takes an answer from the target's memory, which
   // is read only when a link has broken.
@@ -49,7 +54,7 @@ struct UrgentRules {
   // that came before, and may not by one that comes after.
   bool operator()(const FunctionReturned&) const {
     const auto& drain = world.cpu(cpu).drain();
-    return drain && drain->context != Context::kLate &&
+    return drain && drain->context != Context::kLate && !may_poll() &&
            !world.options().prompt_doorbells;
   }
   // Frees the csd of a call that nobody waits for. Its guard went before.
@@ -79,7 +84,7 @@ struct UrgentRules {
   bool operator()(const BringOnline&) const { return true; }
   // A view is read by a CPU that is about to call.
   bool operator()(const SetView&) const {
-    return victim || !InterruptsLeft(world, cpu);
+    return victim ? !may_poll() : !InterruptsLeft(world, cpu);
   }
   // Without interrupts to come a sender acts on states and drops guards in any
   // order to the same end. And one that stands masked does nothing but act on
@@ -99,6 +104,9 @@ struct UrgentRules {
     return world.options().prompt_doorbells && !may_drop;
   }
   bool operator()(const IrqEntry&) const {
+    return world.options().prompt_doorbells;
+  }
+  bool operator()(const IdleExit&) const {
     return world.options().prompt_doorbells;
   }
   template <typename Other>

@@ -109,6 +109,11 @@ class Runner {
         return Logged(machine_.StartStopTwo(step.stop_two()));
       case v1::ScenarioStep::kAct:
         return Logged(machine_.Act(step.act()));
+      case v1::ScenarioStep::kCallMany:
+        return Logged(machine_.StartCallMany(step.call_many()));
+      case v1::ScenarioStep::kIrqCallMany:
+        return AwaitInterrupts(machine_.StartIrqCallMany(step.irq_call_many()),
+                               step.irq_call_many().on(), 1);
       case v1::ScenarioStep::kSettle:
         return AwaitRest();
       case v1::ScenarioStep::STEP_NOT_SET:
@@ -298,12 +303,18 @@ class Runner {
 
   absl::Status BlockIo(const v1::BlockIo& io) {
     const absl::Status started = machine_.StartBlockIo(io);
-    if (!started.ok() || io.nowait()) return Logged(started);
+    if (io.nowait()) return Logged(started);
+    return AwaitInterrupts(started, io.on(), io.count());
+  }
+
+  absl::Status AwaitInterrupts(const absl::Status& started, std::uint32_t on,
+                               std::uint32_t count) {
+    if (!started.ok()) return Logged(started);
     return Wait([&]() -> absl::StatusOr<Look> {
-      const auto status = machine_.BlockIoStatus(io.on());
+      const auto status = machine_.BlockIoStatus(on);
       if (!status.ok()) return status.status();
       Look look;
-      look.done = status->completions() >= io.count();
+      look.done = status->completions() >= count;
       return look;
     });
   }

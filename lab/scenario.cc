@@ -14,6 +14,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "kernel/cpumask.h"
 #include "kernel/event_text.h"
 #include "kernel/ids.h"
 #include "kernel/profile.h"
@@ -99,6 +100,13 @@ class Checker {
     }
   }
 
+  void CheckCpus(const std::string& list) {
+    const auto cpus = kernel::ParseCpuList(list);
+    if (!cpus.ok()) return Fail(cpus.status().message());
+    if (cpus->empty()) Fail("cpus: no CPU is named");
+    for (const kernel::CpuId cpu : cpus->cpus()) CheckCpu(cpu.value);
+  }
+
   void CheckGateAt(const v1::GateAt& at) {
     if (at.has_cpu()) CheckCpu(at.cpu());
     const absl::Status status = CheckGate(at);
@@ -162,13 +170,21 @@ class Checker {
         return;
       case v1::ScenarioStep::kAct:
         return CheckAct(step.act());
+      case v1::ScenarioStep::kCallMany:
+        CheckCpu(step.call_many().from());
+        CheckCpus(step.call_many().cpus());
+        if (step.call_many().function().empty()) Fail("function is missing");
+        return;
+      case v1::ScenarioStep::kIrqCallMany:
+        CheckCpu(step.irq_call_many().on());
+        return CheckCpus(step.irq_call_many().cpus());
       case v1::ScenarioStep::kSettle:
         return;
       case v1::ScenarioStep::STEP_NOT_SET:
         return Fail(
             "it says nothing to do; a step is one of hold, reach, release, "
             "offline, online, await_operation, await_cpu, block_io, call, "
-            "stop_two, act, settle");
+            "stop_two, act, call_many, irq_call_many, settle");
     }
   }
 
@@ -341,6 +357,13 @@ std::string StepText(const v1::ScenarioStep& step) {
                           step.stop_two().on());
     case v1::ScenarioStep::kAct:
       return ActText(step.act());
+    case v1::ScenarioStep::kCallMany:
+      return absl::StrCat("call ", step.call_many().function(), " on cpus ",
+                          step.call_many().cpus(), " from cpu/",
+                          step.call_many().from());
+    case v1::ScenarioStep::kIrqCallMany:
+      return absl::StrCat("interrupt on cpu/", step.irq_call_many().on(),
+                          " calls cpus ", step.irq_call_many().cpus());
     case v1::ScenarioStep::kSettle:
       return "settle";
     case v1::ScenarioStep::STEP_NOT_SET:

@@ -424,6 +424,11 @@ class Simulation {
                       input.call().wait());
         }
         return;
+      case Input::kCallMany:
+        world_.CallMany(input.call_many().from(),
+                        kernel::ParseCpuList(input.call_many().cpus()).value(),
+                        input.call_many().wait());
+        return;
       case Input::kStopMachine:
         world_.Ask(
             {.kind = kernel::OpKind::kStop,

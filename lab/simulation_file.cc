@@ -97,6 +97,9 @@ class InputChecker {
       case Input::kCall:
         return Both(Cpus(input.call().from(), input.call().cpu()),
                     Count(input.call().count()));
+      case Input::kCallMany:
+        return Both(Cpu(input.call_many().from()),
+                    CpuList(input.call_many().cpus()));
       case Input::kStopMachine:
         return CpuList(input.stop_machine());
       case Input::kKill:

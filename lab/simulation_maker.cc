@@ -27,10 +27,10 @@ constexpr std::array<absl::string_view, 9> kJournalGates = {
     "journal:ap",      "journal:takedown", "journal:stop",
     "commit",          "journal:dead",     "journal:done"};
 // Knobs that decide whether anything is lost at all.
-constexpr std::array<absl::string_view, 9> kPromises = {
-    "offline_drain", "enqueue_guard",   "refuse_offline",
-    "ring_order",    "irq_call",        "irq_migration",
-    "death_report",  "timer_migration", "lock_wakeup"};
+constexpr std::array<absl::string_view, 12> kPromises = {
+    "offline_drain", "enqueue_guard", "refuse_offline",  "ring_order",
+    "many_mask",     "idle_flush",    "nohz_release",    "irq_call",
+    "irq_migration", "death_report",  "timer_migration", "lock_wakeup"};
 
 template <typename Names>
 std::string OneOf(const Names& names, Random& random) {
@@ -116,11 +116,13 @@ class Maker {
 
   void AddLoad() {
     for (std::uint64_t n = random_.Below(2 * shape_.calls + 1); n > 0; --n) {
-      v1::ScenarioCall& call = *Add().mutable_call();
+      v1::SimulationInput& input = Add();
+      v1::ScenarioCall& call = *input.mutable_call();
       call.set_from(Cpu());
       call.set_cpu(Cpu());
       call.set_wait(random_.Chance(1, 2));
       call.set_count(1);
+      if (call.from() == call.cpu()) CallAll(&input);
     }
     for (std::uint64_t n = random_.Below(2 * shape_.block_ios + 1); n > 0;
          --n) {
@@ -129,6 +131,15 @@ class Maker {
       io.set_submitter(Cpu());
       io.set_count(1);
     }
+  }
+
+  // Who would call itself calls everybody, itself included.
+  void CallAll(v1::SimulationInput* input) {
+    const v1::ScenarioCall call = input->call();
+    v1::ScenarioCallMany& many = *input->mutable_call_many();
+    many.set_from(call.from());
+    many.set_cpus(kernel::FormatCpuList(kernel::CpuMask::FirstN(shape_.cpus)));
+    many.set_wait(call.wait());
   }
 
   void AddFault(Fault fault) {

@@ -84,9 +84,10 @@ bool IsDoorbell(const Message& message) {
   return event != nullptr && std::holds_alternative<Doorbell>(*event);
 }
 
-bool IsIrqEntry(const Message& message) {
+bool IsTaking(const Message& message) {
   const auto* event = std::get_if<CpuEvent>(&message.event);
-  return event != nullptr && std::holds_alternative<IrqEntry>(*event);
+  return event != nullptr && (std::holds_alternative<IrqEntry>(*event) ||
+                              std::holds_alternative<IdleExit>(*event));
 }
 
 void World::Post(const Lane& lane, Message message) {
@@ -128,8 +129,15 @@ Token World::StopTwo(std::uint32_t cpu, std::uint32_t a, std::uint32_t b) {
   return token;
 }
 
+Token World::CallMany(std::uint32_t cpu, CpuMask cpus, bool wait) {
+  const Token token = ++surroundings_.Mutable().last_token;
+  Tell(cpu,
+       kernel::CallMany{.token = token, .cpus = std::move(cpus), .wait = wait});
+  return token;
+}
+
 void World::DeviceIrq(std::uint32_t cpu, std::uint32_t submitter) {
-  Tell(cpu, kernel::DeviceIrq{{submitter}});
+  Tell(cpu, kernel::DeviceIrq{.submitter = {submitter}});
 }
 
 void World::Tell(std::uint32_t cpu, CpuEvent event) {
@@ -347,7 +355,7 @@ void World::Enabled(std::vector<Move>* enabled) const {
   enabled->clear();
   CpuMask rung;
   const auto rings = [](const Pending& p) {
-    return IsDoorbell(*p.message) || IsIrqEntry(*p.message);
+    return IsDoorbell(*p.message) || IsTaking(*p.message);
   };
   if (options_->prompt_doorbells) {
     for (const Pending& p : pending_) {
@@ -647,6 +655,8 @@ void World::Do(CpuId id, const SendLatched& e) {
 }
 
 void World::Do(CpuId id, const RaiseIrq&) { Tell(id.value, IrqEntry{}); }
+
+void World::Do(CpuId id, const WakeIdle&) { Tell(id.value, IdleExit{}); }
 
 void World::Do(CpuId id, const RunFunction& e) {
   Post({Lane::Kind::kSelf, id.value, id.value},

@@ -66,10 +66,10 @@ using Happenings = std::vector<Happening>;
 // answers a number below the bound.
 using Choose = std::function<std::uint64_t(std::uint64_t bound)>;
 
-// Whether the message is a doorbell, and whether it is the interrupt that one
-// raises.
+// Whether the message is a doorbell, and whether it is what one leads to: the
+// interrupt, or that the idle loop sees the flag.
 bool IsDoorbell(const Message& message);
-bool IsIrqEntry(const Message& message);
+bool IsTaking(const Message& message);
 
 // Copies share what they have in common. A copy belongs to one thread; copies
 // of one world may belong to several, once its fingerprint has been asked for.
@@ -91,6 +91,7 @@ class World {
 
   kernel::Token Call(std::uint32_t cpu, std::uint32_t dst, bool wait);
   kernel::Token StopTwo(std::uint32_t cpu, std::uint32_t a, std::uint32_t b);
+  kernel::Token CallMany(std::uint32_t cpu, kernel::CpuMask cpus, bool wait);
   void DeviceIrq(std::uint32_t cpu, std::uint32_t submitter);
   void Tell(std::uint32_t cpu, kernel::CpuEvent event);
   kernel::OpId Ask(kernel::Request request);
@@ -251,6 +252,7 @@ class World {
   void Do(kernel::CpuId cpu, const kernel::RingSelf& e);
   void Do(kernel::CpuId cpu, const kernel::SendLatched& e);
   void Do(kernel::CpuId cpu, const kernel::RaiseIrq& e);
+  void Do(kernel::CpuId cpu, const kernel::WakeIdle& e);
   void Do(kernel::CpuId cpu, const kernel::RunFunction& e);
   void Do(kernel::CpuId cpu, const kernel::NextStep& e);
   void Do(kernel::CpuId cpu, const kernel::WakeStopper& e);

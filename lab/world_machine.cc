@@ -28,11 +28,12 @@ std::uint32_t PlaceOf(const v1::GateAt& at) {
   return at.has_cpu() ? at.cpu() : World::kCoordinator;
 }
 
-std::optional<kernel::FuncId> FindFunction(absl::string_view name) {
+absl::StatusOr<kernel::FuncId> FunctionNamed(absl::string_view name) {
   for (std::uint16_t i = 0; i < kernel::kBuiltinFunctions.size(); ++i) {
     if (kernel::kBuiltinFunctions[i] == name) return kernel::FuncId{i};
   }
-  return std::nullopt;
+  return absl::NotFoundError(
+      absl::StrCat("there is no function ", name, " in memory"));
 }
 
 }  // namespace
@@ -164,6 +165,28 @@ absl::Status WorldMachine::StartBlockIo(const v1::BlockIo& io) {
   return absl::OkStatus();
 }
 
+absl::Status WorldMachine::StartIrqCallMany(const v1::IrqCallMany& irq) {
+  auto cpus = kernel::ParseCpuList(irq.cpus());
+  if (!cpus.ok()) return cpus.status();
+  completions_[irq.on()] = 0;
+  world_.Tell(irq.on(), kernel::DeviceIrq{.calls = *std::move(cpus)});
+  Deliver<kernel::CpuEvent, kernel::DeviceIrq>();
+  return absl::OkStatus();
+}
+
+absl::Status WorldMachine::StartCallMany(const v1::ScenarioCallMany& call) {
+  const auto func = FunctionNamed(call.function());
+  if (!func.ok()) return func.status();
+  auto cpus = kernel::ParseCpuList(call.cpus());
+  if (!cpus.ok()) return cpus.status();
+  world_.Tell(call.from(), kernel::CallMany{.token = ++last_token_,
+                                            .cpus = *std::move(cpus),
+                                            .func = *func,
+                                            .wait = call.wait()});
+  Deliver<kernel::CpuEvent, kernel::CallMany>();
+  return absl::OkStatus();
+}
+
 absl::Status WorldMachine::StartCall(const v1::ScenarioCall& call) {
   const std::uint32_t count = std::max<std::uint32_t>(call.count(), 1);
   if (call.wait()) return Issue(call, count - 1);
@@ -188,11 +211,8 @@ absl::Status WorldMachine::Act(const v1::CpuAct& act) {
 
 absl::Status WorldMachine::Issue(const v1::ScenarioCall& call,
                                  std::uint32_t left) {
-  const auto func = FindFunction(call.function());
-  if (!func) {
-    return absl::NotFoundError(
-        absl::StrCat("there is no function ", call.function(), " in memory"));
-  }
+  const auto func = FunctionNamed(call.function());
+  if (!func.ok()) return func.status();
   const kernel::Token token = ++last_token_;
   if (left > 0) repeated_[token] = {call, left};
   world_.Tell(call.from(), kernel::Call{.token = token,

@@ -37,10 +37,12 @@ class WorldMachine : public Machine {
   absl::StatusOr<std::uint32_t> StopMachine(const std::string& cpus) override;
   absl::StatusOr<v1::Operation> GetOperation(std::uint32_t id) override;
   absl::Status StartBlockIo(const v1::BlockIo& io) override;
+  absl::Status StartIrqCallMany(const v1::IrqCallMany& irq) override;
   absl::StatusOr<v1::LoadStatus> BlockIoStatus(std::uint32_t cpu) override;
   absl::Status StartCall(const v1::ScenarioCall& call) override;
   absl::Status StartStopTwo(const v1::ScenarioStopTwo& stop) override;
   absl::Status Act(const v1::CpuAct& act) override;
+  absl::Status StartCallMany(const v1::ScenarioCallMany& call) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;

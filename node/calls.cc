@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,6 +78,9 @@ absl::Status Calls::Check(const v1::CallRequest& request,
         absl::StrCat("the payload has ", request.payload().size(),
                      " bytes; at most ", kPayloadMax, " (1 MiB) are allowed"));
   }
+  if (request.many() && request.count() > 1) {
+    return absl::InvalidArgumentError("a many-call has no count");
+  }
   if (request.count() > kCountMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("count ", request.count(), " is over ", kCountMax));
@@ -120,7 +124,24 @@ void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
   }
   task->targets_left = task->targets.size();
   FinishAtDeadline(task);
+  if (request.many()) return IssueMany(task, std::move(targets));
   for (std::size_t i = 0; i < task->targets.size(); ++i) IssueNext(task, i);
+}
+
+void Calls::IssueMany(const std::shared_ptr<Task>& task,
+                      kernel::CpuMask targets) {
+  const kernel::Token token = driver_->NewToken();
+  for (std::size_t i = 0; i < task->targets.size(); ++i) {
+    Task::Target& t = task->targets[i];
+    t.left = 0;
+    t.under_way = 1;
+    tickets_[{token, t.cpu}] = {task, i};
+  }
+  driver_->Feed(kernel::CallMany{.token = token,
+                                 .cpus = std::move(targets),
+                                 .func = task->func,
+                                 .payload = task->payload,
+                                 .wait = task->wait});
 }
 
 // A waiting caller has one call under way, as a CPU has that spins for it.
@@ -135,7 +156,7 @@ void Calls::IssueNext(const std::shared_ptr<Task>& task, std::size_t target) {
     --t.left;
     ++t.under_way;
     const kernel::Token token = driver_->NewToken();
-    tickets_[token] = {task, target};
+    tickets_[{token, t.cpu}] = {task, target};
     driver_->Feed(kernel::Call{.token = token,
                                .dst = t.cpu,
                                .func = task->func,
@@ -158,8 +179,8 @@ void Calls::Schedule(const std::shared_ptr<Task>& task, std::size_t target,
   });
 }
 
-void Calls::OnQueued(kernel::Token token) {
-  const auto found = tickets_.find(token);
+void Calls::OnQueued(const kernel::CallQueued& queued) {
+  const auto found = tickets_.find({queued.token, queued.dst});
   if (found == tickets_.end() || found->second.task->wait) return;
   const Ticket ticket = std::move(found->second);
   tickets_.erase(found);
@@ -169,7 +190,7 @@ void Calls::OnQueued(kernel::Token token) {
 }
 
 void Calls::OnEnded(const kernel::CallEnded& ended) {
-  const auto found = tickets_.find(ended.token);
+  const auto found = tickets_.find({ended.token, ended.dst});
   if (found == tickets_.end()) return;
   const Ticket ticket = std::move(found->second);
   tickets_.erase(found);
@@ -229,11 +250,12 @@ void Calls::FinishAtDeadline(const std::shared_ptr<Task>& started) {
     Finish(*task);
     // What the target has not accepted is withdrawn; the rest goes on. Either
     // way nobody is left to hear how it ends.
-    std::vector<kernel::Token> tokens;
-    for (const auto& [token, ticket] : tickets_) {
-      if (ticket.task == task) tokens.push_back(token);
-    }
-    for (kernel::Token token : tokens) tickets_.erase(token);
+    std::set<kernel::Token> tokens;
+    std::erase_if(tickets_, [&](const auto& entry) {
+      if (entry.second.task != task) return false;
+      tokens.insert(entry.first.first);
+      return true;
+    });
     for (kernel::Token token : tokens) driver_->Feed(kernel::Expire{token});
   });
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "belfry/v1/node.pb.h"
@@ -27,7 +28,7 @@ class Calls {
   // queue), or shortly before the client's deadline with what is known by then.
   void Start(const v1::CallRequest& request, ReplyPtr reply);
 
-  void OnQueued(kernel::Token token);
+  void OnQueued(const kernel::CallQueued& queued);
   void OnEnded(const kernel::CallEnded& ended);
 
   static constexpr std::uint32_t kCountMax = 1'000'000;
@@ -42,6 +43,7 @@ class Calls {
 
   absl::Status Check(const v1::CallRequest& request,
                      kernel::CpuMask* targets) const;
+  void IssueMany(const std::shared_ptr<Task>& task, kernel::CpuMask targets);
   void IssueNext(const std::shared_ptr<Task>& task, std::size_t target);
   void Schedule(const std::shared_ptr<Task>& task, std::size_t target,
                 std::chrono::microseconds delay);
@@ -52,7 +54,8 @@ class Calls {
   rpc::Loop* loop_;
   CpuDriver* driver_;
   std::uint32_t possible_;
-  std::map<kernel::Token, Ticket> tickets_;
+  // A many-call has one for each target.
+  std::map<std::pair<kernel::Token, kernel::CpuId>, Ticket> tickets_;
 };
 
 }  // namespace belfry::node

@@ -62,7 +62,7 @@ void CpuDriver::CarryOut(kernel::CpuEffect& effect) {
         if constexpr (std::is_same_v<E, kernel::Tell>) {
           around_.outlet->Tell(e.message);
         } else if constexpr (std::is_same_v<E, kernel::CallQueued>) {
-          around_.outlet->OnCallQueued(e.token);
+          around_.outlet->OnCallQueued(e);
         } else if constexpr (std::is_same_v<E, kernel::CallEnded>) {
           around_.outlet->OnCallEnded(e);
         } else if constexpr (requires { around_.outlet->Send(e); }) {
@@ -75,6 +75,8 @@ void CpuDriver::CarryOut(kernel::CpuEffect& effect) {
 }
 
 void CpuDriver::On(kernel::RaiseIrq&) { Feed(kernel::IrqEntry{}); }
+
+void CpuDriver::On(kernel::WakeIdle&) { Feed(kernel::IdleExit{}); }
 
 void CpuDriver::On(kernel::RingSelf& effect) {
   Feed(kernel::Doorbell{effect.key});

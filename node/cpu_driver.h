@@ -39,7 +39,7 @@ class Outlet {
   virtual void Send(const kernel::SendStopTwo& m) = 0;
   virtual void Send(const kernel::SendStopTwoReport& m) = 0;
   virtual void Tell(const kernel::FromCpu& message) = 0;
-  virtual void OnCallQueued(kernel::Token token) = 0;
+  virtual void OnCallQueued(const kernel::CallQueued& queued) = 0;
   virtual void OnCallEnded(const kernel::CallEnded& ended) = 0;
   // Every event of the trace, after the ledger has it.
   virtual void OnTrace(const kernel::TraceEvent& event) = 0;
@@ -87,6 +87,7 @@ class CpuDriver {
   void Deliver(kernel::CpuEvent event);
   void CarryOut(kernel::CpuEffect& effect);
   void On(kernel::RaiseIrq& effect);
+  void On(kernel::WakeIdle& effect);
   void On(kernel::RingSelf& effect);
   void On(kernel::NextStep& effect);
   void On(kernel::WakeStopper& effect);

@@ -48,7 +48,7 @@ FunctionResult Spin(const FunctionCall& call) {
 }  // namespace
 
 Functions::Functions() {
-  const Function builtin[] = {Nop, Echo, Spin, Nop, nullptr, Nop};
+  const Function builtin[] = {Nop, Echo, Spin, Nop, nullptr, Nop, Nop};
   for (std::size_t i = 0; i < kernel::kBuiltinFunctions.size(); ++i) {
     const std::string name(kernel::kBuiltinFunctions[i]);
     const bool spin = i == kernel::kSpin.value;

@@ -144,6 +144,7 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
       bytes += m.csd.payload.size();
       csd->set_payload(std::move(m.csd.payload));
       csd->set_wait(m.csd.wait);
+      csd->set_many(m.csd.many);
       calls_.pop_front();
     }
   }
@@ -274,6 +275,7 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
     kernel::Enqueue event{.csd = {.key = Key(csd.seq()),
                                   .func = func.value_or(kernel::FuncId{}),
                                   .wait = csd.wait(),
+                                  .many = csd.many(),
                                   .payload = std::move(*csd.mutable_payload())},
                           .fused = frame.fused()};
     if (!func || !functions.IsLinked(*func)) {

@@ -85,8 +85,14 @@ void Load::Tick(std::uint64_t run) {
 void Load::Complete(std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) {
     ++raised_;
+    if (load_.calls_many()) {
+      kernel::CpuMask calls;
+      for (const kernel::CpuId cpu : submitters_) calls.Add(cpu);
+      driver_->Feed(kernel::DeviceIrq{.calls = std::move(calls)});
+      continue;
+    }
     const std::size_t pick = random_() % submitters_.size();
-    driver_->Feed(kernel::DeviceIrq{submitters_[pick]});
+    driver_->Feed(kernel::DeviceIrq{.submitter = submitters_[pick]});
   }
 }
 

@@ -139,6 +139,11 @@ void Metrics::AddQueue(prometheus::Registry* registry,
                         "Retransmitted calls that were recognised.", own);
   doorbells_taken_ = counter("belfry_doorbells_taken_total",
                              "Call-function interrupts taken.", own);
+  doorbells_flagged_ = counter(
+      "belfry_doorbells_flagged_total",
+      "Doorbells that set need_resched in place of the pending bit: the "
+      "CPU was idle, and polled.",
+      own);
   doorbells_coalesced_ =
       counter("belfry_doorbells_coalesced_total",
               "Doorbells that found the pending bit set already.", own);
@@ -260,6 +265,9 @@ void Metrics::ApplyAtTarget(const kernel::TraceEvent& event,
       return;
     case TraceKind::kCallFunctionSingleEntry:
       doorbells_taken_->Increment();
+      return;
+    case TraceKind::kSchedWakeIdleWithoutIpi:
+      doorbells_flagged_->Increment();
       return;
     case TraceKind::kIpiCoalesced:
       doorbells_coalesced_->Increment();

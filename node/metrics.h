@@ -64,6 +64,7 @@ class Metrics {
   prometheus::Counter* ran_late_;
   prometheus::Counter* duplicates_;
   prometheus::Counter* doorbells_taken_;
+  prometheus::Counter* doorbells_flagged_;
   prometheus::Counter* doorbells_coalesced_;
   prometheus::Counter* doorbells_dropped_;
   prometheus::Counter* device_irqs_;

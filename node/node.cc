@@ -83,8 +83,8 @@ class Node::Process : public Outlet {
   void Tell(const kernel::FromCpu& message) override {
     control_->Send(rpc::ToProto(message));
   }
-  void OnCallQueued(kernel::Token token) override {
-    if (!torture_->OnQueued(token)) calls_->OnQueued(token);
+  void OnCallQueued(const kernel::CallQueued& queued) override {
+    if (!torture_->OnQueued(queued.token)) calls_->OnQueued(queued);
   }
   void OnCallEnded(const kernel::CallEnded& ended) override {
     if (torture_->OnEnded(ended) || stop_twos_->OnEnded(ended)) return;

@@ -193,6 +193,13 @@ void CheckTargets(const MachineView& view, v1::AuditReport* report) {
                          inbound.src_cpu(), ", which issued only ", issued));
       }
     }
+    if (const std::uint64_t cut = CallsCutOff(*cpu.snapshot); cut > 0) {
+      AddFinding(report, "lost", cpu.info.cpu(), kConservation,
+                 absl::StrCat(CountText(cut, "call"), " to CPU ",
+                              cpu.info.cpu(), " vanished from its queue: ",
+                              "they were queued, have not run and are not "
+                              "there; the callers were not told"));
+    }
     if (cpu.snapshot->ran_while_offline() > 0) {
       AddFinding(
           report, "ran_while_offline", cpu.info.cpu(), kNoCallOnDeadCpu,
@@ -251,6 +258,15 @@ void CheckQueues(const MachineView& view, v1::AuditReport* report) {
                      CountText(QueueDepth(stranded), "call"), " in its queue (",
                      FunctionsText(QueueByFunction(stranded)),
                      ") and no doorbell latched or in flight"));
+  }
+  for (const std::uint32_t cpu : StrandedSoftirqCpus(view)) {
+    AddFinding(
+        report, "stranded_softirq", cpu, kNoStrandedQueue,
+        absl::StrCat(
+            "CPU ", cpu, " is idle with ",
+            CountText(FindCpu(view, cpu)->snapshot->blk_cpu_done(), "request"),
+            " for BLOCK_SOFTIRQ to complete, which runs at the end of an "
+            "interrupt, and none is latched or in flight"));
   }
   for (const std::uint32_t cpu : LeftBehindCpus(view)) {
     const CpuView& parked = *FindCpu(view, cpu);

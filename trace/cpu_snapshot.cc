@@ -53,6 +53,9 @@ void FillDoorbell(const CpuFacts& facts, v1::CpuSnapshot* out) {
     case Kind::kLatched:
       doorbell->set_fate(v1::Doorbell::FATE_LATCHED);
       break;
+    case Kind::kFlagged:
+      doorbell->set_fate(v1::Doorbell::FATE_FLAGGED);
+      break;
     case Kind::kTaken:
       doorbell->set_fate(v1::Doorbell::FATE_TAKEN);
       break;
@@ -83,14 +86,17 @@ void FillFrames(const Cpu& cpu, const kernel::Outgoing& call,
   } else {
     out->add_frames("belfry_call");
   }
+  if (call.many != 0) {
+    out->add_frames("smp_call_function_many");
+    return;
+  }
   out->add_frames("smp_call_function_single");
   out->add_frames("generic_exec_single");
 }
 
-v1::OutgoingCall::State StateOf(const kernel::Outgoing& call) {
-  return call.state == kernel::Outgoing::State::kSent
-             ? v1::OutgoingCall::STATE_SENT
-             : v1::OutgoingCall::STATE_QUEUED;
+v1::OutgoingCall::State StateOf(const Cpu& cpu, const kernel::Outgoing& call) {
+  return cpu.MayOweRing(call) ? v1::OutgoingCall::STATE_SENT
+                              : v1::OutgoingCall::STATE_QUEUED;
 }
 
 // Waiting calls first: they are what somebody hangs on.
@@ -109,7 +115,7 @@ void FillOutgoing(const CpuFacts& facts, std::uint32_t max,
         call->set_seq(seq);
         call->set_function(facts.name_of(c.func));
         call->set_wait(c.wait);
-        call->set_state(StateOf(c));
+        call->set_state(StateOf(cpu, c));
         *call->mutable_issue_time() =
             ToTimestamp(facts.times.issued(dst_id, seq));
         call->set_stuck(c.stuck);
@@ -249,7 +255,9 @@ v1::CpuSnapshot MakeSnapshot(const CpuFacts& facts, std::uint32_t max_entries) {
   *out.mutable_view() = ToProto(cpu.view());
   out.set_irqs_masked(cpu.irqs_masked());
   out.set_guards(cpu.guards());
-  out.set_held_tasks(cpu.held_tasks().size());
+  out.set_need_resched(cpu.need_resched());
+  out.set_blk_cpu_done(cpu.blk_cpu_done());
+  out.set_held_tasks(cpu.held_tasks().size() + cpu.held_many().size());
   out.set_io_completions_held(cpu.device_irqs());
   FillQueue(facts, max_entries, &out);
   FillDoorbell(facts, &out);

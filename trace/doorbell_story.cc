@@ -96,7 +96,8 @@ Stations FindStations(const Events& events, std::uint32_t cpu,
   FindSending(events, cpu, head, &found);
   const std::size_t begin = found.queued.value_or(0);
   found.latched = FindLast(events, begin, events.size(), [&](const auto& e) {
-    return (IsAt(e, cpu, "ipi_latched") || IsAt(e, cpu, "ipi_coalesced")) &&
+    return (IsAt(e, cpu, "ipi_latched") || IsAt(e, cpu, "ipi_coalesced") ||
+            IsAt(e, cpu, "sched_wake_idle_without_ipi")) &&
            IsOfCall(e, head);
   });
   found.cleared = FindLast(events, found.latched.value_or(begin), events.size(),
@@ -111,7 +112,8 @@ Stations FindStations(const Events& events, std::uint32_t cpu,
     return IsAt(e, cpu, "cpu_life") && e.detail() == "DEAD";
   });
   found.drained = FindLast(events, begin, end, [&](const auto& e) {
-    return IsAt(e, cpu, "csd_flush_entry") && e.value() > 0;
+    return IsAt(e, cpu, "csd_flush_entry") && e.detail() == "flush" &&
+           e.value() > 0;
   });
   if (!found.latched) return found;
   found.generation = RoundAt(events, cpu, *found.latched);
@@ -191,7 +193,17 @@ class Teller {
     Say(text + ".", at_.queued);
   }
 
+  // Who queued it has had its say, and it was not this.
+  bool NeverRang() const {
+    return at_.queued && !at_.latched && !at_.sent && !RecordNamesHead() &&
+           view_.overwritten == 0;
+  }
+
   std::string LatchedWhile() const {
+    if (Event(at_.latched).name() == "sched_wake_idle_without_ipi") {
+      return absl::StrCat("and set need_resched of CPU ", cpu_,
+                          ", which polled");
+    }
     if (at_.generation && Event(at_.latched).irqs_masked()) {
       return absl::StrCat("while CPU ", cpu_,
                           " had its interrupts masked inside stop_machine ",
@@ -221,6 +233,9 @@ class Teller {
                        "'s record of its last doorbell names it, at ",
                        ClockText(target_.snapshot->last_doorbell().time()),
                        " (", Missing(), ")."));
+    } else if (NeverRang()) {
+      Say(absl::StrCat("A doorbell was due for that call, and CPU ",
+                       head_.src_cpu(), " has not rung."));
     } else {
       Say(absl::StrCat("Whether that call rang is not known (", Missing(),
                        ")."));
@@ -283,7 +298,7 @@ class Teller {
                        overtaken ? ", before the call was in its queue: the "
                                    "doorbell has overtaken it."
                                  : ", and yet the call is in its queue."));
-    } else {
+    } else if (!NeverRang()) {
       Say(absl::StrCat("What became of that doorbell is not known (", Missing(),
                        ")."));
     }

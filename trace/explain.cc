@@ -194,6 +194,14 @@ bool ExplainCovered(const MachineView& view, const CpuView& target,
                            : absl::StrCat("belfry dump --cpu ", cpu));
     return true;
   }
+  if (snapshot.need_resched()) {
+    AddCause(absl::StrCat("CPU ", cpu,
+                          " was flagged while it polled, and its idle loop has "
+                          "not seen it yet."),
+             nullptr, waiter);
+    waiter->set_remedy(absl::StrCat("belfry dump --cpu ", cpu));
+    return true;
+  }
   if (snapshot.doorbells_in_flight() > 0) {
     AddCause(
         absl::StrCat(CountText(snapshot.doorbells_in_flight(), "doorbell"),
@@ -281,6 +289,17 @@ void ExplainTarget(const MachineView& view, const v1::OutgoingCall& call,
   const bool in_queue = place > 0 || unlisted;
   if (in_queue) SayPlace(*target, call, place, waiter);
   if (ExplainBusy(view, *target, waiter)) return;
+  if (!in_queue && CallsCutOff(snapshot) > 0) {
+    AddCause(absl::StrCat(
+                 "The call is neither in CPU ", call.cpu(),
+                 "'s queue nor has it run: ",
+                 CountText(CallsCutOff(snapshot), "call"),
+                 " vanished from there. A csd that was queued again before it "
+                 "was taken has cut the list. Nobody will run it."),
+             nullptr, waiter);
+    waiter->set_remedy("none: the call is lost");
+    return;
+  }
   if (!in_queue) {
     AddCause(absl::StrCat("The call is neither in CPU ", call.cpu(),
                           "'s queue nor running there: its answer is on the "

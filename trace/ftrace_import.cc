@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "kernel/cpumask.h"
@@ -164,7 +165,9 @@ class Importer {
       return;
     }
     const FtraceFields& names = FieldsOf(record.event);
-    const Fields fields = SplitFields(record.fields);
+    // "vec=4 [action=BLOCK]".
+    const Fields fields =
+        SplitFields(absl::StrReplaceAll(record.fields, {{"[", ""}, {"]", ""}}));
     if (fields.contains("cpu")) {
       event->set_about_cpu(static_cast<std::uint32_t>(NumberOf(fields, "cpu")));
     }

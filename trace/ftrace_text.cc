@@ -91,6 +91,14 @@ constexpr absl::string_view kColumns =
     "#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n"
     "#              | |         |   |||||     |         |\n";
 
+// enum of include/linux/interrupt.h.
+constexpr int kBlockSoftirq = 4;
+
+bool IsSoftirq(const std::string& name) {
+  return name == "softirq_raise" || name == "softirq_entry" ||
+         name == "softirq_exit";
+}
+
 }  // namespace
 
 // The kernel's own formats, from the `print` lines of its event files.
@@ -111,6 +119,9 @@ std::string FtraceFieldText(const v1::TraceEvent& event) {
   if (name == "call_function_single_entry" ||
       name == "call_function_single_exit") {
     return absl::StrCat("vector=", IsOfKernel(event) ? event.value() : 251);
+  }
+  if (IsSoftirq(name) && !IsOfKernel(event)) {
+    return absl::StrFormat("vec=%d [action=%s]", kBlockSoftirq, event.detail());
   }
   if (name == "cpuhp_enter" || name == "cpuhp_multi_enter") {
     return absl::StrFormat("cpu: %04u target: %3d step: %3d (%s)",

@@ -162,7 +162,8 @@ class RowMaker {
       PictureCall& call = calls_[found->second];
       if (event.name() == "csd_enqueued") call.enqueued = i;
       if (event.name() == "ipi_send_cpu") call.rang = true;
-      if (event.name() == "ipi_latched" || event.name() == "ipi_coalesced") {
+      if (event.name() == "ipi_latched" || event.name() == "ipi_coalesced" ||
+          event.name() == "sched_wake_idle_without_ipi") {
         call.rang = true;
         call.latched = i;
         arrivals_[i] = found->second;
@@ -186,7 +187,8 @@ class RowMaker {
   std::optional<std::size_t> TakenAfter(std::size_t latched) const {
     for (std::size_t i = latched + 1; i < events_.size(); ++i) {
       if (!HasRow(events_[i])) continue;
-      const bool taken = events_[i].name() == "call_function_single_entry" &&
+      const bool taken = (events_[i].name() == "call_function_single_entry" ||
+                          events_[i].detail() == "idle") &&
                          events_[i].cpu() == events_[latched].cpu();
       return taken ? std::optional(i) : std::nullopt;
     }
@@ -211,6 +213,8 @@ class RowMaker {
       depth = 0;
     }
     if (name == "csd_dropped" && depth > 0) --depth;
+    if (name == "softirq_raise") softirqs_.insert(event.cpu());
+    if (name == "softirq_entry") softirqs_.erase(event.cpu());
     if (name == "cpuhp_enter") step_[event.cpu()] = event.detail();
     if (name == "cpuhp_exit") step_.erase(event.cpu());
   }
@@ -246,8 +250,11 @@ class RowMaker {
 
   void Draw(std::size_t i) {
     const v1::TraceEvent& event = events_[i];
+    if (merged_.contains(i)) return;
     if (event.name() == "csd_queue_cpu") {
       DrawCall(i);
+    } else if (event.name() == "csd_flush_exit") {
+      DrawFlushExit(i);
     } else if (arrivals_.contains(i)) {
       DrawArrival(i);
     } else if (event.name() == "cpu_life") {
@@ -258,9 +265,26 @@ class RowMaker {
       DrawCallEnd(event);
     } else if (absl::StartsWith(event.name(), "stop_two_")) {
       DrawStopTwo(event);
-    } else if (!merged_.contains(i)) {
+    } else {
       DrawCpu(event);
     }
+  }
+
+  // An idle CPU that goes on polling although a softirq is raised.
+  void DrawFlushExit(std::size_t i) {
+    const v1::TraceEvent& event = events_[i];
+    if (event.detail() != "idle" || !softirqs_.contains(event.cpu())) return;
+    for (std::size_t next = i + 1; next < events_.size(); ++next) {
+      if (!events_[next].has_cpu() || events_[next].cpu() != event.cpu()) {
+        continue;
+      }
+      if (events_[next].name() == "softirq_entry") return;
+      break;
+    }
+    Add(event, absl::StrCat(Actor(event),
+                            " goes back to sleep, with BLOCK_SOFTIRQ raised "
+                            "and not run"))
+        .row.alarm = true;
   }
 
   static std::string Target(const v1::TraceEvent& event) {
@@ -303,11 +327,22 @@ class RowMaker {
   // How the call's doorbell fared, as far as this row goes.
   std::string RingText(const PictureCall& call) const {
     if (!call.rang) {
-      return call.enqueued ? ": does not ring, the queue was not empty" : "";
+      if (!call.enqueued) return "";
+      return events_[*call.enqueued].value2() == 1
+                 ? ": a doorbell is due, and does not come"
+                 : ": does not ring, the queue was not empty";
     }
     if (!call.latched) return " and rings";
     if (!call.prompt) return " and rings: the doorbell is on the wire";
     const v1::TraceEvent& latched = events_[*call.latched];
+    if (latched.name() == "sched_wake_idle_without_ipi") {
+      return absl::StrCat(
+          " and flags it, no interrupt",
+          call.taken
+              ? absl::StrCat(": its idle loop takes ",
+                             CountText(events_[*call.taken].value(), "call"))
+              : std::string());
+    }
     if (call.taken) {
       const std::int64_t taken = events_[*call.taken].value();
       return absl::StrCat(" and rings: taken, ", CountText(taken, "call"));
@@ -332,7 +367,9 @@ class RowMaker {
                          parked ? ", too late: latched, CPU " : "",
                          parked ? absl::StrCat(event.cpu(), " is parked")
                          : event.irqs_masked() ? ": latched, not taken, masked"
-                                               : ""));
+                         : event.name() == "sched_wake_idle_without_ipi"
+                             ? ": flags it, no interrupt"
+                             : ""));
     draft.row.alarm = parked;
     draft.row.arrow =
         Arrow{.from = event.src_cpu(), .to = event.cpu(), .rings = true};
@@ -430,9 +467,12 @@ class RowMaker {
       draft.row.marks.front().sign = Sign::kLost;
       draft.row.alarm = true;
     } else if (name == "csd_flush_entry") {
+      const bool idle = event.detail() == "idle";
       Draft& draft = Add(event, absl::StrCat(Actor(event),
-                                             " drains its queue before it "
-                                             "goes: ",
+                                             idle ? "'s idle loop drains its "
+                                                    "queue: "
+                                                  : " drains its queue before "
+                                                    "it goes: ",
                                              CountText(event.value(), "call")));
       draft.row.depth = {event.cpu(), 0};
     }
@@ -583,6 +623,8 @@ class RowMaker {
   const Events& events_;
   std::vector<Lane> lanes_;
   std::vector<std::int64_t> depth_;
+  // CPUs whose softirq is raised.
+  std::set<std::uint32_t> softirqs_;
   // The hotplug step that a CPU walks.
   std::map<std::uint32_t, std::string> step_;
   // By the place of csd_queue_cpu.

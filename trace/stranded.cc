@@ -47,17 +47,40 @@ std::uint32_t DoorbellsInFlight(const MachineView& view, std::uint32_t cpu) {
   return count;
 }
 
-bool IsStranded(const MachineView& view, std::uint32_t cpu) {
-  const CpuView* target = FindCpu(view, cpu);
-  if (target == nullptr || !target->snapshot) return false;
-  const v1::CpuSnapshot& snapshot = *target->snapshot;
+namespace {
+
+// Online, and nothing comes or goes on that would make it look for work.
+bool Rests(const MachineView& view, const CpuView& target) {
+  const v1::CpuSnapshot& snapshot = *target.snapshot;
   // The CPU's own word is newer than the coordinator's: on its way up it runs,
   // and can be called, before its last steps.
   const bool runs =
-      snapshot.life().empty() ? IsOnline(*target) : snapshot.life() == "ONLINE";
+      snapshot.life().empty() ? IsOnline(target) : snapshot.life() == "ONLINE";
   const bool drains = snapshot.taken() > 0 || snapshot.has_running();
-  return runs && snapshot.depth() > 0 && !snapshot.latched() && !drains &&
-         DoorbellsInFlight(view, cpu) == 0;
+  return runs && !snapshot.latched() && !snapshot.need_resched() && !drains &&
+         DoorbellsInFlight(view, target.info.cpu()) == 0;
+}
+
+}  // namespace
+
+bool IsStranded(const MachineView& view, std::uint32_t cpu) {
+  const CpuView* target = FindCpu(view, cpu);
+  return target != nullptr && target->snapshot &&
+         target->snapshot->depth() > 0 && Rests(view, *target);
+}
+
+bool HasStrandedSoftirq(const MachineView& view, std::uint32_t cpu) {
+  const CpuView* target = FindCpu(view, cpu);
+  return target != nullptr && target->snapshot &&
+         target->snapshot->blk_cpu_done() > 0 &&
+         !target->snapshot->irqs_masked() && Rests(view, *target);
+}
+
+std::uint64_t CallsCutOff(const v1::CpuSnapshot& snapshot) {
+  if (snapshot.taken() > 0 || snapshot.has_running()) return 0;
+  std::uint64_t queued = 0;
+  for (const v1::InboundRow& row : snapshot.inbound()) queued += row.queued();
+  return queued > snapshot.depth() ? queued - snapshot.depth() : 0;
 }
 
 bool IsLeftBehind(const MachineView& view, std::uint32_t cpu) {
@@ -69,6 +92,10 @@ bool IsLeftBehind(const MachineView& view, std::uint32_t cpu) {
 
 std::vector<std::uint32_t> StrandedCpus(const MachineView& view) {
   return CpusThat(view, IsStranded);
+}
+
+std::vector<std::uint32_t> StrandedSoftirqCpus(const MachineView& view) {
+  return CpusThat(view, HasStrandedSoftirq);
 }
 
 std::vector<std::uint32_t> LeftBehindCpus(const MachineView& view) {

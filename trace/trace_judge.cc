@@ -34,6 +34,7 @@ class Judge {
       machine_.Apply(position);
       JudgeQueues(position);
     }
+    JudgeSoftirqs();
     JudgeWaits();
     std::stable_sort(result_.violations.begin(), result_.violations.end(),
                      [](const PlacedViolation& a, const PlacedViolation& b) {
@@ -118,6 +119,17 @@ class Judge {
                           CountText(cpu.depth, "call"), " in its queue"));
     }
     left_behind_[number] = left;
+  }
+
+  // What is raised inside of a handler runs behind it: only the end tells.
+  void JudgeSoftirqs() {
+    for (const auto& [number, cpu] : machine_.cpus()) {
+      if (!cpu.softirq_stranded()) continue;
+      Report(Invariant::kNoStrandedQueue, number, events_.size() - 1,
+             absl::StrCat("CPU ", number,
+                          " is idle, BLOCK_SOFTIRQ is raised, and no interrupt "
+                          "comes at whose end it would run"));
+    }
   }
 
   // A waiter that the watchdog reported and that has no answer to this day.

@@ -172,6 +172,10 @@ void TracedMachine::ApplyQueue(Position position) {
   if (name == "csd_enqueued") {
     cpu.queue.push_back({KeyOf(event), position});
     cpu.depth = event.value();
+    // A csd that was in it already has cut off all before it.
+    while (static_cast<std::int64_t>(cpu.queue.size()) > cpu.depth) {
+      cpu.queue.pop_front();
+    }
   } else if (name == "call_function_single_entry" ||
              name == "csd_flush_entry") {
     Take(position);
@@ -183,6 +187,8 @@ void TracedMachine::ApplyQueue(Position position) {
     cpu.running = {KeyOf(event), position};
   } else if (name == "csd_function_exit") {
     cpu.running.reset();
+  } else if (name == "softirq_raise" || name == "softirq_entry") {
+    cpu.softirq_pending = name == "softirq_raise";
   } else if (name == "csd_dropped") {
     RemoveKey(&cpu.queue, KeyOf(event));
     cpu.depth = std::max<std::int64_t>(0, cpu.depth - 1);
@@ -196,6 +202,10 @@ void TracedMachine::Take(Position position) {
   std::move(cpu.queue.begin(), cpu.queue.end(), std::back_inserter(cpu.taken));
   cpu.queue.clear();
   cpu.depth = 0;
+  if (event.detail() == "idle") {
+    cpu.need_resched = false;
+    cpu.last_doorbell.set_fate(v1::Doorbell::FATE_TAKEN);
+  }
   if (event.name() == "csd_flush_entry") return;
   cpu.latched.reset();
   cpu.last_doorbell.set_fate(v1::Doorbell::FATE_TAKEN);
@@ -205,14 +215,18 @@ void TracedMachine::ApplyDoorbell(Position position) {
   const v1::TraceEvent& event = events_[position];
   const std::string& name = event.name();
   TracedCpu& cpu = cpus_[event.cpu()];
-  const bool arrives = name == "ipi_latched" || name == "ipi_coalesced";
+  const bool flags = name == "sched_wake_idle_without_ipi";
+  const bool arrives =
+      flags || name == "ipi_latched" || name == "ipi_coalesced";
   if (arrives) {
     const TracedKey key = KeyOf(event);
     if (cpu.on_the_wire.erase(key) == 0) cpu.arrived_early.insert(key);
   }
+  if (flags) cpu.need_resched = true;
   if ((arrives || name == "kick") && !cpu.latched) {
-    cpu.latched = position;
-    cpu.last_doorbell.set_fate(v1::Doorbell::FATE_LATCHED);
+    if (!flags) cpu.latched = position;
+    cpu.last_doorbell.set_fate(flags ? v1::Doorbell::FATE_FLAGGED
+                                     : v1::Doorbell::FATE_LATCHED);
     cpu.last_doorbell.set_src_cpu(arrives ? event.src_cpu() : event.cpu());
     cpu.last_doorbell.set_seq(event.seq());
     *cpu.last_doorbell.mutable_time() = event.time();
@@ -291,6 +305,7 @@ class ViewMaker {
     snapshot.set_life(cpu.life);
     snapshot.set_irqs_masked(cpu.masked);
     snapshot.set_latched(cpu.latched.has_value());
+    snapshot.set_need_resched(cpu.need_resched);
     snapshot.set_doorbells_in_flight(cpu.on_the_wire.size());
     *snapshot.mutable_last_doorbell() = cpu.last_doorbell;
     snapshot.set_depth(static_cast<std::uint32_t>(cpu.depth));

@@ -58,6 +58,9 @@ struct TracedCpu {
   std::optional<Queued> running;
   // The event that set the pending bit.
   std::optional<Position> latched;
+  // Flagged while it polled, and not seen it yet; BLOCK_SOFTIRQ is raised.
+  bool need_resched = false;
+  bool softirq_pending = false;
   // The last doorbell that reached the CPU, and what became of it.
   v1::Doorbell last_doorbell;
   // Rings sent and not arrived, and those that arrived before their sender
@@ -77,6 +80,9 @@ struct TracedCpu {
 
   bool online() const { return life == "ONLINE" && !crashed; }
   bool draining() const { return !taken.empty() || running.has_value(); }
+  bool rests() const {
+    return online() && !latched && !need_resched && !draining();
+  }
   // As CheckNoStrandedQueue() and CheckNothingLeftBehind() of
   // kernel/invariants.h judge the machines themselves.
   bool stranded() const {
@@ -85,8 +91,11 @@ struct TracedCpu {
   bool left_behind() const { return life == "DEAD" && depth > 0; }
   // Once stranded: more calls change nothing, only a doorbell that arrives
   // does.
-  bool stays_stranded() const {
-    return online() && depth > 0 && !latched && !draining();
+  bool stays_stranded() const { return rests() && depth > 0; }
+  // The list behind the queue.
+  bool softirq_stranded() const {
+    return rests() && softirq_pending && !masked && on_the_wire.empty() &&
+           owed == 0;
   }
 };
 

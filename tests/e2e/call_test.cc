@@ -136,6 +136,22 @@ TEST(CallTest, ReadStateDescribesTheCpu) {
   EXPECT_THAT(text, HasSubstr("ONLINE"));
 }
 
+TEST(CallTest, SeveralCpusAreCalledByOneManyCall) {
+  const Cluster cluster;
+  cluster.Ask<v1::OperationList>({"cpu", "offline", "3"});
+  const auto some =
+      cluster.Call({"1-3", "nop", "--from", "0"}, /*exit_code=*/1);
+  EXPECT_EQ(ResultOf(some, 1).completed(), 1u);
+  EXPECT_EQ(ResultOf(some, 2).completed(), 1u);
+  EXPECT_EQ(ResultOf(some, 3).result(), "ENXIO");
+  const auto all = cluster.Call({"all", "read_state", "--from", "1"});
+  EXPECT_EQ(all.results_size(), 3) << all.DebugString();
+  EXPECT_THAT(ResultOf(all, 1).payload(), HasSubstr("ONLINE"));
+  const auto queued = cluster.Call({"0-2", "nop", "--nowait", "--from", "1"});
+  EXPECT_EQ(ResultOf(queued, 2).queued(), 1u);
+  cluster.ExpectCleanAudit();
+}
+
 TEST(CallTest, TheSplitDoorbellRingsToo) {
   const Cluster cluster({.cpus = 3, .flags = {"--doorbell", "split"}});
   EXPECT_TRUE(cluster.State().split_doorbell());

@@ -23,10 +23,18 @@ TEST(CallSingleQueueTest, OnlyTheEdgeSaysEmpty) {
 }
 
 TEST(RingDueTest, EveryRuleBeginsWithTheEdge) {
-  for (RingRule rule :
-       {RingRule::kWasEmpty, RingRule::kAlways, RingRule::kWatchdog}) {
-    EXPECT_TRUE(RingDue(rule, true));
-    EXPECT_EQ(RingDue(rule, false), rule == RingRule::kAlways);
+  for (RingRule rule : {RingRule::kWasEmpty, RingRule::kAlways,
+                        RingRule::kWasEmptyOrPolling, RingRule::kWatchdog}) {
+    for (ManyRing many_ring : {ManyRing::kOwnListAlways,
+                               ManyRing::kSharedAlways, ManyRing::kWasEmpty}) {
+      const Profile profile{.ring_rule = rule, .many_ring = many_ring};
+      const bool always = rule == RingRule::kAlways;
+      EXPECT_TRUE(RingDue(profile, /*many=*/false, /*was_empty=*/true));
+      EXPECT_TRUE(RingDue(profile, /*many=*/true, /*was_empty=*/true));
+      EXPECT_EQ(RingDue(profile, /*many=*/false, /*was_empty=*/false), always);
+      EXPECT_EQ(RingDue(profile, /*many=*/true, /*was_empty=*/false),
+                always || many_ring != ManyRing::kWasEmpty);
+    }
   }
 }
 

@@ -20,7 +20,10 @@ TEST(EventTextTest, WhatTravelsBetweenCpusSaysWhoseCallItIs) {
 
 TEST(EventTextTest, WhatComesToACpuSaysWhich) {
   EXPECT_EQ(At3(IrqEntry{}), "irq_entry 3");
+  EXPECT_EQ(At3(IdleExit{}), "idle_exit 3");
   EXPECT_EQ(At3(DeviceIrq{CpuId{2}}), "io 3 for 2");
+  EXPECT_EQ(At3(DeviceIrq{.calls = {0, 1}}), "irq 3 calls 0-1");
+  EXPECT_EQ(At3(CallMany{.cpus = {0, 2}}), "task 3 calls 0,2");
   EXPECT_EQ(At3(RunStep{.step = 9}), "step 3 9");
   EXPECT_EQ(At3(PowerOff{}), "power_off 3");
   EXPECT_EQ(At3(ArmTimer{CpuId{1}}), "arm_timer 3 for 1");

@@ -25,10 +25,12 @@ TEST(GateTest, EventsOfACpu) {
   EXPECT_EQ(At(Enqueue{}), "enqueue");
   EXPECT_EQ(At(Doorbell{}), "latch");
   EXPECT_EQ(At(IrqEntry{}), "irq_entry");
+  EXPECT_EQ(At(IdleExit{}), "idle_exit");
   EXPECT_EQ(At(Kick{}), "reset");
   EXPECT_EQ(At(StopperRuns{}), "stopper");
   EXPECT_EQ(At(RunStep{.step = 6}), "step:6");
   EXPECT_EQ(At(Call{}), "task");
+  EXPECT_EQ(At(CallMany{}), "task");
   EXPECT_EQ(At(PowerOff{}), "order");
   EXPECT_EQ(At(RunStage{OfflineStage::kReportDead}), "report_dead");
   EXPECT_EQ(At(RunStage{OfflineStage::kFixupIrqs}), "fixup_irqs");

@@ -194,8 +194,12 @@ Seen SeeAll(const kernel::Profile& profile, const Scope& scope, bool reduce) {
 
 TEST(ReductionTest, KeepsVerdictsShortestWaysAndOutcomes) {
   const std::vector<kernel::Profile> profiles = {
-      Preset("linux-3.0"), Preset("linux-3.0+split"), Preset("belfry"),
+      Preset("linux-3.0"),
+      Preset("linux-3.0+split"),
+      Preset("belfry"),
       Preset("linux-3.0", {"hardware=x86"}),
+      Preset("linux-3.0", {"ring_rule=was_empty_or_polling"}),
+      Preset("linux-3.16", {"ring_rule=was_empty_or_polling"}),
       Preset("linux-3.0", {"offline_drain=reinit_at_up"})};
   for (const kernel::Profile& profile : profiles) {
     for (const bool prompt : {false, true}) {

@@ -137,6 +137,14 @@ absl::Status FakeMachine::StartCall(const v1::ScenarioCall& call) {
   return absl::OkStatus();
 }
 
+absl::Status FakeMachine::StartCallMany(const v1::ScenarioCallMany&) {
+  return absl::UnimplementedError("no many-calls here");
+}
+
+absl::Status FakeMachine::StartIrqCallMany(const v1::IrqCallMany&) {
+  return absl::UnimplementedError("no many-calls here");
+}
+
 // Rings only if the queue was empty.
 void FakeMachine::Enqueue(bool wait) {
   const bool was_empty = queue_.empty();

@@ -48,6 +48,9 @@ class FakeMachine : public lab::Machine {
     return absl::UnimplementedError("it has no stoppers");
   }
   absl::Status Act(const v1::CpuAct&) override { return absl::OkStatus(); }
+  // Its CPUs call one at a time.
+  absl::Status StartCallMany(const v1::ScenarioCallMany& call) override;
+  absl::Status StartIrqCallMany(const v1::IrqCallMany& irq) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;

@@ -20,7 +20,8 @@ std::string Failed(Errno error) {
 
 std::string Line(const SendEnqueue& e) {
   return absl::StrCat("enqueue", To(e.dst, e.csd.key.seq),
-                      e.csd.wait ? " wait" : "", e.fused ? "" : " split");
+                      e.csd.wait ? " wait" : "", e.csd.many ? " many" : "",
+                      e.fused ? "" : " split");
 }
 std::string Line(const SendEnqueued& e) {
   return absl::StrCat("enqueued", To(e.dst, e.seq),
@@ -41,6 +42,7 @@ std::string Line(const SendLatched& e) {
   return absl::StrCat("latched", To(e.dst, e.seq));
 }
 std::string Line(const RaiseIrq&) { return "raise_irq"; }
+std::string Line(const WakeIdle&) { return "wake_idle"; }
 std::string Line(const RunFunction& e) {
   return absl::StrCat("run ", ContextName(e.context), " of ", e.src.value);
 }

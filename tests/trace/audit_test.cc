@@ -103,6 +103,15 @@ INSTANTIATE_TEST_SUITE_P(
                   },
                   false,
                   {"lost/"}},
+        AuditCase{"CutOffFromTheQueue",
+                  [](MachineView* view) { Inbound(view).set_queued(1); },
+                  false,
+                  {"lost/conservation"}},
+        AuditCase{
+            "ASoftirqThatNobodyRuns",
+            [](MachineView* view) { SnapshotOf(view, 3).set_blk_cpu_done(1); },
+            false,
+            {"stranded_softirq/no_stranded_queue"}},
         AuditCase{"RanMoreThanIssued",
                   [](MachineView* view) { Inbound(view).set_run(11); },
                   false,
@@ -177,6 +186,8 @@ TEST(Audit, TheTargetClosesTheRowOfADeadSource) {
   Inbound(&view).set_closed(true);
   Inbound(&view).set_run(6);
   Inbound(&view).set_queued(2);
+  SnapshotOf(&view, 3).set_depth(2);
+  SnapshotOf(&view, 3).set_latched(true);
   const v1::AuditReport report = MakeAuditReport(view);
   ASSERT_EQ(report.rows_size(), 1);
   EXPECT_EQ(report.rows(0).src_cpu(), 1);

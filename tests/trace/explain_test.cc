@@ -93,6 +93,7 @@ TEST(Explain, ADrainIsNotDenied) {
   for (v1::TraceEvent& event : view.events) {
     if (event.name() == "cpu_life" && event.detail() == "SHOULD_DIE") {
       event.set_name("csd_flush_entry");
+      event.set_detail("flush");
       event.set_value(2);
     }
   }

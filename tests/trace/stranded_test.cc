@@ -49,6 +49,10 @@ INSTANTIATE_TEST_SUITE_P(
         StrandedCase{
             "Latched",
             [](MachineView* view) { SnapshotOf(view, 3).set_latched(true); }},
+        StrandedCase{"Flagged",
+                     [](MachineView* view) {
+                       SnapshotOf(view, 3).set_need_resched(true);
+                     }},
         StrandedCase{"DoorbellHeld",
                      [](MachineView* view) {
                        SnapshotOf(view, 3).set_doorbells_in_flight(1);
@@ -95,6 +99,27 @@ TEST(Stranded, SentToAnotherCpuCoversNothing) {
   AddCall(&view, 0, 2, 1, "nop", false).set_state(v1::OutgoingCall::STATE_SENT);
   EXPECT_THAT(StrandedCpus(view), ElementsAre(3));
   EXPECT_THAT(LeftBehindCpus(view), IsEmpty());
+}
+
+TEST(Stranded, TheListBehindTheQueueNeedsAnInterrupt) {
+  MachineView view = QuietMachine();
+  v1::CpuSnapshot& snapshot = SnapshotOf(&view, 3);
+  EXPECT_FALSE(HasStrandedSoftirq(view, 3));
+  snapshot.set_blk_cpu_done(2);
+  EXPECT_THAT(StrandedSoftirqCpus(view), ElementsAre(3));
+  snapshot.set_latched(true);
+  EXPECT_THAT(StrandedSoftirqCpus(view), IsEmpty());
+}
+
+TEST(Stranded, CallsThatTheQueueDoesNotHoldAreCutOff) {
+  MachineView view = QuietMachine();
+  v1::CpuSnapshot& snapshot = SnapshotOf(&view, 3);
+  snapshot.add_inbound()->set_queued(3);
+  snapshot.set_depth(1);
+  EXPECT_EQ(CallsCutOff(snapshot), 2u);
+  // Those that were taken are in neither.
+  snapshot.set_taken(1);
+  EXPECT_EQ(CallsCutOff(snapshot), 0u);
 }
 
 TEST(Stranded, UnknownCpu) {

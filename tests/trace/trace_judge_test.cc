@@ -49,6 +49,20 @@ TEST(TraceJudgeTest, AnAnswerEndsTheWait) {
   EXPECT_THAT(Judge(trace.events()), IsEmpty());
 }
 
+// What is raised inside of an interrupt runs at its end, or never.
+TEST(TraceJudgeTest, ASoftirqThatIsRaisedAndNotRun) {
+  for (const bool runs : {true, false}) {
+    TraceWriter trace;
+    trace.Add({.cpu = 2, .name = "sched_wake_idle_without_ipi", .src = 0});
+    trace.Add({.cpu = 2, .name = "csd_flush_entry", .detail = "idle"});
+    trace.Add({.cpu = 2, .name = "softirq_raise", .detail = "BLOCK"});
+    trace.Add({.cpu = 2, .name = "csd_flush_exit", .detail = "idle"});
+    if (runs) trace.Add({.cpu = 2, .name = "softirq_entry"});
+    EXPECT_EQ(JudgeTrace(trace.events(), true).violations.size(),
+              runs ? 0u : 1u);
+  }
+}
+
 TraceWriter& RunCall(TraceWriter& trace, std::uint64_t seq) {
   return trace.Add(
       {.cpu = 2, .name = "csd_function_entry", .src = 0, .seq = seq});
