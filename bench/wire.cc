@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -28,11 +27,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "belfry/v1/node.grpc.pb.h"
+#include "bench/measure.h"
 
 namespace belfry::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using v1::CpuService;
 using Link = grpc::ServerAsyncReaderWriter<v1::LinkResponse, v1::LinkRequest>;
 using ClientLink =
@@ -45,24 +44,6 @@ void RunUntil(grpc::CompletionQueue& cq, const std::function<bool()>& done) {
   void* tag = nullptr;
   bool ok = false;
   while (!done() && cq.Next(&tag, &ok)) (*static_cast<Step*>(tag))(ok);
-}
-
-void Print(std::uint64_t calls, Clock::duration took,
-           std::vector<std::uint64_t> nanos) {
-  std::sort(nanos.begin(), nanos.end());
-  const auto at = [&](double p) {
-    if (nanos.empty()) return 0.0;
-    const auto rank =
-        static_cast<std::size_t>(p * static_cast<double>(nanos.size() - 1));
-    return static_cast<double>(nanos[rank]) / 1e3;
-  };
-  const double seconds = std::chrono::duration<double>(took).count();
-  std::printf(
-      "{\"calls\": %llu, \"seconds\": %.6f, \"calls_per_s\": %.0f, "
-      "\"p50_us\": %.2f, \"p99_us\": %.2f}\n",
-      static_cast<unsigned long long>(calls), seconds,
-      static_cast<double>(calls) / seconds, at(0.5), at(0.99));
-  std::fflush(stdout);
 }
 
 // ---- The server: every call of a frame is answered in one frame.
