@@ -67,23 +67,25 @@ void Loop::Run() {
   }
 }
 
+// A deadline of now is rounded up to one that is not over yet.
 void Loop::Post(std::function<void()> f) {
-  After(std::chrono::nanoseconds(0), std::move(f));
+  const std::lock_guard lock(mutex_);
+  if (shut_down_) return;
+  SetAlarm(gpr_inf_past(GPR_CLOCK_MONOTONIC), std::move(f));
 }
 
 void Loop::After(std::chrono::nanoseconds delay, std::function<void()> f) {
   const std::lock_guard lock(mutex_);
   if (shut_down_) return;
-  SetAlarm(delay, std::move(f));
+  SetAlarm(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                        gpr_time_from_nanos(delay.count(), GPR_TIMESPAN)),
+           std::move(f));
 }
 
-void Loop::SetAlarm(std::chrono::nanoseconds delay, std::function<void()> f) {
+void Loop::SetAlarm(gpr_timespec deadline, std::function<void()> f) {
   auto alarm = std::make_unique<Alarm>(this, std::move(f));
   pending_.insert(alarm.get());
-  alarm.release()->Set(
-      cq_.get(),
-      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                   gpr_time_from_nanos(delay.count(), GPR_TIMESPAN)));
+  alarm.release()->Set(cq_.get(), deadline);
 }
 
 void Loop::Await(Pending* pending) {
@@ -97,7 +99,7 @@ void Loop::Shutdown() {
   if (std::exchange(shut_down_, true)) return;
   for (Pending* pending : pending_) pending->Cancel();
   // Wakes a loop that nothing else would.
-  SetAlarm(std::chrono::nanoseconds(0), [] {});
+  SetAlarm(gpr_inf_past(GPR_CLOCK_MONOTONIC), [] {});
 }
 
 }  // namespace belfry::rpc

@@ -81,11 +81,12 @@ class Loop {
   // tags.
   void Run();
 
-  // From any thread: runs `f` on the loop's thread, soon; never once the loop
-  // is shut down.
+  // From any thread: runs `f` on the loop's thread, as soon as that is free;
+  // never once the loop is shut down. What posts itself again and again keeps
+  // the loop from looking at the network.
   void Post(std::function<void()> f);
 
-  // The same, after `delay`.
+  // The same, after `delay`, which gRPC rounds up to the next millisecond.
   void After(std::chrono::nanoseconds delay, std::function<void()> f);
 
   // `pending` was handed to gRPC, or is about to be.
@@ -97,7 +98,7 @@ class Loop {
 
  private:
   friend class Pending;
-  void SetAlarm(std::chrono::nanoseconds delay, std::function<void()> f);
+  void SetAlarm(gpr_timespec deadline, std::function<void()> f);
 
   std::unique_ptr<grpc::CompletionQueue> cq_;
   // Guards what is below.
