@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "rpc/address.h"
 #include "rpc/unary.h"
 
@@ -88,12 +89,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const std::string& listen, const std::vector<grpc::Service*>& services) {
   const absl::Status valid = CheckListenAddress(listen);
   if (!valid.ok()) return valid;
-  static const bool plugins = [] {
+  static const bool once = [] {
+    // gRPC's locks are Abseil's, which else looks for deadlocks at each.
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     return true;
   }();
-  (void)plugins;
+  (void)once;
   std::unique_ptr<Server> result(new Server);
   grpc::ServerBuilder builder;
   int port = 0;
