@@ -42,17 +42,22 @@ void CpuDriver::Feed(kernel::CpuEvent event) {
 // out.
 void CpuDriver::Deliver(kernel::CpuEvent event) {
   mailbox_.push_back(std::move(event));
-  if (stepping_) return;
+  if (!stepping_) StepAll();
+}
+
+void CpuDriver::StepAll() {
   stepping_ = true;
   while (!mailbox_.empty()) {
     kernel::CpuEvent next = std::move(mailbox_.front());
     mailbox_.pop_front();
     effects_.clear();
+    now_ = std::chrono::system_clock::now();
     cpu_.Step(std::move(next), effects_);
     for (kernel::CpuEffect& effect : effects_) CarryOut(effect);
     times_.Trim(cpu_.queue().size());
   }
   stepping_ = false;
+  around_.outlet->Flush();
 }
 
 void CpuDriver::CarryOut(kernel::CpuEffect& effect) {
@@ -123,12 +128,11 @@ void CpuDriver::Run(kernel::RunFunction effect) {
 }
 
 void CpuDriver::On(kernel::Trace& effect) {
-  const TimePoint now = std::chrono::system_clock::now();
   ledger_.Apply(effect.event);
-  times_.Begin(effect.event, now);
+  times_.Begin(effect.event, now_);
   around_.outlet->OnTrace(effect.event);
   times_.End(effect.event);
-  trace_.Add(around_.clock->Tick(), now, std::move(effect.event));
+  trace_.Add(around_.clock->Tick(), now_, std::move(effect.event));
 }
 
 TimePoint CpuDriver::overdue_before() const {

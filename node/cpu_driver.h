@@ -43,6 +43,8 @@ class Outlet {
   virtual void OnCallEnded(const kernel::CallEnded& ended) = 0;
   // Every event of the trace, after the ledger has it.
   virtual void OnTrace(const kernel::TraceEvent& event) = 0;
+  // Nothing more follows for now: what was given to Send() may go.
+  virtual void Flush() = 0;
 };
 
 // Everything on the loop's thread, but for the CPU's own thread inside.
@@ -58,6 +60,25 @@ class CpuDriver {
 
   CpuDriver(kernel::CpuConfig config, std::size_t trace_events,
             std::chrono::nanoseconds csd_lock_timeout, Surroundings around);
+
+  // Events that have come at once, as the calls of a frame do, stand before
+  // what follows from any of them: one drain runs them all, and one frame
+  // answers. Any order of that kind could have been the wire's.
+  class Together {
+   public:
+    explicit Together(CpuDriver* driver)
+        : driver_(driver), outer_(std::exchange(driver->stepping_, true)) {}
+    ~Together() {
+      driver_->stepping_ = outer_;
+      if (!outer_) driver_->StepAll();
+    }
+    Together(const Together&) = delete;
+    Together& operator=(const Together&) = delete;
+
+   private:
+    CpuDriver* driver_;
+    bool outer_;
+  };
 
   // An event has come. At a held gate it waits.
   void Feed(kernel::CpuEvent event);
@@ -75,6 +96,8 @@ class CpuDriver {
   const Functions& functions() const { return *around_.functions; }
 
   const trace::CallTimes& times() const { return times_; }
+  // Of the step that is carried out: all of its trace has one time.
+  TimePoint now() const { return now_; }
   // Valid as long as the driver.
   trace::CpuFacts facts() const;
 
@@ -85,6 +108,7 @@ class CpuDriver {
 
  private:
   void Deliver(kernel::CpuEvent event);
+  void StepAll();
   void CarryOut(kernel::CpuEffect& effect);
   void On(kernel::RaiseIrq& effect);
   void On(kernel::WakeIdle& effect);
@@ -105,6 +129,7 @@ class CpuDriver {
   kernel::Token last_token_ = 0;
   std::deque<kernel::CpuEvent> mailbox_;
   bool stepping_ = false;
+  TimePoint now_;
   kernel::CpuEffects effects_;
 
   trace::CallTimes times_;

@@ -51,17 +51,21 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
   void Send(const kernel::SendEnqueue& m) {
     if (!open_) return;
     calls_.push_back(m);
-    stream_->Wake();
+    Speak();
   }
   void Send(const kernel::SendRing& m) {
     if (!open_) return;
     rings_.push_back(m.seq);
+    Speak();
+  }
+  void Flush() {
+    spoken_ = false;
     stream_->Wake();
   }
   void Send(const kernel::SendStopTwo& m) {
     if (!open_) return;
     stop_twos_.push_back(m.order);
-    stream_->Wake();
+    Speak();
   }
   void Confirm() {
     if (open_ && confirmed_ < links_->driver_->cpu().done_through(cpu())) {
@@ -107,6 +111,7 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
   void OnMessage(v1::LinkResponse& m) override {
     CpuDriver* driver = links_->driver_;
     links_->clock_->Witness(m.lamport());
+    const CpuDriver::Together frame(driver);
     for (const auto& e : m.enqueued()) {
       driver->Feed(
           kernel::Enqueued{cpu(), e.seq(), e.was_empty(), e.rung(),
@@ -130,6 +135,9 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
 
  private:
   CpuId cpu() const { return CpuId{peer_.cpu()}; }
+  void Speak() {
+    if (!std::exchange(spoken_, true)) links_->spoken_out_.push_back(cpu());
+  }
 
   // A frame is fused or not as a whole.
   void PackCalls(v1::LinkRequest* frame) {
@@ -157,6 +165,8 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
   bool hello_ = false;
   bool confirm_ = false;
   bool idle_ = false;
+  // Is among those to be flushed.
+  bool spoken_ = false;
   kernel::Seq confirmed_ = 0;
   std::deque<kernel::SendEnqueue> calls_;
   std::deque<kernel::Seq> rings_;
@@ -179,10 +189,14 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
   v1::LinkResponse* pending() { return &pending_; }
   void Send(const kernel::SendDone& m) {
     done_.push_back(m);
-    Wake();
+    Speak();
   }
-  void Wake() {
+  void Speak() {
+    if (!std::exchange(spoken_, true)) links_->spoken_in_.push_back(src_);
     dirty_ = true;
+  }
+  void Flush() {
+    spoken_ = false;
     stream_->Wake();
   }
 
@@ -191,6 +205,7 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
   void OnMessage(v1::LinkRequest& m) override {
     if (links_ == nullptr) return;
     links_->clock_->Witness(m.lamport());
+    const CpuDriver::Together frame(links_->driver_);
     if (m.has_hello() && !Greet(m.hello())) return;
     if (incarnation_ == 0) {
       return stream_->Close(
@@ -289,6 +304,8 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
   CpuId src_;
   std::uint64_t incarnation_ = 0;
   bool dirty_ = false;
+  // Is among those to be flushed.
+  bool spoken_ = false;
   v1::LinkResponse pending_;
   std::deque<kernel::SendDone> done_;
 };
@@ -377,7 +394,7 @@ void Links::Send(const kernel::SendEnqueued& m) {
   e->set_was_empty(m.was_empty);
   e->set_rung(m.rung);
   e->set_errno_value(static_cast<std::int32_t>(m.error));
-  link->Wake();
+  link->Speak();
 }
 
 void Links::Send(const kernel::SendDone& m) {
@@ -388,7 +405,18 @@ void Links::Send(const kernel::SendLatched& m) {
   InLink* link = FindInbound(m.dst);
   if (link == nullptr) return;
   link->pending()->add_latched()->set_seq(m.seq);
-  link->Wake();
+  link->Speak();
+}
+
+void Links::Flush() {
+  for (const CpuId dst : spoken_out_) {
+    if (OutLink* link = Find(dst)) link->Flush();
+  }
+  spoken_out_.clear();
+  for (const CpuId src : spoken_in_) {
+    if (InLink* link = FindInbound(src)) link->Flush();
+  }
+  spoken_in_.clear();
 }
 
 void Links::Send(const kernel::SendStopTwo& m) {
@@ -400,7 +428,7 @@ void Links::Send(const kernel::SendStopTwoReport& m) {
   InLink* link = FindInbound(m.dst);
   if (link == nullptr) return;
   *link->pending()->add_stop_two() = rpc::ToProto(m.report);
-  link->Wake();
+  link->Speak();
 }
 
 void Links::Tidy() {

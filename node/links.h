@@ -9,6 +9,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "belfry/v1/coordinator.pb.h"
 #include "belfry/v1/node.grpc.pb.h"
@@ -41,6 +42,9 @@ class Links {
   void Send(const kernel::SendLatched& m);
   void Send(const kernel::SendStopTwo& m);
   void Send(const kernel::SendStopTwoReport& m);
+  // What was sent since the last time goes on the wire, in as few frames as
+  // there are links.
+  void Flush();
 
   // Closes links without calls that were idle since the last time; confirms
   // answers where nothing else is said. To be called some times a minute.
@@ -69,6 +73,10 @@ class Links {
   std::map<kernel::CpuId, std::unique_ptr<OutLink>> out_;
   // Owned by their streams.
   std::map<kernel::CpuId, InLink*> in_;
+  // Links that have something to say since the last Flush(). By name: until
+  // then a link may be gone.
+  std::vector<kernel::CpuId> spoken_out_;
+  std::vector<kernel::CpuId> spoken_in_;
   std::map<kernel::CpuId, std::chrono::milliseconds> reopen_delay_;
   // Jitter, so that all callers of a CPU do not come back at once.
   std::minstd_rand random_{std::random_device{}()};

@@ -119,11 +119,14 @@ void Metrics::AddQueue(prometheus::Registry* registry,
   const auto gauge = [&](const char* name, const char* help) {
     return &BuildGauge().Name(name).Help(help).Register(*registry).Add(own);
   };
-  pending_ = &BuildGauge()
-                  .Name("belfry_calls_pending")
-                  .Help("Calls to this CPU that are queued and have not run.")
-                  .Register(*registry);
-  for (const std::string& function : functions.names()) Pending(function);
+  pending_family_ =
+      &BuildGauge()
+           .Name("belfry_calls_pending")
+           .Help("Calls to this CPU that are queued and have not run.")
+           .Register(*registry);
+  for (const std::string& function : functions.names()) {
+    pending_family_->Add({{"cpu", cpu_}, {"func", function}});
+  }
   carried_ =
       counter("belfry_calls_carried_total",
               "Calls still queued when this CPU came online again.", own);
@@ -183,8 +186,15 @@ void Metrics::AddQueue(prometheus::Registry* registry,
   duration_nowait_ = &duration.Add({{"kind", "nowait"}}, LatencyBuckets());
 }
 
-prometheus::Gauge& Metrics::Pending(const std::string& function) {
-  return pending_->Add({{"cpu", cpu_}, {"func", function}});
+prometheus::Gauge& Metrics::Pending(kernel::FuncId func,
+                                    const CpuDriver& driver) {
+  if (func.value >= pending_.size()) pending_.resize(func.value + 1u);
+  prometheus::Gauge*& gauge = pending_[func.value];
+  if (gauge == nullptr) {
+    gauge = &pending_family_->Add(
+        {{"cpu", cpu_}, {"func", driver.functions().NameOf(func)}});
+  }
+  return *gauge;
 }
 
 prometheus::Histogram& Metrics::Step(const std::string& step) {
@@ -200,7 +210,6 @@ void Metrics::ApplyAtSource(const kernel::TraceEvent& event,
                             const CpuDriver& driver) {
   if (!event.about || event.about->value >= targets_.size()) return;
   const Target& target = targets_[event.about->value];
-  const std::string dst = std::to_string(event.about->value);
   switch (event.kind) {
     case TraceKind::kCsdQueueCpu:
       if (event.value == 0) {
@@ -215,20 +224,22 @@ void Metrics::ApplyAtSource(const kernel::TraceEvent& event,
       }
       refused_
           ->Add({{"src_cpu", cpu_},
-                 {"cpu", dst},
+                 {"cpu", std::to_string(event.about->value)},
                  {"errno", std::string(kernel::ErrnoName(
                                static_cast<kernel::Errno>(event.value)))}})
           .Increment();
       return;
     case TraceKind::kCsdLost:
-      lost_->Add({{"src_cpu", cpu_}, {"cpu", dst}, {"reason", event.detail}})
+      lost_
+          ->Add({{"src_cpu", cpu_},
+                 {"cpu", std::to_string(event.about->value)},
+                 {"reason", event.detail}})
           .Increment();
       return;
     case TraceKind::kCsdDone: {
       target.completed->Increment();
       const std::chrono::duration<double> took =
-          std::chrono::system_clock::now() -
-          driver.times().issued(*event.about, event.csd->seq);
+          driver.now() - driver.times().issued(*event.about, event.csd->seq);
       (event.detail == "wait" ? duration_wait_ : duration_nowait_)
           ->Observe(took.count());
       return;
@@ -249,16 +260,16 @@ void Metrics::ApplyAtTarget(const kernel::TraceEvent& event,
                             const CpuDriver& driver) {
   switch (event.kind) {
     case TraceKind::kCsdEnqueued:
-      Pending(driver.functions().NameOf(event.func)).Increment();
+      Pending(event.func, driver).Increment();
       return;
     case TraceKind::kCsdFunctionExit:
       if (event.detail == "self") return;
-      Pending(driver.functions().NameOf(event.func)).Decrement();
+      Pending(event.func, driver).Decrement();
       if (event.detail == "flush") flushed_->Increment();
       if (event.detail == "late") ran_late_->Increment();
       return;
     case TraceKind::kCsdDropped:
-      Pending(driver.functions().NameOf(event.func)).Decrement();
+      Pending(event.func, driver).Decrement();
       return;
     case TraceKind::kCsdDuplicate:
       duplicates_->Increment();

@@ -51,14 +51,17 @@ class Metrics {
   void ApplyAtTarget(const kernel::TraceEvent& event, const CpuDriver& driver);
   void RefreshTarget(kernel::CpuId dst, const kernel::Peer& peer,
                      const CpuDriver& driver);
-  prometheus::Gauge& Pending(const std::string& function);
+  prometheus::Gauge& Pending(kernel::FuncId func, const CpuDriver& driver);
   prometheus::Histogram& Step(const std::string& step);
 
   std::string cpu_;
   std::vector<Target> targets_;
   prometheus::Family<prometheus::Counter>* refused_;
   prometheus::Family<prometheus::Counter>* lost_;
-  prometheus::Family<prometheus::Gauge>* pending_;
+  prometheus::Family<prometheus::Gauge>* pending_family_;
+  // By function; made when it is first called. Finding one by its labels takes
+  // longer than the call.
+  std::vector<prometheus::Gauge*> pending_;
   prometheus::Counter* carried_;
   prometheus::Counter* flushed_;
   prometheus::Counter* ran_late_;

@@ -91,6 +91,7 @@ class Node::Process : public Outlet {
     calls_->OnEnded(ended);
   }
   void OnTrace(const kernel::TraceEvent& event) override;
+  void Flush() override { links_->Flush(); }
 
  private:
   v1::NodeHello Hello() const;
