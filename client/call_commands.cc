@@ -1,5 +1,7 @@
 // belfry call, stop-two, kick.
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -64,6 +66,7 @@ absl::StatusOr<v1::CallResponse> MakeCall(Context& context,
   request.set_function(options.function);
   request.set_wait(!options.nowait);
   request.set_count(options.count);
+  request.set_window(options.window);
   const absl::StatusOr<std::string> payload = PayloadOf(options);
   if (!payload.ok()) return payload.status();
   request.set_payload(*payload);
@@ -115,18 +118,31 @@ std::string AnswerText(const std::string& payload) {
 }
 
 Table CallTable(const v1::CallReport& report) {
-  Table table({{"CPU"},
-               {"RESULT"},
-               {"TIME", Table::Align::kRight},
-               {"CALLS"},
-               {"ANSWER"}});
+  std::vector<Table::Column> columns = {
+      {"CPU"}, {"RESULT"}, {"TIME", Table::Align::kRight}};
+  // Of each of many calls.
+  const bool times = std::any_of(
+      report.results().begin(), report.results().end(),
+      [](const v1::CallResult& result) { return result.has_max(); });
+  for (const char* header : {"P50", "P99", "MAX"}) {
+    if (times) columns.push_back({header, Table::Align::kRight});
+  }
+  columns.insert(columns.end(), {{"CALLS"}, {"ANSWER"}});
+  Table table(std::move(columns));
   for (const v1::CallResult& result : report.results()) {
     const bool good = result.result() == "0";
-    table.Add({CpuName(result.cpu()),
-               Cell(absl::StrCat(good ? "" : "! ", result.result()),
-                    good ? Style::kGood : Style::kBad),
-               DurationText(FromProto(result.duration())), CountsText(result),
-               good ? AnswerText(result.payload()) : result.message()});
+    std::vector<Cell> row = {
+        CpuName(result.cpu()),
+        Cell(absl::StrCat(good ? "" : "! ", result.result()),
+             good ? Style::kGood : Style::kBad),
+        DurationText(FromProto(result.duration()))};
+    for (const auto* time : {&result.p50(), &result.p99(), &result.max()}) {
+      if (!times) break;
+      row.push_back(result.has_max() ? DurationText(FromProto(*time)) : "");
+    }
+    row.push_back(CountsText(result));
+    row.push_back(good ? AnswerText(result.payload()) : result.message());
+    table.Add(std::move(row));
   }
   return table;
 }

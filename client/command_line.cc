@@ -599,6 +599,8 @@ void Parser::AddCallVerbs() {
       ->type_name("FILE");
   AddNumber(call, "--count", &call_options->count, {1},
             "Calls to each CPU (default 1)");
+  AddNumber(call, "--window", &call_options->window, {1, 65'536},
+            "Of them under way at once (default 1, with --nowait 64)");
   AddCpu(call, "--from", &call_options->from,
          "The CPU that calls (default: the lowest online one)");
 

@@ -102,6 +102,8 @@ struct CallOptions {
   // "-" is standard input.
   std::string payload_file;
   std::uint32_t count = 1;
+  // 0: the node's default.
+  std::uint32_t window = 0;
   std::optional<std::uint32_t> from;
 };
 struct StopMachineOptions {

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "node/duration_histogram.h"
 #include "rpc/codec.h"
 #include "rpc/status.h"
 
@@ -17,8 +18,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Asynchronous calls of one client to one CPU that are not in its queue yet.
-constexpr std::uint32_t kWindow = 64;
+// Calls of one client to one CPU under way at once. A waiting caller has one,
+// as a CPU has that spins for it; of asynchronous ones those count that are not
+// in the queue yet.
+constexpr std::uint32_t kWaitingWindow = 1;
+constexpr std::uint32_t kAsyncWindow = 64;
+constexpr int kBurstsMax = 64;
 constexpr std::chrono::microseconds kGiveWay{50};
 // Our answer must reach the client before it gives up, also on a busy host: a
 // tenth of its patience, within these.
@@ -51,16 +56,23 @@ struct Calls::Task {
     bool issuing = false;         // IssueNext() is on the stack
     bool scheduled = false;       // ... or will be
     Clock::time_point start;
+    // With a count.
+    std::unique_ptr<DurationHistogram> durations;
     v1::CallResult result;
   };
 
   kernel::FuncId func;
   bool wait = false;
+  std::uint32_t window = 0;
   std::string payload;
   std::vector<Target> targets;
   std::uint32_t src = 0;
   std::size_t targets_left = 0;
   ReplyPtr reply;  // null once given
+
+  bool MayIssue(const Target& t) const {
+    return reply && t.left > 0 && t.under_way < window;
+  }
 };
 
 absl::Status Calls::Check(const v1::CallRequest& request,
@@ -84,6 +96,10 @@ absl::Status Calls::Check(const v1::CallRequest& request,
   if (request.count() > kCountMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("count ", request.count(), " is over ", kCountMax));
+  }
+  if (request.window() > kWindowMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("window ", request.window(), " is over ", kWindowMax));
   }
   *targets = *std::move(mask);
   return absl::OkStatus();
@@ -111,6 +127,10 @@ void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
   auto task = std::make_shared<Task>();
   task->func = *func;
   task->wait = request.wait();
+  task->window = request.window();
+  if (task->window == 0) {
+    task->window = task->wait ? kWaitingWindow : kAsyncWindow;
+  }
   task->payload = request.payload();
   task->src = self.value;
   task->reply = std::move(reply);
@@ -119,6 +139,9 @@ void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
     target.cpu = cpu;
     target.left = std::max(request.count(), 1u);
     target.start = Clock::now();
+    if (target.left > 1) {
+      target.durations = std::make_unique<DurationHistogram>();
+    }
     target.result.set_cpu(cpu.value);
     target.result.set_result("0");
   }
@@ -135,7 +158,7 @@ void Calls::IssueMany(const std::shared_ptr<Task>& task,
     Task::Target& t = task->targets[i];
     t.left = 0;
     t.under_way = 1;
-    tickets_[{token, t.cpu}] = {task, i};
+    tickets_[{token, t.cpu}] = {task, i, Clock::now()};
   }
   driver_->Feed(kernel::CallMany{.token = token,
                                  .cpus = std::move(targets),
@@ -144,39 +167,50 @@ void Calls::IssueMany(const std::shared_ptr<Task>& task,
                                  .wait = task->wait});
 }
 
-// A waiting caller has one call under way, as a CPU has that spins for it.
 void Calls::IssueNext(const std::shared_ptr<Task>& task, std::size_t target) {
   Task::Target& t = task->targets[target];
-  const std::uint32_t window = task->wait ? 1 : kWindow;
-  const auto may_issue = [&] {
-    return task->reply && t.left > 0 && t.under_way < window;
-  };
   t.issuing = true;
-  for (std::uint32_t i = 0; i < kWindow && may_issue(); ++i) {
+  for (int i = 0; i < kBurstsMax && task->MayIssue(t); ++i) {
+    IssueBurst(task, target);
+  }
+  t.issuing = false;
+  // They have all ended already, as calls to oneself do, and refused ones. A
+  // loop that always finds something to do never looks at the network.
+  if (task->MayIssue(t)) Schedule(task, target, Turn::kGiveWay);
+}
+
+// As many as may be under way, in one frame.
+void Calls::IssueBurst(const std::shared_ptr<Task>& task, std::size_t target) {
+  Task::Target& t = task->targets[target];
+  const CpuDriver::Together burst(driver_);
+  const Clock::time_point now = Clock::now();
+  while (task->MayIssue(t)) {
     --t.left;
     ++t.under_way;
     const kernel::Token token = driver_->NewToken();
-    tickets_[{token, t.cpu}] = {task, target};
+    tickets_[{token, t.cpu}] = {task, target, now};
     driver_->Feed(kernel::Call{.token = token,
                                .dst = t.cpu,
                                .func = task->func,
                                .payload = task->payload,
                                .wait = task->wait});
   }
-  t.issuing = false;
-  // They have all ended already, as calls to oneself do, and refused ones. A
-  // loop that always finds something to do never looks at the network.
-  if (may_issue()) Schedule(task, target, kGiveWay);
 }
 
+// In a turn of the loop of its own.
 void Calls::Schedule(const std::shared_ptr<Task>& task, std::size_t target,
-                     std::chrono::microseconds delay) {
+                     Turn turn) {
   Task::Target& t = task->targets[target];
   if (t.issuing || std::exchange(t.scheduled, true)) return;
-  loop_->After(delay, [this, task, target] {
+  auto issue = [this, task, target] {
     task->targets[target].scheduled = false;
     IssueNext(task, target);
-  });
+  };
+  if (turn == Turn::kNext) {
+    loop_->Post(std::move(issue));
+  } else {
+    loop_->After(kGiveWay, std::move(issue));
+  }
 }
 
 void Calls::OnQueued(const kernel::CallQueued& queued) {
@@ -186,7 +220,7 @@ void Calls::OnQueued(const kernel::CallQueued& queued) {
   tickets_.erase(found);
   v1::CallResult& result = ticket.task->targets[ticket.target].result;
   result.set_queued(result.queued() + 1);
-  CountDown(ticket.task, ticket.target);
+  CountDown(ticket);
 }
 
 void Calls::OnEnded(const kernel::CallEnded& ended) {
@@ -214,20 +248,23 @@ void Calls::OnEnded(const kernel::CallEnded& ended) {
             ? kernel::ErrnoText(ended.error, ended.result)
             : WhyText(ended.error, driver_->cpu(), result.cpu()));
   }
-  CountDown(ticket.task, ticket.target);
+  CountDown(ticket);
 }
 
-void Calls::CountDown(const std::shared_ptr<Task>& task, std::size_t target) {
-  Task::Target& t = task->targets[target];
+void Calls::CountDown(const Ticket& ticket) {
+  Task& task = *ticket.task;
+  Task::Target& t = task.targets[ticket.target];
   --t.under_way;
+  const Clock::time_point now = Clock::now();
+  if (t.durations) t.durations->Add(now - ticket.issued);
   if (t.left > 0) {
     // Not from inside the machine's effects: a refused call would recurse.
-    Schedule(task, target, std::chrono::microseconds(0));
+    Schedule(ticket.task, ticket.target, Turn::kNext);
     return;
   }
   if (t.under_way > 0) return;
-  *t.result.mutable_duration() = rpc::ToDuration(Clock::now() - t.start);
-  if (--task->targets_left == 0) Finish(*task);
+  *t.result.mutable_duration() = rpc::ToDuration(now - t.start);
+  if (--task.targets_left == 0) Finish(task);
 }
 
 void Calls::FinishAtDeadline(const std::shared_ptr<Task>& started) {
@@ -251,7 +288,7 @@ void Calls::FinishAtDeadline(const std::shared_ptr<Task>& started) {
     // What the target has not accepted is withdrawn; the rest goes on. Either
     // way nobody is left to hear how it ends.
     std::set<kernel::Token> tokens;
-    std::erase_if(tickets_, [&](const auto& entry) {
+    absl::erase_if(tickets_, [&](const auto& entry) {
       if (entry.second.task != task) return false;
       tokens.insert(entry.first.first);
       return true;
@@ -264,6 +301,11 @@ void Calls::Finish(Task& task) {
   v1::CallResponse response;
   response.set_src_cpu(task.src);
   for (Task::Target& t : task.targets) {
+    if (t.durations && t.durations->count() > 0) {
+      *t.result.mutable_p50() = rpc::ToDuration(t.durations->Quantile(0.5));
+      *t.result.mutable_p99() = rpc::ToDuration(t.durations->Quantile(0.99));
+      *t.result.mutable_max() = rpc::ToDuration(t.durations->max());
+    }
     *response.add_results() = std::move(t.result);
   }
   std::exchange(task.reply, nullptr)->Finish(response);

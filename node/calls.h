@@ -4,10 +4,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "belfry/v1/node.pb.h"
 #include "node/cpu_driver.h"
@@ -32,6 +32,7 @@ class Calls {
   void OnEnded(const kernel::CallEnded& ended);
 
   static constexpr std::uint32_t kCountMax = 1'000'000;
+  static constexpr std::uint32_t kWindowMax = 65'536;
 
  private:
   struct Task;
@@ -39,15 +40,19 @@ class Calls {
   struct Ticket {
     std::shared_ptr<Task> task;
     std::size_t target;
+    std::chrono::steady_clock::time_point issued;
   };
 
   absl::Status Check(const v1::CallRequest& request,
                      kernel::CpuMask* targets) const;
   void IssueMany(const std::shared_ptr<Task>& task, kernel::CpuMask targets);
   void IssueNext(const std::shared_ptr<Task>& task, std::size_t target);
+  void IssueBurst(const std::shared_ptr<Task>& task, std::size_t target);
+  // The loop's next, or one after it had time for the network.
+  enum class Turn { kNext, kGiveWay };
   void Schedule(const std::shared_ptr<Task>& task, std::size_t target,
-                std::chrono::microseconds delay);
-  void CountDown(const std::shared_ptr<Task>& task, std::size_t target);
+                Turn turn);
+  void CountDown(const Ticket& ticket);
   void FinishAtDeadline(const std::shared_ptr<Task>& started);
   static void Finish(Task& task);
 
@@ -55,7 +60,7 @@ class Calls {
   CpuDriver* driver_;
   std::uint32_t possible_;
   // A many-call has one for each target.
-  std::map<std::pair<kernel::Token, kernel::CpuId>, Ticket> tickets_;
+  absl::flat_hash_map<std::pair<kernel::Token, kernel::CpuId>, Ticket> tickets_;
 };
 
 }  // namespace belfry::node

@@ -24,6 +24,10 @@ v1::CallResult ResultOf(const v1::CallReport& report, std::uint32_t cpu) {
   return {};
 }
 
+std::int64_t Millis(const google::protobuf::Duration& duration) {
+  return duration.seconds() * 1000 + duration.nanos() / 1'000'000;
+}
+
 bool IsRunning(const Cluster& cluster, std::uint32_t cpu,
                const std::string& function) {
   const auto dump = cluster.Ask<v1::DumpReport>({"dump"});
@@ -101,6 +105,34 @@ TEST(CallTest, CountsWaitingAndAsynchronousCalls) {
     if (row.src_cpu() != 0 || row.cpu() == 0) continue;
     EXPECT_GE(row.completed(), 2500u) << row.DebugString();
   }
+}
+
+// A call that runs long on its CPU keeps a window's others behind it.
+TEST(CallTest, AWindowOfCallsIsUnderWayAtOnce) {
+  const Cluster cluster({.cpus = 2});
+  const auto slow = cluster.Call({"1", "spin", "--payload", "20000", "--count",
+                                  "8", "--window", "8", "--from", "0"});
+  const v1::CallResult& waited = ResultOf(slow, 1);
+  EXPECT_EQ(waited.completed(), 8u);
+  // The last one waited for the seven before it, as it would not have alone.
+  EXPECT_GE(Millis(waited.max()), 140);
+  EXPECT_GE(Millis(waited.p99()), Millis(waited.p50()));
+  EXPECT_GE(Millis(waited.p50()), 60);
+
+  const auto alone =
+      cluster.Call({"1", "spin", "--payload", "1000", "--from", "0"});
+  EXPECT_FALSE(ResultOf(alone, 1).has_max());
+  const auto queued = cluster.Call({"1", "nop", "--count", "500", "--nowait",
+                                    "--window", "3", "--from", "0"});
+  EXPECT_EQ(ResultOf(queued, 1).queued(), 500u);
+  EXPECT_TRUE(ResultOf(queued, 1).has_p50());
+  cluster.ExpectCleanAudit();
+
+  const Outcome table = cluster.Run({"call", "1", "nop", "--count", "2"});
+  EXPECT_THAT(table.out, HasSubstr("P99"));
+  const Outcome refused =
+      cluster.Run({"call", "1", "nop", "--window", "65537"});
+  EXPECT_EQ(refused.exit_code, 2);
 }
 
 TEST(CallTest, WhileOneCpuSpinsTheOthersAnswer) {
