@@ -36,6 +36,7 @@ grpc::StatusCode CodeOf(kernel::Errno error) {
     case Errno::kEnxio:
     case Errno::kEbusy:
     case Errno::kEperm:
+    case Errno::kEdeadlk:
       return grpc::StatusCode::FAILED_PRECONDITION;
     case Errno::kEagain:
       return grpc::StatusCode::UNAVAILABLE;
