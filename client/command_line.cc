@@ -946,7 +946,8 @@ void Parser::AddSimulate() {
       &app_, "simulate",
       "A machine in virtual time, many seeds of it, with faults",
       {"belfry simulate --seeds 1-1000 --faults all",
-       "belfry simulate --profile linux-3.0 --out small.simulation.textproto",
+       "belfry simulate --profile linux-3.0 --cycles 10 --out "
+       "small.simulation.textproto",
        "belfry simulate small.simulation.textproto --trace small.trace",
        "belfry simulate --cpus 16 --faults kill,coordinator --swarm"});
   simulate->add_option("FILE", options->file,

@@ -194,6 +194,7 @@ std::vector<std::string> TopView::CpuRows(int rows, Size size,
 // What is wrong, then what happened lately.
 std::vector<TopView::Line> TopView::Tail(int rows) const {
   std::vector<Line> lines;
+  if (rows <= 0) return lines;
   for (const std::string& finding : state_->findings()) {
     lines.push_back({absl::StrCat("! ", finding), true});
   }

@@ -127,8 +127,11 @@ absl::Status Follower::MakeInput(const World::Pending& pending) {
   if (const auto* irq = std::get_if<kernel::DeviceIrq>(&e)) {
     return Interrupt(pending.lane.to, irq->submitter.value);
   }
-  const auto* call = std::get_if<kernel::Call>(&e);
-  return call != nullptr ? Call(pending.lane.to, *call) : absl::OkStatus();
+  if (const auto* call = std::get_if<kernel::Call>(&e)) {
+    return Call(pending.lane.to, *call);
+  }
+  const auto* many = std::get_if<kernel::CallMany>(&e);
+  return many != nullptr ? CallMany(pending.lane.to, *many) : absl::OkStatus();
 }
 
 absl::Status Follower::Ask(const kernel::Request& request) {
@@ -166,6 +169,16 @@ absl::Status Follower::Call(std::uint32_t cpu, const kernel::Call& call) {
   started.set_wait(call.wait);
   started.set_count(1);
   return machine_.StartCall(started);
+}
+
+absl::Status Follower::CallMany(std::uint32_t cpu,
+                                const kernel::CallMany& call) {
+  v1::ScenarioCallMany started;
+  started.set_from(cpu);
+  started.set_cpus(kernel::FormatCpuList(call.cpus));
+  started.set_function(FunctionName(call.func));
+  started.set_wait(call.wait);
+  return machine_.StartCallMany(started);
 }
 
 absl::Status Follower::Pass(v1::GateAt at, const std::string& event,

@@ -48,6 +48,7 @@ class Follower {
   absl::Status Ask(const kernel::Request& request);
   absl::Status Interrupt(std::uint32_t cpu, std::uint32_t submitter);
   absl::Status Call(std::uint32_t cpu, const kernel::Call& call);
+  absl::Status CallMany(std::uint32_t cpu, const kernel::CallMany& call);
   absl::Status Pass(v1::GateAt at, const std::string& event,
                     v1::PassGateRequest::How how);
 

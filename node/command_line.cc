@@ -1,5 +1,4 @@
 // The node's flags. Apart, because CLI11 is slow to compile.
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -75,11 +74,6 @@ int Serve(Options options, Functions functions) {
 }  // namespace
 
 int Main(int argc, char** argv, Functions functions) {
-  // gRPC has threads of its own beside the loop's (reflection, health). With
-  // its epoll one of them looks at the network for all, and often it is not the
-  // loop's: a waiting call took five futex calls and half as long again. With
-  // poll each looks at what is its own.
-  ::setenv("GRPC_POLL_STRATEGY", "poll", /*overwrite=*/0);
   Options options;
   CLI::App app("belfry-node: one CPU of an emulated machine");
   app.footer(

@@ -131,7 +131,7 @@ TEST(TopViewTest, SaysWhatTheBarrierWaitsFor) {
   cluster.mutable_stop()->set_state("DISABLE_IRQ");
   cluster.mutable_stop()->set_missing("1-2");
   view.Update(state);
-  EXPECT_THAT(Screen(view),
+  EXPECT_THAT(Screen(view, {120, 24}),
               HasSubstr("offline cpu 3, takedown, 1.0 s   "
                         "stop_machine 9 DISABLE_IRQ, missing 1-2"));
 }

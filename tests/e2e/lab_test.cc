@@ -72,7 +72,7 @@ TEST_F(LabTest, TheSimulatorShrinksARunThatFailsAndPlaysItAgain) {
   const std::string file = File("small.simulation.textproto");
   const std::string trace = File("small.trace");
   const auto found = belfry_.Ask<v1::SimulateReport>(
-      {"simulate", "--profile", "linux-3.0", "--seeds", "1-500", "--until",
+      {"simulate", "--profile", "linux-3.0", "--cycles", "10", "--until",
        "hang", "--out", file, "--trace", trace},
       kHang);
   EXPECT_THAT(found.violated(), Contains("every_wait_ends"));

@@ -127,7 +127,7 @@ TEST(CommandLineTest, TheCompletionKnowsWhichFlagsTakeAValue) {
   for (const char* flag : {"--from", "--state-dir", "-o", "--count", "--set"}) {
     EXPECT_THAT(line, HasSubstr(flag));
   }
-  for (const char* flag : {"--nowait", "--detach", "--help", "-h"}) {
+  for (const char* flag : {"--nowait", "--detach", "--help", " -h "}) {
     EXPECT_THAT(line, Not(HasSubstr(flag)));
   }
 }

