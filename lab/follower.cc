@@ -41,8 +41,8 @@ bool IsRefusal(const absl::Status& status) {
          absl::IsAlreadyExists(status) || absl::IsResourceExhausted(status);
 }
 
-// The watchdog has told of that call before, and rings for nobody: it need not
-// be waited for.
+// Nobody waits for that call, or the watchdog has told of it before, and it
+// rings for nobody: then it need not be waited for.
 bool ChangesNothing(const World& world, const World::Pending& pending) {
   const auto* e = std::get_if<kernel::CpuEvent>(&pending.message->event);
   const auto* overdue =
@@ -52,8 +52,10 @@ bool ChangesNothing(const World& world, const World::Pending& pending) {
   const auto peer = cpu.peers().find(overdue->dst);
   if (peer == cpu.peers().end()) return true;
   const kernel::Outgoing* call = peer->second.out.Find(overdue->seq);
-  return call == nullptr || (call->stuck && cpu.profile().ring_rule !=
-                                                kernel::RingRule::kWatchdog);
+  const bool tells = call != nullptr && call->wait && !call->stuck;
+  const bool rings =
+      call != nullptr && cpu.profile().ring_rule == kernel::RingRule::kWatchdog;
+  return !tells && !rings;
 }
 
 }  // namespace
