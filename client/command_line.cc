@@ -105,6 +105,22 @@ void AddDuration(CLI::App* app, const std::string& name, absl::Duration* value,
   app->add_option_function<std::string>(name, read, help)->type_name("TIME");
 }
 
+// Between two of something; 0s: never.
+void AddInterval(CLI::App* app, const std::string& name, absl::Duration* value,
+                 const std::string& help) {
+  const auto read = [=](const std::string& text) {
+    const bool never = text == "0" || text == "0s";
+    const absl::StatusOr<absl::Duration> duration =
+        never ? absl::ZeroDuration() : ParseDuration(text);
+    if (!duration.ok()) {
+      throw CLI::ValidationError(name,
+                                 std::string(duration.status().message()));
+    }
+    *value = *duration;
+  };
+  app->add_option_function<std::string>(name, read, help)->type_name("TIME");
+}
+
 template <typename Value>
 using Choices = std::vector<std::pair<std::string, Value>>;
 
@@ -1072,9 +1088,9 @@ void Parser::AddTorture() {
               "Run for so long, rest for so long (default: no rest)");
   AddDuration(torture, "--onoff-holdoff", &options->onoff_holdoff, nullptr,
               "No hotplug before");
-  AddDuration(torture, "--onoff-interval", &options->onoff_interval, nullptr,
+  AddInterval(torture, "--onoff-interval", &options->onoff_interval,
               "Between hotplug operations (default 100ms); 0s: none");
-  AddDuration(torture, "--stat-interval", &options->stat_interval, nullptr,
+  AddInterval(torture, "--stat-interval", &options->stat_interval,
               "Between statistics (default 15s); 0s: none");
   AddDuration(torture, "--kill-interval", &options->kill_interval, nullptr,
               "Kill a node's process, and start it again, so often");
