@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace belfry::client {
@@ -90,18 +91,31 @@ void Terminal::Draw(const std::vector<std::string>& lines) const {
   Say(absl::StrCat(screen, kClearBelow));
 }
 
-Terminal::Press Terminal::Read(absl::Duration timeout) const {
+// One key of what was typed, which may be several at once.
+Terminal::Press Terminal::TakeKey() {
+  constexpr std::pair<absl::string_view, Key> kSequences[] = {
+      {"\033[A", Key::kUp},   {"\033OA", Key::kUp}, {"\033[B", Key::kDown},
+      {"\033OB", Key::kDown}, {"\r", Key::kEnter},  {"\n", Key::kEnter}};
+  for (const auto& [sequence, key] : kSequences) {
+    if (!absl::StartsWith(typed_, sequence)) continue;
+    typed_.erase(0, sequence.size());
+    return {key};
+  }
+  const Press press{Key::kCharacter, typed_.front()};
+  typed_.erase(0, 1);
+  return press;
+}
+
+Terminal::Press Terminal::Read(absl::Duration timeout) {
+  if (!typed_.empty()) return TakeKey();
   pollfd input{STDIN_FILENO, POLLIN, 0};
   const auto millis = static_cast<int>(absl::ToInt64Milliseconds(timeout));
   if (poll(&input, 1, millis) <= 0) return {};
-  char text[8] = {};
+  char text[64];
   const ssize_t length = read(STDIN_FILENO, text, sizeof(text));
   if (length <= 0) return {Key::kCharacter, 'q'};
-  const absl::string_view typed(text, static_cast<std::size_t>(length));
-  if (typed == "\033[A" || typed == "\033OA") return {Key::kUp};
-  if (typed == "\033[B" || typed == "\033OB") return {Key::kDown};
-  if (typed[0] == '\r' || typed[0] == '\n') return {Key::kEnter};
-  return {Key::kCharacter, typed[0]};
+  typed_.assign(text, static_cast<std::size_t>(length));
+  return TakeKey();
 }
 
 }  // namespace belfry::client

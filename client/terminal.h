@@ -35,13 +35,16 @@ class Terminal {
     char character = 0;
   };
   // kNone when the time is over, the window has another size, or a signal came.
-  Press Read(absl::Duration timeout) const;
+  Press Read(absl::Duration timeout);
 
  private:
   explicit Terminal(const termios& found);
+  Press TakeKey();
 
   termios found_;
   struct sigaction old_winch_ {};
+  // Read, and not taken yet.
+  std::string typed_;
   bool owner_ = true;
 };
 

@@ -49,7 +49,7 @@ bool Obey(const Terminal::Press& press, Coordinator& coordinator,
 }
 
 ExitCode Watch(Context& context, const TopOptions& options,
-               Coordinator& coordinator, const Terminal& terminal) {
+               Coordinator& coordinator, Terminal& terminal) {
   const Interrupt interrupt;
   TopView view(coordinator.address());
   absl::Time next = absl::Now();
@@ -83,7 +83,7 @@ ExitCode Run(Context& context, const TopOptions& options) {
     context.out.Json(*state);
     return kExitOk;
   }
-  const absl::StatusOr<Terminal> terminal = Terminal::Open();
+  absl::StatusOr<Terminal> terminal = Terminal::Open();
   if (!terminal.ok()) {
     return UsageError(
         "top needs a terminal; without one: belfry status, or top -o json");
