@@ -91,15 +91,18 @@ std::string Examples(const std::vector<std::string>& lines) {
   return text;
 }
 
+absl::Duration ReadDuration(const std::string& name, const std::string& text) {
+  const absl::StatusOr<absl::Duration> duration = ParseDuration(text);
+  if (!duration.ok()) {
+    throw CLI::ValidationError(name, std::string(duration.status().message()));
+  }
+  return *duration;
+}
+
 void AddDuration(CLI::App* app, const std::string& name, absl::Duration* value,
                  bool* given, const std::string& help) {
   const auto read = [=](const std::string& text) {
-    const absl::StatusOr<absl::Duration> duration = ParseDuration(text);
-    if (!duration.ok()) {
-      throw CLI::ValidationError(name,
-                                 std::string(duration.status().message()));
-    }
-    *value = *duration;
+    *value = ReadDuration(name, text);
     if (given != nullptr) *given = true;
   };
   app->add_option_function<std::string>(name, read, help)->type_name("TIME");
@@ -110,13 +113,7 @@ void AddInterval(CLI::App* app, const std::string& name, absl::Duration* value,
                  const std::string& help) {
   const auto read = [=](const std::string& text) {
     const bool never = text == "0" || text == "0s";
-    const absl::StatusOr<absl::Duration> duration =
-        never ? absl::ZeroDuration() : ParseDuration(text);
-    if (!duration.ok()) {
-      throw CLI::ValidationError(name,
-                                 std::string(duration.status().message()));
-    }
-    *value = *duration;
+    *value = never ? absl::ZeroDuration() : ReadDuration(name, text);
   };
   app->add_option_function<std::string>(name, read, help)->type_name("TIME");
 }
@@ -246,6 +243,23 @@ void AddSet(CLI::App* app, std::vector<std::string>* set) {
                   "(see: belfry profile show)")
       ->type_name("KNOB=VALUE")
       ->allow_extra_args(false);
+}
+
+// The rules of a machine; the option --profile, for who has more to say of it.
+CLI::Option* AddRules(CLI::App* app, std::string* profile,
+                      std::vector<std::string>* set) {
+  CLI::Option* option = app->add_option("--profile", *profile,
+                                        "The rules to play by (default belfry)")
+                            ->type_name("PROFILE");
+  AddSet(app, set);
+  return option;
+}
+
+void AddDoorbell(CLI::App* app, bool* split) {
+  AddChoice<bool>(
+      app, "--doorbell", split, {{"fused", false}, {"split", true}},
+      "fused (default): in the frame of its call; split: on its own")
+      ->type_name("MODE");
 }
 
 void AddShow(CLI::App* app, ShowOptions* show) {
@@ -507,10 +521,7 @@ void Parser::AddClusterVerbs() {
   AddNumber(up, "--cpus", &options->cpus,
             {1, static_cast<int>(kernel::kMaxCpus)},
             "Number of CPUs (default 4)");
-  up->add_option("--profile", options->profile,
-                 "The rules to play by (default belfry)")
-      ->type_name("PROFILE");
-  AddSet(up, &options->set);
+  AddRules(up, &options->profile, &options->set);
   up->add_flag("--monitoring", options->monitoring,
                "Prometheus and Alertmanager with Belfry's rules, too");
   up->add_flag("--detach", options->detach, "Leave it running");
@@ -518,11 +529,7 @@ void Parser::AddClusterVerbs() {
                "Start the processes of a cluster that are missing");
   up->add_flag("--gates", options->gates,
                "Let the protocol be held at named points");
-  AddChoice<bool>(
-      up, "--doorbell", &options->split_doorbell,
-      {{"fused", false}, {"split", true}},
-      "fused (default): in the frame of its call; split: on its own")
-      ->type_name("MODE");
+  AddDoorbell(up, &options->split_doorbell);
   AddDuration(up, "--csd-lock-timeout", &options->csd_lock_timeout, nullptr,
               "A waiting call older than this is reported stuck (default 5s)");
   AddNumber(up, "--queue-capacity", &options->queue_capacity, {1},
@@ -868,11 +875,8 @@ void Parser::AddScenarioRun(CLI::App* scenario) {
        " after"});
   ScenarioRunOptions* options = run_options;
   run->add_option("NAME", options->scenario, "Its name, or a file")->required();
-  run->add_option("--profile", options->profile,
-                  "The rules to play by (default belfry)")
-      ->type_name("PROFILE")
+  AddRules(run, &options->profile, &options->set)
       ->each([options](const std::string&) { options->profile_given = true; });
-  AddSet(run, &options->set);
   AddWord(run, "--on", &options->driver,
           {kDriverProcesses, kDriverSim, kDriverExplore},
           "processes (the default); sim: in memory, in an order that --seed "
@@ -909,11 +913,7 @@ void Parser::AddExplore() {
   ExploreCommandOptions* options = explore_options;
   explore->add_option("NAME", options->scenario, "A scenario's name, or a file")
       ->required();
-  explore
-      ->add_option("--profile", options->profile,
-                   "The rules to play by (default belfry)")
-      ->type_name("PROFILE");
-  AddSet(explore, &options->set);
+  AddRules(explore, &options->profile, &options->set);
   AddWord(explore, "--doorbells", &options->doorbells, {"late", "prompt"},
           "late: of any delay (the default); prompt: taken, or latched where "
           "interrupts are masked, before their target is told anything else")
@@ -968,18 +968,10 @@ void Parser::AddSimulate() {
        "belfry simulate --cpus 16 --faults kill,coordinator --swarm"});
   simulate->add_option("FILE", options->file,
                        "A simulation to play again, instead of seeds");
-  simulate
-      ->add_option("--profile", options->profile,
-                   "The rules to play by (default belfry)")
-      ->type_name("PROFILE");
-  AddSet(simulate, &options->set);
+  AddRules(simulate, &options->profile, &options->set);
   AddNumber(simulate, "--cpus", &options->cpus, {2, kernel::kMaxCpus},
             "CPUs of the machine (default 4)");
-  AddChoice<bool>(
-      simulate, "--doorbell", &options->split_doorbell,
-      {{"fused", false}, {"split", true}},
-      "fused (default): in the frame of its call; split: on its own")
-      ->type_name("MODE");
+  AddDoorbell(simulate, &options->split_doorbell);
   AddSeeds(simulate, "--seeds,--seed", &options->first_seed,
            &options->last_seed, "One run each (default 1-100)");
   AddNumber(simulate, "--cycles", &options->cycles, {1, 100'000},
@@ -1056,16 +1048,8 @@ void Parser::AddTorture() {
   AddNumber(torture, "--cpus", &options->machine.cpus,
             {2, static_cast<int>(kernel::kMaxCpus)},
             "CPUs of its cluster (default 8)");
-  torture
-      ->add_option("--profile", options->machine.profile,
-                   "The rules to play by (default belfry)")
-      ->type_name("PROFILE");
-  AddSet(torture, &options->machine.set);
-  AddChoice<bool>(
-      torture, "--doorbell", &options->machine.split_doorbell,
-      {{"fused", false}, {"split", true}},
-      "fused (default): in the frame of its call; split: on its own")
-      ->type_name("MODE");
+  AddRules(torture, &options->machine.profile, &options->machine.set);
+  AddDoorbell(torture, &options->machine.split_doorbell);
   AddDuration(torture, "--csd-lock-timeout", &options->machine.csd_lock_timeout,
               nullptr, "The csd-lock watchdog's (default 5s)");
   AddDuration(torture, "--duration", &options->duration, nullptr,

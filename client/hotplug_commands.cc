@@ -19,13 +19,6 @@
 namespace belfry::client {
 namespace {
 
-absl::StatusOr<v1::Operation> Start(Coordinator& coordinator, bool online,
-                                    std::uint32_t cpu,
-                                    std::optional<std::uint32_t> on) {
-  return online ? StartOnline(coordinator, cpu, on)
-                : StartOffline(coordinator, cpu, on);
-}
-
 // What was done so far, as the format wants it.
 class Progress {
  public:
@@ -53,7 +46,8 @@ class Progress {
 absl::Status ChangeOne(Context& context, Coordinator& coordinator,
                        const CpuChangeOptions& options, std::uint32_t cpu,
                        const Interrupt& interrupt, Progress* progress) {
-  const auto started = Start(coordinator, options.online, cpu, options.on);
+  const auto started =
+      StartHotplug(coordinator, options.online, cpu, options.on);
   if (!started.ok()) return started.status();
   if (options.detach) {
     progress->Done(*started, absl::StrCat("operation ", started->id(), ": ",
@@ -84,7 +78,7 @@ absl::Status CycleOne(Context& context, Coordinator& coordinator,
                       const CpuCycleOptions& options, std::uint32_t cpu,
                       const Interrupt& interrupt, v1::OperationList* list) {
   for (const bool online : {false, true}) {
-    const auto started = Start(coordinator, online, cpu, options.on);
+    const auto started = StartHotplug(coordinator, online, cpu, options.on);
     if (!started.ok()) return started.status();
     const auto ended =
         AwaitOperation(coordinator, *started,

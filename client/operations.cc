@@ -66,6 +66,13 @@ absl::StatusOr<v1::Operation> StartOffline(Coordinator& coordinator,
   return response->operation();
 }
 
+absl::StatusOr<v1::Operation> StartHotplug(Coordinator& coordinator,
+                                           bool online, std::uint32_t cpu,
+                                           std::optional<std::uint32_t> on) {
+  return online ? StartOnline(coordinator, cpu, on)
+                : StartOffline(coordinator, cpu, on);
+}
+
 absl::StatusOr<v1::Operation> AwaitOperation(Coordinator& coordinator,
                                              const v1::Operation& started,
                                              absl::Time deadline,

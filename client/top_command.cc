@@ -27,8 +27,7 @@ std::string Toggle(Coordinator& coordinator, const v1::CpuInfo* cpu) {
   if (cpu == nullptr) return "";
   const bool online = cpu->state() == v1::CPU_STATE_ONLINE;
   const auto operation =
-      online ? StartOffline(coordinator, cpu->cpu(), /*on=*/std::nullopt)
-             : StartOnline(coordinator, cpu->cpu(), /*on=*/std::nullopt);
+      StartHotplug(coordinator, !online, cpu->cpu(), /*on=*/std::nullopt);
   if (!operation.ok()) return std::string(operation.status().message());
   return absl::StrCat(CpuName(cpu->cpu()), online ? " goes" : " comes",
                       " (operation ", operation->id(), ")");

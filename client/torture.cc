@@ -7,12 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/collect.h"
-#include "client/cpu_text.h"
+#include "client/duration.h"
 #include "client/exit_code.h"
 #include "client/operations.h"
 #include "client/profile_choice.h"
 #include "client/state_dir.h"
-#include "rpc/codec.h"
 #include "trace/audit.h"
 #include "trace/explain.h"
 #include "trace/operation_text.h"
@@ -97,12 +96,10 @@ absl::Status Torture::Start() {
     return UsageError("all zero weights makes no sense");
   }
   if (options_.longwait > absl::ZeroDuration()) {
-    *torture.mutable_longwait() =
-        rpc::ToDuration(absl::ToChronoNanoseconds(options_.longwait));
+    *torture.mutable_longwait() = ToProto(options_.longwait);
   }
   if (options_.stutter > absl::ZeroDuration()) {
-    *torture.mutable_stutter() =
-        rpc::ToDuration(absl::ToChronoNanoseconds(options_.stutter));
+    *torture.mutable_stutter() = ToProto(options_.stutter);
   }
   threads_.emplace(torture, options_.nthreads.value_or(cpus), cpus);
   threads_->RememberBefore(cluster_);
@@ -245,8 +242,7 @@ absl::Status Torture::MoveCpus() {
   onoff->set_tried(onoff->tried() + 1);
   const absl::Time now = absl::Now();
   auto operation =
-      up ? StartOnline(around_.coordinator, cpu.cpu(), std::nullopt)
-         : StartOffline(around_.coordinator, cpu.cpu(), std::nullopt);
+      StartHotplug(around_.coordinator, up, cpu.cpu(), /*on=*/std::nullopt);
   if (NobodyAnswers(operation.status())) return operation.status();
   if (operation.ok()) {
     transition_ = Transition{*std::move(operation), up, now};

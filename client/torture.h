@@ -31,7 +31,7 @@ class Torture {
     const Interrupt& interrupt;
     // The report as it stands, each stat_interval.
     std::function<void(const v1::TortureReport&)> on_statistics;
-    // Once a second or so: what goes on.
+    // When something takes its time: what it is.
     std::function<void(const std::string&)> on_progress;
   };
 

@@ -8,6 +8,7 @@
 
 #include "belfry/v1/node.grpc.pb.h"
 #include "client/collect.h"
+#include "client/duration.h"
 #include "client/fan_out.h"
 
 namespace belfry::client {
@@ -47,11 +48,6 @@ std::vector<std::string> AddressesOf(const v1::Cluster& cluster) {
     if (address.ok()) addresses.push_back(*address);
   }
   return addresses;
-}
-
-absl::Duration ToAbsl(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) +
-         absl::Nanoseconds(duration.nanos());
 }
 
 }  // namespace
@@ -131,7 +127,7 @@ v1::TortureCounts TortureThreads::Sum() const {
 absl::Duration TortureThreads::LongestWait() const {
   absl::Duration longest;
   for (const auto& [cpu, life] : lives_) {
-    longest = std::max(longest, ToAbsl(life.status.waiting_longest()));
+    longest = std::max(longest, FromProto(life.status.waiting_longest()));
   }
   return longest;
 }

@@ -1,7 +1,6 @@
 #include "node/torture.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -138,7 +137,6 @@ void Torture::CallOne(const std::shared_ptr<Thread>& thread,
   if (primitive == Primitive::kSingle) thread->csd_locked = true;
   tickets_[token] = {.thread = thread,
                      .primitive = primitive,
-                     .target = kernel::CpuId{message.target},
                      .check = is_long ? 0 : message.check,
                      .start = Clock::now()};
   kernel::Call call{.token = token,

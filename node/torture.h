@@ -53,7 +53,6 @@ class Torture {
   struct Ticket {
     std::shared_ptr<Thread> thread;
     Primitive primitive{};
-    kernel::CpuId target;
     std::uint64_t check = 0;
     // Its thread goes on when it has ended; of an asynchronous one, as soon as
     // it is queued.
