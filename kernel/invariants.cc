@@ -54,13 +54,17 @@ std::optional<Invariant> ParseInvariant(absl::string_view name) {
 void CheckNoStrandedQueue(std::span<const Cpu* const> cpus,
                           const DoorbellsInFlight& doorbells, Violations& out) {
   for (const Cpu* cpu : cpus) {
+    const bool softirq_waits =
+        cpu->blk_cpu_done() > 0 && !cpu->irqs_masked() && !cpu->drain();
     if (cpu->life() != Life::kOnline) continue;
+    if (cpu->queue().empty() && !softirq_waits) continue;
     if (cpu->latched() || cpu->need_resched() ||
         doorbells.contains(cpu->id())) {
       continue;
     }
+    // Last, for it asks every other CPU.
     if (RingMayBeOwed(cpus, *cpu)) continue;
-    if (cpu->blk_cpu_done() > 0 && !cpu->irqs_masked() && !cpu->drain()) {
+    if (softirq_waits) {
       out.push_back({Invariant::kNoStrandedQueue, cpu->id(),
                      absl::StrCat(cpu->blk_cpu_done(),
                                   " requests wait for BLOCK_SOFTIRQ, and no "
