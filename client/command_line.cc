@@ -1063,9 +1063,17 @@ void Parser::AddTorture() {
             "... whose handler wakes the caller (default: the same)");
   AddNumber(torture, "--weight-single-wait", &options->weight_single_wait,
             "Waiting calls to one CPU (default: the same)");
+  AddNumber(torture, "--weight-many", &options->weight_many,
+            "Asynchronous calls to CPUs by a mask (default: 2)");
+  AddNumber(torture, "--weight-many-wait", &options->weight_many_wait,
+            "Waiting calls to CPUs by a mask (default: 2)");
+  AddNumber(torture, "--weight-all", &options->weight_all,
+            "Asynchronous calls to all other CPUs (default: 1)");
+  AddNumber(torture, "--weight-all-wait", &options->weight_all_wait,
+            "Waiting calls to all other CPUs (default: 1)");
   AddNumber(torture, "--weight-irq", &options->weight_irq,
             "Block I/O, completed from interrupts (default: four times the "
-            "CPUs); where one weight is given, the others are 0");
+            "CPUs); where one weight is above 0, the others are 0");
   AddDuration(torture, "--longwait", &options->longwait, nullptr,
               "A handler in a thousand takes so long (default: none)");
   AddDuration(torture, "--stutter", &options->stutter, nullptr,

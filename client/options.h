@@ -325,10 +325,14 @@ struct TortureOptions {
   std::uint64_t seed = 1;
   // Absent: one a CPU.
   std::optional<std::uint32_t> nthreads;
-  // Absent, all of them: the defaults. When one is given the others are 0.
+  // Absent: the default, or 0 where one that is given is not.
   std::optional<std::uint32_t> weight_single;
   std::optional<std::uint32_t> weight_single_rpc;
   std::optional<std::uint32_t> weight_single_wait;
+  std::optional<std::uint32_t> weight_many;
+  std::optional<std::uint32_t> weight_many_wait;
+  std::optional<std::uint32_t> weight_all;
+  std::optional<std::uint32_t> weight_all_wait;
   std::optional<std::uint32_t> weight_irq;
   absl::Duration longwait;
   absl::Duration stutter;

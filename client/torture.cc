@@ -8,10 +8,10 @@
 #include "absl/time/clock.h"
 #include "client/collect.h"
 #include "client/duration.h"
-#include "client/exit_code.h"
 #include "client/operations.h"
 #include "client/profile_choice.h"
 #include "client/state_dir.h"
+#include "client/torture_weights.h"
 #include "trace/audit.h"
 #include "trace/explain.h"
 #include "trace/operation_text.h"
@@ -34,28 +34,6 @@ constexpr absl::Duration kSettle = absl::Seconds(15);
 constexpr absl::Duration kKillShadow = absl::Seconds(2);
 constexpr absl::Duration kRestartTimeout = absl::Seconds(20);
 constexpr std::uint32_t kEntries = 10'000;
-
-std::uint32_t WeightOf(std::optional<std::uint32_t> given, bool any_given,
-                       std::uint32_t standard) {
-  return given.value_or(any_given ? 0 : standard);
-}
-
-// As scf_torture_init(): when one weight is given the others are zero.
-v1::Torture::Weights WeightsOf(const TortureOptions& options,
-                               std::uint32_t cpus) {
-  const bool any = options.weight_single || options.weight_single_rpc ||
-                   options.weight_single_wait || options.weight_irq;
-  v1::Torture::Weights weights;
-  weights.set_single(WeightOf(options.weight_single, any, 2 * cpus));
-  weights.set_single_rpc(WeightOf(options.weight_single_rpc, any, 2 * cpus));
-  weights.set_single_wait(WeightOf(options.weight_single_wait, any, 2 * cpus));
-  weights.set_irq(WeightOf(options.weight_irq, any, 4 * cpus));
-  return weights;
-}
-
-bool IsZero(const v1::Torture::Weights& w) {
-  return w.single() + w.single_rpc() + w.single_wait() + w.irq() == 0;
-}
 
 void Add(absl::Duration duration, v1::TortureReport::Onoff* onoff) {
   const auto ms =
@@ -89,12 +67,11 @@ absl::Status Torture::Start() {
   if (!cluster.ok()) return cluster.status();
   cluster_ = *cluster;
   const auto cpus = static_cast<std::uint32_t>(cluster_.cpus_size());
+  auto weights = WeightsOf(options_, cpus);
+  if (!weights.ok()) return weights.status();
   v1::Torture torture;
   torture.set_seed(options_.seed);
-  *torture.mutable_weights() = WeightsOf(options_, cpus);
-  if (IsZero(torture.weights())) {
-    return UsageError("all zero weights makes no sense");
-  }
+  *torture.mutable_weights() = *std::move(weights);
   if (options_.longwait > absl::ZeroDuration()) {
     *torture.mutable_longwait() = ToProto(options_.longwait);
   }
@@ -150,7 +127,14 @@ absl::Status Torture::Look() {
   LookAtQueues(*view);
   LookAtWaits();
   report_.set_duration_s(absl::ToDoubleSeconds(absl::Now() - start_));
+  *report_.mutable_counts() = threads_->Sum();
+  around_.on_progress(report_, Doing());
   return absl::OkStatus();
+}
+
+std::string Torture::Doing() const {
+  if (transition_) return trace::WhatText(transition_->operation);
+  return settling_ ? "all CPUs come online, all calls end" : "";
 }
 
 void Torture::LookAtQueues(const trace::MachineView& view) {
@@ -170,14 +154,8 @@ void Torture::LookAtQueues(const trace::MachineView& view) {
     }
     if (!suspect.reported && absl::Now() - suspect.first >= kStuckAfter) {
       suspect.reported = true;
+      AddStuck(view, cpu, suspect.first);
       const bool online = trace::IsOnline(cpu);
-      v1::TortureReport::StuckQueue& stuck = *report_.add_stuck_queues();
-      stuck.set_cpu(number);
-      stuck.set_online(online);
-      stuck.set_depth(cpu.snapshot->depth());
-      stuck.set_after_s(absl::ToDoubleSeconds(suspect.first - start_));
-      stuck.set_latched(cpu.snapshot->latched());
-      stuck.set_doorbells_in_flight(trace::DoorbellsInFlight(view, number));
       Fail(
           absl::StrCat("cpu ", number,
                        online ? " is online with " : " went offline with ",
@@ -188,6 +166,18 @@ void Torture::LookAtQueues(const trace::MachineView& view) {
     suspects[number] = suspect;
   }
   suspects_ = std::move(suspects);
+}
+
+void Torture::AddStuck(const trace::MachineView& view,
+                       const trace::CpuView& cpu, absl::Time first) {
+  const std::uint32_t number = cpu.info.cpu();
+  v1::TortureReport::StuckQueue& stuck = *report_.add_stuck_queues();
+  stuck.set_cpu(number);
+  stuck.set_online(trace::IsOnline(cpu));
+  stuck.set_depth(cpu.snapshot->depth());
+  stuck.set_after_s(absl::ToDoubleSeconds(first - start_));
+  stuck.set_latched(cpu.snapshot->latched());
+  stuck.set_doorbells_in_flight(trace::DoorbellsInFlight(view, number));
 }
 
 void Torture::LookAtWaits() {
@@ -211,7 +201,7 @@ void Torture::Fail(const std::string& why, bool hang) {
 }
 
 void Torture::Statistics() {
-  *report_.mutable_counts() = threads_->Sum();
+  CountLate();
   around_.on_statistics(report_);
 }
 
@@ -245,7 +235,7 @@ absl::Status Torture::MoveCpus() {
       StartHotplug(around_.coordinator, up, cpu.cpu(), /*on=*/std::nullopt);
   if (NobodyAnswers(operation.status())) return operation.status();
   if (operation.ok()) {
-    transition_ = Transition{*std::move(operation), up, now};
+    transition_ = Transition{*std::move(operation), cpu.cpu(), up, now};
   }
   return absl::OkStatus();
 }
@@ -268,8 +258,28 @@ absl::Status Torture::AwaitTransition() {
     // Its process, or that of its control CPU, was killed: no failure of it.
     onoff->set_tried(onoff->tried() - 1);
   }
-  transition_.reset();
+  const Transition over = *std::exchange(transition_, std::nullopt);
   next_move_ = absl::Now() + options_.onoff_interval;
+  if (over.online || over.operation.result() != "0") return absl::OkStatus();
+  return CheckDeparture(over.cpu);
+}
+
+// Its barrier has ended, and it stays away until we bring it back.
+absl::Status Torture::CheckDeparture(std::uint32_t cpu) {
+  const auto view =
+      CollectView(around_.coordinator, {.max_entries = 1, .trace = false});
+  if (!view.ok()) return view.status();
+  report_.set_barriers(report_.barriers() + 1);
+  const v1::AuditReport audit = trace::AuditDeparture(*view, cpu);
+  for (const auto& finding : audit.findings()) {
+    report_.add_breaches(finding.message());
+    Note(finding);
+  }
+  if (!trace::IsLeftBehind(*view, cpu)) return absl::OkStatus();
+  const trace::CpuView& gone = *trace::FindCpu(*view, cpu);
+  AddStuck(*view, gone, absl::Now());
+  const v1::QueuedCall& head = gone.snapshot->queue(0);
+  suspects_[cpu] = {absl::Now(), head.src_cpu(), head.seq(), /*reported=*/true};
   return absl::OkStatus();
 }
 
@@ -294,7 +304,7 @@ absl::Status Torture::KillOne() {
 
 // All threads at rest, every CPU online, every call ended.
 absl::Status Torture::Settle() {
-  around_.on_progress("settling");
+  settling_ = true;
   threads_->Stop(cluster_);
   const absl::Time deadline = absl::Now() + kSettle;
   while (absl::Now() < deadline && report_.failure().empty()) {
@@ -313,7 +323,8 @@ absl::Status Torture::Settle() {
           StartOnline(around_.coordinator, cpu.cpu(), std::nullopt);
       if (!operation.ok()) continue;
       report_.mutable_online()->set_tried(report_.online().tried() + 1);
-      transition_ = Transition{*std::move(operation), true, absl::Now()};
+      transition_ =
+          Transition{*std::move(operation), cpu.cpu(), true, absl::Now()};
     }
     if (at_rest) return absl::OkStatus();
     absl::SleepFor(kTick);
@@ -332,6 +343,7 @@ absl::Status Torture::Conclude() {
   const auto view = CollectView(around_.coordinator, {.max_entries = kEntries});
   if (!view.ok()) return view.status();
   *report_.mutable_audit() = trace::MakeAuditReport(*view);
+  CountQueued(*view);
   if (!report_.failure().empty()) {
     *report_.mutable_explanation() = trace::Explain(*view);
     threads_->Stop(cluster_);
@@ -339,22 +351,46 @@ absl::Status Torture::Conclude() {
   return absl::OkStatus();
 }
 
-// What the audit finds wrong. A call whose process was killed is lost by right.
-void Torture::JudgeAudit() {
-  for (const v1::AuditReport::Finding& finding : report_.audit().findings()) {
-    if (finding.kind() == "run_twice") {
-      report_.set_duplicates(report_.duplicates() + 1);
-    } else if (finding.kind() == "lost" && report_.kills() == 0) {
-      report_.set_lost(report_.lost() + 1);
-    } else if (finding.kind() != "ledger" &&
-               finding.kind() != "ran_while_offline") {
-      continue;
+void Torture::CountQueued(const trace::MachineView& view) {
+  for (const trace::CpuView& cpu : view.cpus) {
+    if (!cpu.snapshot) continue;
+    const std::uint64_t depth = cpu.snapshot->depth();
+    if (cpu.snapshot->latched() ||
+        trace::DoorbellsInFlight(view, cpu.info.cpu()) > 0) {
+      report_.set_queued_with_doorbell(report_.queued_with_doorbell() + depth);
+    } else {
+      report_.set_queued_without_doorbell(report_.queued_without_doorbell() +
+                                          depth);
     }
-    Fail(finding.message(), /*hang=*/false);
   }
+}
+
+void Torture::CountLate() {
   const auto& ran = report_.counts().ran();
   const auto late = ran.find("late");
   report_.set_late(late == ran.end() ? 0 : late->second);
+}
+
+// What an audit finds wrong. A call whose process was killed is lost by right,
+// and a queue may be stranded for the time of a look.
+void Torture::Note(const v1::AuditReport::Finding& finding) {
+  if (finding.kind() == "run_twice") {
+    report_.set_duplicates(report_.duplicates() + 1);
+  } else if (finding.kind() == "lost" && report_.kills() == 0) {
+    report_.set_lost(report_.lost() + 1);
+  } else if (finding.kind() != "ledger" && finding.kind() != "left_behind" &&
+             finding.kind() != "ran_while_offline") {
+    return;
+  }
+  Fail(finding.message(), /*hang=*/false);
+}
+
+// It covers what was found on the way.
+void Torture::JudgeAudit() {
+  report_.set_duplicates(0);
+  report_.set_lost(0);
+  for (const auto& finding : report_.audit().findings()) Note(finding);
+  CountLate();
 }
 
 // rcu_torture_cleanup()'s order: errors first, then hotplug.

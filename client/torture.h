@@ -31,8 +31,9 @@ class Torture {
     const Interrupt& interrupt;
     // The report as it stands, each stat_interval.
     std::function<void(const v1::TortureReport&)> on_statistics;
-    // When something takes its time: what it is.
-    std::function<void(const std::string&)> on_progress;
+    // Some times a second: the report as it stands, and what is going on.
+    std::function<void(const v1::TortureReport&, const std::string&)>
+        on_progress;
   };
 
   Torture(const TortureOptions& options, Surroundings around);
@@ -50,6 +51,7 @@ class Torture {
   };
   struct Transition {
     v1::Operation operation;
+    std::uint32_t cpu = 0;
     bool online = false;
     absl::Time start;
   };
@@ -58,16 +60,23 @@ class Torture {
   absl::Status Tick();
   absl::Status Look();
   void LookAtQueues(const trace::MachineView& view);
+  void AddStuck(const trace::MachineView& view, const trace::CpuView& cpu,
+                absl::Time first);
+  void CountQueued(const trace::MachineView& view);
   void LookAtWaits();
   absl::Status MoveCpus();
   absl::Status AwaitTransition();
+  absl::Status CheckDeparture(std::uint32_t cpu);
   absl::Status KillOne();
   absl::Status Settle();
   absl::Status Conclude();
+  void CountLate();
+  void Note(const v1::AuditReport::Finding& finding);
   void JudgeAudit();
   void Judge();
   void Fail(const std::string& why, bool hang);
   void Statistics();
+  std::string Doing() const;
   bool IsOver() const;
 
   const TortureOptions& options_;
@@ -81,6 +90,7 @@ class Torture {
   absl::Time next_look_;
   absl::Time next_statistics_;
   std::optional<Transition> transition_;
+  bool settling_ = false;
   std::map<std::uint32_t, Suspect> suspects_;
   std::mt19937_64 random_;
 };

@@ -40,7 +40,10 @@ ExitCode RunOn(Context& context, const TortureOptions& options,
              }
            },
        .on_progress =
-           [&](const std::string& text) { context.out.Progress(text); }});
+           [&](const v1::TortureReport& report, const std::string& doing) {
+             context.out.Progress(
+                 TortureProgressText(report, options.duration, doing));
+           }});
   const absl::StatusOr<v1::TortureReport> report = torture.Run();
   context.out.EndProgress();
   if (!report.ok()) return report.status();

@@ -1,9 +1,11 @@
 #include "client/torture_text.h"
 
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "client/duration.h"
 #include "client/insight_text.h"
 #include "trace/report_text.h"
@@ -30,14 +32,31 @@ std::string StuckText(const v1::TortureReport& report) {
   return queues.empty() ? "0" : absl::StrJoin(queues, ",");
 }
 
-// "41,203 by doorbell, 12 flushed".
+// Where a trace says that a function ran.
+constexpr std::pair<absl::string_view, absl::string_view> kContexts[] = {
+    {"doorbell", "by doorbell"},         {"idle", "by poll"},
+    {"flush", "in the dying flush"},     {"late", "on an offline CPU"},
+    {"self", "on the caller's own CPU"},
+};
+
+// "41203 by doorbell, 12 in the dying flush".
 std::string RanText(const v1::TortureCounts& counts) {
   std::vector<std::string> parts;
-  for (const auto& [context, count] : counts.ran()) {
-    parts.push_back(absl::StrCat(context, " ", count));
+  for (const auto& [context, text] : kContexts) {
+    const auto ran = counts.ran().find(std::string(context));
+    if (ran == counts.ran().end() || ran->second == 0) continue;
+    parts.push_back(absl::StrCat(ran->second, " ", text));
   }
-  std::sort(parts.begin(), parts.end());
-  return absl::StrJoin(parts, ", ");
+  return parts.empty() ? "0" : absl::StrJoin(parts, ", ");
+}
+
+std::string StuckLine(const v1::TortureReport::StuckQueue& queue) {
+  return absl::StrCat(
+      "stuck     cpu/", queue.cpu(), queue.online() ? ", online" : ", offline",
+      ", ", trace::CountText(queue.depth(), "call"), " queued, ",
+      queue.latched() ? "doorbell latched" : "no doorbell latched", ", ",
+      queue.doorbells_in_flight(), " in flight; first seen after ",
+      DurationText(absl::Seconds(queue.after_s())));
 }
 
 }  // namespace
@@ -51,10 +70,26 @@ std::string StatisticsLine(const v1::TortureReport& report, bool last) {
       " resched: 0 single: ", c.single(), "/", c.single_wait(),
       " single_ofl: ", c.single_ofl(), "/", c.single_wait_ofl(),
       " single_rpc: ", c.single_rpc(), " single_rpc_ofl: ", c.single_rpc_ofl(),
-      " many: 0/0 all: 0/0 ", OnoffText(report), " ste: ", c.ste(),
+      " many: ", c.many(), "/", c.many_wait(), " all: ", c.all(), "/",
+      c.all_wait(), " ", OnoffText(report), " ste: ", c.ste(),
       " stnmie: ", c.stnmie(), " stnmoe: ", c.stnmoe(), " staf: ", c.staf(),
       " irq: ", c.irq(), " lost: ", report.lost(), " late: ", report.late(),
       " dup: ", report.duplicates(), " stuckq: ", StuckText(report));
+}
+
+std::string TortureProgressText(const v1::TortureReport& report,
+                                absl::Duration duration,
+                                const std::string& doing) {
+  const absl::Duration so_far =
+      absl::Trunc(absl::Seconds(report.duration_s()), absl::Seconds(1));
+  std::string text = absl::StrCat(
+      absl::FormatDuration(so_far), " of ", absl::FormatDuration(duration),
+      ": ", report.counts().invoked(), " calls run, ", report.offline().ok(),
+      " offline, ", report.online().ok(), " online");
+  if (report.kills() > 0)
+    absl::StrAppend(&text, ", ", report.kills(), " killed");
+  if (!doing.empty()) absl::StrAppend(&text, "; ", doing);
+  return text;
 }
 
 void PrintTorture(Output& out, const v1::TortureReport& report) {
@@ -64,18 +99,26 @@ void PrintTorture(Output& out, const v1::TortureReport& report) {
                         audit.completed(), " completed, ", audit.refused(),
                         " refused, ", audit.lost(), " lost with a process, ",
                         audit.pending(), " pending"));
+  if (report.queued_with_doorbell() + report.queued_without_doorbell() > 0) {
+    out.Line(absl::StrCat("queued    ", report.queued_with_doorbell(),
+                          " with a doorbell under way, ",
+                          report.queued_without_doorbell(), " without"));
+  }
   out.Line(absl::StrCat("ran       ", RanText(report.counts())));
+  out.Line(absl::StrCat(
+      "barriers  ", report.barriers(), " took a CPU out; ",
+      trace::CountText(static_cast<std::uint64_t>(report.breaches_size()),
+                       "fault"),
+      " in the accounts at their end"));
   if (report.kills() > 0) {
     out.Line(absl::StrCat("kills     ", report.kills()));
   }
+  for (const std::string& breach : report.breaches()) {
+    if (breach == report.failure()) continue;
+    out.Line(absl::StrCat("breach    ", breach));
+  }
   for (const v1::TortureReport::StuckQueue& queue : report.stuck_queues()) {
-    out.Line(absl::StrCat(
-        "stuck     cpu/", queue.cpu(),
-        queue.online() ? ", online" : ", offline", ", ",
-        trace::CountText(queue.depth(), "call"), " queued, ",
-        queue.latched() ? "doorbell latched" : "no doorbell latched", ", ",
-        queue.doorbells_in_flight(), " in flight; first seen after ",
-        DurationText(absl::Seconds(queue.after_s()))));
+    out.Line(StuckLine(queue));
   }
   if (report.hang() || !report.explanation().waiters().empty()) {
     out.Data(ExplanationText(report.explanation(), out));

@@ -3,16 +3,18 @@
 #ifndef BELFRY_NODE_TORTURE_H_
 #define BELFRY_NODE_TORTURE_H_
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "belfry/v1/node.pb.h"
+#include "kernel/cpumask.h"
 #include "kernel/trace_event.h"
 #include "node/cpu_driver.h"
 #include "rpc/loop.h"
@@ -46,6 +48,10 @@ class Torture {
     kSingle,
     kSingleRpc,
     kSingleWait,
+    kMany,
+    kManyWait,
+    kAll,
+    kAllWait,
     kIrq
   };
   struct Thread;
@@ -53,6 +59,9 @@ class Torture {
   struct Ticket {
     std::shared_ptr<Thread> thread;
     Primitive primitive{};
+    // Targets at which it has not ended.
+    std::uint32_t targets = 0;
+    // 0: its answer is not looked at.
     std::uint64_t check = 0;
     // Its thread goes on when it has ended; of an asynchronous one, as soon as
     // it is queued.
@@ -63,12 +72,22 @@ class Torture {
   void Next(const std::shared_ptr<Thread>& thread);
   void NextAfter(const std::shared_ptr<Thread>& thread,
                  std::chrono::nanoseconds delay);
-  void CallOne(const std::shared_ptr<Thread>& thread, Primitive primitive);
+  void Call(const std::shared_ptr<Thread>& thread, Primitive primitive);
   void SubmitIo(Thread& thread);
+  static bool Waits(Primitive primitive);
+  // Has one target, by name.
+  static bool IsSingle(Primitive primitive);
+  // Whose caller does not wait for its end.
+  static bool IsAsync(Primitive primitive);
+  using Weights = std::array<std::pair<std::uint32_t, Primitive>, 8>;
+  static Weights WeightsOf(const v1::Torture::Weights& w);
+  static std::uint64_t Total(const Weights& weights);
   Primitive Pick(Thread& thread) const;
   kernel::CpuId PickCpu(Thread& thread) const;
+  kernel::CpuMask PickTargets(Thread& thread, Primitive primitive) const;
   bool Rests() const;
-  void Count(const Ticket& ticket, const kernel::CallEnded& ended);
+  void CheckEnd(const Ticket& ticket, const kernel::CallEnded& ended);
+  void Count(Primitive primitive, bool offline);
 
   rpc::Loop* loop_;
   CpuDriver* driver_;

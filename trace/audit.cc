@@ -140,6 +140,11 @@ void CheckSums(const Rows& rows, v1::AuditReport* report) {
                        " + lost ", row.lost(), " + pending ", row.pending(),
                        " = ", ended + row.pending()));
     }
+  }
+}
+
+void FindLost(const Rows& rows, v1::AuditReport* report) {
+  for (const auto& [pair, row] : rows) {
     if (row.lost() > 0) {
       AddFinding(report, "lost", row.cpu(), "",
                  absl::StrCat(CountText(row.lost(), "call"), " of CPU ",
@@ -164,42 +169,47 @@ bool HasCalledSince(const MachineView& view, const v1::CpuSnapshot& source,
   return false;
 }
 
+void CheckInbound(const MachineView& view, const CpuView& cpu,
+                  v1::AuditReport* report) {
+  for (const v1::InboundRow& inbound : cpu.snapshot->inbound()) {
+    if (inbound.dropped() > 0) {
+      AddFinding(report, "lost", cpu.info.cpu(), kConservation,
+                 absl::StrCat("CPU ", cpu.info.cpu(), " threw away ",
+                              CountText(inbound.dropped(), "call"), " of CPU ",
+                              inbound.src_cpu(),
+                              " in a reset; the caller was not told"));
+    }
+    const CpuView* source = FindCpu(view, inbound.src_cpu());
+    if (inbound.closed() || source == nullptr || !source->snapshot ||
+        source->snapshot->incarnation() != inbound.src_incarnation()) {
+      continue;
+    }
+    std::uint64_t issued = 0;
+    for (const v1::LedgerRow& row : source->snapshot->ledger()) {
+      if (row.cpu() == cpu.info.cpu()) issued += row.issued();
+    }
+    if (inbound.run() > issued &&
+        !HasCalledSince(view, *source->snapshot, cpu.info.cpu())) {
+      AddFinding(
+          report, "run_twice", cpu.info.cpu(), kAtMostOnce,
+          absl::StrCat("CPU ", cpu.info.cpu(), " ran ",
+                       CountText(inbound.run(), "call"), " of CPU ",
+                       inbound.src_cpu(), ", which issued only ", issued));
+    }
+  }
+  if (const std::uint64_t cut = CallsCutOff(*cpu.snapshot); cut > 0) {
+    AddFinding(report, "lost", cpu.info.cpu(), kConservation,
+               absl::StrCat(CountText(cut, "call"), " to CPU ", cpu.info.cpu(),
+                            " vanished from its queue: ",
+                            "they were queued, have not run and are not "
+                            "there; the callers were not told"));
+  }
+}
+
 void CheckTargets(const MachineView& view, v1::AuditReport* report) {
   for (const CpuView& cpu : view.cpus) {
     if (!cpu.snapshot) continue;
-    for (const v1::InboundRow& inbound : cpu.snapshot->inbound()) {
-      if (inbound.dropped() > 0) {
-        AddFinding(report, "lost", cpu.info.cpu(), kConservation,
-                   absl::StrCat("CPU ", cpu.info.cpu(), " threw away ",
-                                CountText(inbound.dropped(), "call"),
-                                " of CPU ", inbound.src_cpu(),
-                                " in a reset; the caller was not told"));
-      }
-      const CpuView* source = FindCpu(view, inbound.src_cpu());
-      if (inbound.closed() || source == nullptr || !source->snapshot ||
-          source->snapshot->incarnation() != inbound.src_incarnation()) {
-        continue;
-      }
-      std::uint64_t issued = 0;
-      for (const v1::LedgerRow& row : source->snapshot->ledger()) {
-        if (row.cpu() == cpu.info.cpu()) issued += row.issued();
-      }
-      if (inbound.run() > issued &&
-          !HasCalledSince(view, *source->snapshot, cpu.info.cpu())) {
-        AddFinding(
-            report, "run_twice", cpu.info.cpu(), kAtMostOnce,
-            absl::StrCat("CPU ", cpu.info.cpu(), " ran ",
-                         CountText(inbound.run(), "call"), " of CPU ",
-                         inbound.src_cpu(), ", which issued only ", issued));
-      }
-    }
-    if (const std::uint64_t cut = CallsCutOff(*cpu.snapshot); cut > 0) {
-      AddFinding(report, "lost", cpu.info.cpu(), kConservation,
-                 absl::StrCat(CountText(cut, "call"), " to CPU ",
-                              cpu.info.cpu(), " vanished from its queue: ",
-                              "they were queued, have not run and are not "
-                              "there; the callers were not told"));
-    }
+    CheckInbound(view, cpu, report);
     if (cpu.snapshot->ran_while_offline() > 0) {
       AddFinding(
           report, "ran_while_offline", cpu.info.cpu(), kNoCallOnDeadCpu,
@@ -249,6 +259,20 @@ void CheckTrace(const MachineView& view, v1::AuditReport* report) {
   }
 }
 
+void CheckParked(const CpuView& parked, v1::AuditReport* report) {
+  std::string first;
+  if (parked.snapshot->queue_size() > 0) {
+    const v1::QueuedCall& head = parked.snapshot->queue(0);
+    first = absl::StrCat("; the first is call ", head.seq(), " of CPU ",
+                         head.src_cpu(), ", ", head.function());
+  }
+  AddFinding(
+      report, "left_behind", parked.info.cpu(), kNothingLeftBehind,
+      absl::StrCat("CPU ", parked.info.cpu(), " went offline with ",
+                   CountText(QueueDepth(parked), "call"), " in its queue (",
+                   FunctionsText(QueueByFunction(parked)), ")", first));
+}
+
 void CheckQueues(const MachineView& view, v1::AuditReport* report) {
   for (const std::uint32_t cpu : StrandedCpus(view)) {
     const CpuView& stranded = *FindCpu(view, cpu);
@@ -269,12 +293,7 @@ void CheckQueues(const MachineView& view, v1::AuditReport* report) {
             "interrupt, and none is latched or in flight"));
   }
   for (const std::uint32_t cpu : LeftBehindCpus(view)) {
-    const CpuView& parked = *FindCpu(view, cpu);
-    AddFinding(
-        report, "left_behind", cpu, kNothingLeftBehind,
-        absl::StrCat("CPU ", cpu, " went offline with ",
-                     CountText(QueueDepth(parked), "call"), " in its queue (",
-                     FunctionsText(QueueByFunction(parked)), ")"));
+    CheckParked(*FindCpu(view, cpu), report);
   }
   for (const CpuView& cpu : view.cpus) {
     if (cpu.info.calls_carried() == 0) continue;
@@ -301,10 +320,24 @@ v1::AuditReport MakeAuditReport(const MachineView& view) {
   }
   FindUnknown(view, rows, &report);
   CheckSums(rows, &report);
+  FindLost(rows, &report);
   CheckTargets(view, &report);
   CheckTrace(view, &report);
   CheckQueues(view, &report);
   if (!report.unknown().empty()) report.set_clean(false);
+  return report;
+}
+
+v1::AuditReport AuditDeparture(const MachineView& view, std::uint32_t cpu) {
+  v1::AuditReport report;
+  report.set_clean(true);
+  CheckSums(CollectRows(view, &report), &report);
+  const CpuView* gone = FindCpu(view, cpu);
+  if (gone == nullptr || !gone->snapshot || gone->snapshot->life() != "DEAD") {
+    return report;
+  }
+  CheckInbound(view, *gone, &report);
+  if (IsLeftBehind(view, cpu)) CheckParked(*gone, &report);
   return report;
 }
 

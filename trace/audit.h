@@ -3,6 +3,8 @@
 #ifndef BELFRY_TRACE_AUDIT_H_
 #define BELFRY_TRACE_AUDIT_H_
 
+#include <cstdint>
+
 #include "belfry/v1/report.pb.h"
 #include "trace/machine_view.h"
 
@@ -13,6 +15,12 @@ namespace belfry::trace {
 // completed, and the rest is lost. Not clean when anything was lost, run twice,
 // stranded, left behind or unaccounted for.
 v1::AuditReport MakeAuditReport(const MachineView& view);
+
+// What must hold already at the EXIT of the barrier that took `cpu` out, while
+// all others go on and before it is back: sources' sums add up; the CPU has run
+// what it had accepted, once, and its queue is empty. Needs no trace. Says
+// which call is the first that was left.
+v1::AuditReport AuditDeparture(const MachineView& view, std::uint32_t cpu);
 
 }  // namespace belfry::trace
 

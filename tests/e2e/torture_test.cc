@@ -13,7 +13,9 @@
 namespace belfry::e2e {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 constexpr std::chrono::seconds kTortured{120};
@@ -62,10 +64,34 @@ TEST_F(TortureTest, AFixedProfileKeepsEveryCall) {
     EXPECT_GT(report.counts().single_rpc(), 0);
     EXPECT_GT(report.counts().single_wait(), 0);
     EXPECT_GT(report.counts().single_ofl(), 0);
+    EXPECT_GT(report.counts().many(), 0);
+    EXPECT_GT(report.counts().many_wait(), 0);
+    EXPECT_GT(report.counts().all(), 0);
+    EXPECT_GT(report.counts().all_wait(), 0);
     EXPECT_GT(report.counts().irq(), 0);
     EXPECT_GT(report.offline().ok(), 0);
     EXPECT_GT(report.online().ok(), 0);
+    // The account was looked at whenever one had gone, and was right.
+    EXPECT_EQ(report.barriers(), report.offline().ok());
+    EXPECT_EQ(report.breaches_size(), 0);
   }
+}
+
+TEST_F(TortureTest, AWeightAloneIsAllThatHappens) {
+  const Outcome outcome =
+      Torture({"--cpus", "4", "--duration", "2s", "--weight-all-wait", "1",
+               "--nthreads", "2", "--onoff-interval", "0s"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome;
+  const auto report = FromJson<v1::TortureReport>(outcome);
+  const v1::TortureCounts& counts = report.counts();
+  EXPECT_GT(counts.all_wait(), 0);
+  // Of four CPUs each calls three others.
+  EXPECT_EQ(counts.invoked(), 3 * counts.all_wait());
+  EXPECT_EQ(counts.single() + counts.single_rpc() + counts.single_wait() +
+                counts.many() + counts.many_wait() + counts.all() +
+                counts.irq(),
+            0);
+  ExpectTheBooksBalance(report);
 }
 
 // Nobody holds a gate: the order comes by itself.
@@ -80,7 +106,14 @@ TEST_F(TortureTest, TheBugOfTheReportComesByItself) {
   ASSERT_GT(report.stuck_queues_size(), 0) << outcome;
   EXPECT_GT(report.stuck_queues(0).depth(), 0);
   EXPECT_THAT(report.failure(),
-              HasSubstr(absl::StrCat("cpu ", report.stuck_queues(0).cpu())));
+              ContainsRegex(
+                  absl::StrCat("[Cc][Pp][Uu] ", report.stuck_queues(0).cpu())));
+  // It is seen at the barrier's own end, and the call is named.
+  ASSERT_EQ(report.breaches_size(), 1) << outcome;
+  EXPECT_THAT(report.breaches(0),
+              AllOf(HasSubstr("went offline with "),
+                    ContainsRegex("; the first is call [0-9]+ of CPU [0-9], "
+                                  "trigger_softirq")));
 }
 
 TEST_F(TortureTest, KilledProcessesTakeNothingElseWithThem) {
@@ -111,7 +144,11 @@ TEST_F(TortureTest, SaysWhatIsWrongWithItsFlags) {
     std::string says;
   };
   const Case cases[] = {
-      {{"--weight-single", "0"}, "all zero weights makes no sense"},
+      {{"--weight-single", "0", "--weight-single-rpc", "0",
+        "--weight-single-wait", "0", "--weight-many", "0", "--weight-many-wait",
+        "0", "--weight-all", "0", "--weight-all-wait", "0", "--weight-irq",
+        "0"},
+       "all zero weights makes no sense"},
       {{"--cpus", "1"}, "'1' is no whole number from 2"},
       {{"--profile", "linux-2.4"}, "linux-3.0"},
       {{"--duration", "yes"}, "yes"},

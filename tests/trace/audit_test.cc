@@ -170,6 +170,96 @@ INSTANTIATE_TEST_SUITE_P(
             {"carried/nothing_left_behind"}}),
     [](const auto& param) { return param.param.name; });
 
+// CPU 3 has just gone.
+MachineView DepartedMachine() {
+  MachineView view = BusyMachine();
+  SnapshotOf(&view, 3).set_life("DEAD");
+  return view;
+}
+
+void LeaveOneBehind(MachineView* view) {
+  v1::CpuSnapshot& gone = SnapshotOf(view, 3);
+  gone.set_depth(1);
+  v1::QueuedCall& call = *gone.add_queue();
+  call.set_src_cpu(1);
+  call.set_seq(197);
+  call.set_function("trigger_softirq");
+  Inbound(view).set_enqueued(10);
+  Inbound(view).set_queued(1);
+}
+
+class Departure : public ::testing::TestWithParam<AuditCase> {};
+
+TEST_P(Departure, Finds) {
+  MachineView view = DepartedMachine();
+  GetParam().change(&view);
+  const v1::AuditReport report = AuditDeparture(view, 3);
+  EXPECT_EQ(report.clean(), GetParam().clean);
+  EXPECT_EQ(Findings(report), GetParam().findings);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Departure,
+    ::testing::Values(
+        AuditCase{"Nothing", [](MachineView*) {}},
+        AuditCase{"AnswersThatAreOnTheirWay",
+                  [](MachineView* view) {
+                    Row(view).set_completed(7);
+                    Row(view).set_pending(2);
+                  }},
+        AuditCase{"LostWithAProcess",
+                  [](MachineView* view) {
+                    Row(view).set_completed(8);
+                    Row(view).set_lost(1);
+                  }},
+        // Whoever goes on may have a queue.
+        AuditCase{"AnotherIsBusy",
+                  [](MachineView* view) { SnapshotOf(view, 2).set_depth(4); }},
+        AuditCase{"ItIsBackAlready",
+                  [](MachineView* view) {
+                    LeaveOneBehind(view);
+                    SnapshotOf(view, 3).set_life("ONLINE");
+                  }},
+        AuditCase{"ItsProcessDied",
+                  [](MachineView* view) { view->cpus[3].snapshot.reset(); }},
+        AuditCase{"LeftBehind",
+                  LeaveOneBehind,
+                  false,
+                  {"left_behind/nothing_left_behind"}},
+        AuditCase{"CutOff",
+                  [](MachineView* view) {
+                    LeaveOneBehind(view);
+                    SnapshotOf(view, 3).set_depth(0);
+                  },
+                  false,
+                  {"lost/conservation"}},
+        AuditCase{"Dropped",
+                  [](MachineView* view) { Inbound(view).set_dropped(1); },
+                  false,
+                  {"lost/conservation"}},
+        AuditCase{"RanTwice",
+                  [](MachineView* view) { Inbound(view).set_run(11); },
+                  false,
+                  {"run_twice/at_most_once"}},
+        AuditCase{"TheSumOfACpuThatGoesOn",
+                  [](MachineView* view) {
+                    v1::LedgerRow& row = *SnapshotOf(view, 2).add_ledger();
+                    row.set_src_cpu(2);
+                    row.set_cpu(1);
+                    row.set_issued(1);
+                  },
+                  false,
+                  {"ledger/conservation"}}),
+    [](const auto& param) { return param.param.name; });
+
+TEST(DepartureText, NamesTheCall) {
+  MachineView view = DepartedMachine();
+  LeaveOneBehind(&view);
+  EXPECT_EQ(AuditDeparture(view, 3).findings(0).message(),
+            "CPU 3 went offline with 1 call in its queue (1 trigger_softirq); "
+            "the first is call 197 of CPU 1, trigger_softirq");
+}
+
 TEST(Audit, SumsUpAndKeepsErrnos) {
   const v1::AuditReport report = MakeAuditReport(BusyMachine());
   EXPECT_EQ(report.issued(), 10);
