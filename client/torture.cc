@@ -292,6 +292,7 @@ absl::Status Torture::KillOne() {
   }
   const auto victim = static_cast<std::uint32_t>(
       random_() % static_cast<std::uint64_t>(cluster_.cpus_size()));
+  around_.on_progress(report_, absl::StrCat("kill ", CpuName(victim)));
   const absl::Status killed = around_.cluster->KillAndRestart(
       CpuName(victim), {absl::Now() + kRestartTimeout, &around_.interrupt});
   if (!killed.ok()) return killed;

@@ -184,6 +184,9 @@ void LeaveOneBehind(MachineView* view) {
   call.set_src_cpu(1);
   call.set_seq(197);
   call.set_function("trigger_softirq");
+  v1::FunctionCount& count = *gone.add_by_function();
+  count.set_function("trigger_softirq");
+  count.set_count(1);
   Inbound(view).set_enqueued(10);
   Inbound(view).set_queued(1);
 }
