@@ -18,11 +18,11 @@ class SeqWindow {
   // Every number below this one has left, or was never there.
   Seq lowest() const { return lowest_; }
   // The number that Append() gives next.
-  Seq next() const { return lowest_ + slots_.size(); }
+  Seq next() const { return lowest_ + length(); }
   std::size_t size() const { return size_; }
 
   Seq Append(T value) {
-    slots_.emplace_back(std::move(value));
+    slots().emplace_back(std::move(value));
     ++size_;
     return next() - 1;
   }
@@ -30,15 +30,15 @@ class SeqWindow {
   // Puts a value at a number at or above lowest(). Below it: no effect.
   void Put(Seq seq, T value) {
     if (seq < lowest_) return;
-    while (next() <= seq) slots_.emplace_back();
-    std::optional<T>& slot = slots_[seq - lowest_];
+    while (next() <= seq) slots().emplace_back();
+    std::optional<T>& slot = slots()[seq - lowest_];
     if (!slot) ++size_;
     slot = std::move(value);
   }
 
   T* Find(Seq seq) {
     if (seq < lowest_ || seq >= next()) return nullptr;
-    std::optional<T>& slot = slots_[seq - lowest_];
+    std::optional<T>& slot = slots()[seq - lowest_];
     return slot ? &*slot : nullptr;
   }
   const T* Find(Seq seq) const {
@@ -47,32 +47,35 @@ class SeqWindow {
 
   void Erase(Seq seq) {
     if (Find(seq) == nullptr) return;
-    slots_[seq - lowest_].reset();
+    slots()[seq - lowest_].reset();
     --size_;
-    while (!slots_.empty() && !slots_.front()) PopFront();
+    while (length() > 0 && !slots_->front()) PopFront();
   }
 
   // Drops everything up to and including `seq`.
   void DropThrough(Seq seq) {
-    while (lowest_ <= seq && !slots_.empty()) PopFront();
+    while (lowest_ <= seq && length() > 0) PopFront();
     if (lowest_ <= seq) lowest_ = seq + 1;
   }
 
   // Calls f(seq, value) in rising order.
   template <typename F>
   void ForEach(F f) const {
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i]) f(lowest_ + i, *slots_[i]);
+    for (std::size_t i = 0; i < length(); ++i) {
+      if ((*slots_)[i]) f(lowest_ + i, *(*slots_)[i]);
     }
   }
   template <typename F>
   void ForEach(F f) {
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i]) f(lowest_ + i, *slots_[i]);
+    for (std::size_t i = 0; i < length(); ++i) {
+      if ((*slots_)[i]) f(lowest_ + i, *(*slots_)[i]);
     }
   }
 
-  friend bool operator==(const SeqWindow&, const SeqWindow&) = default;
+  friend bool operator==(const SeqWindow& a, const SeqWindow& b) {
+    return a.lowest_ == b.lowest_ && a.length() == b.length() &&
+           (a.length() == 0 || *a.slots_ == *b.slots_);
+  }
   template <typename H>
   friend H AbslHashValue(H h, const SeqWindow& w) {
     h = H::combine(std::move(h), w.lowest_, w.size_);
@@ -83,15 +86,21 @@ class SeqWindow {
   }
 
  private:
+  using Slots = std::deque<std::optional<T>>;
+
+  std::size_t length() const { return slots_ ? slots_->size() : 0; }
+  Slots& slots() { return slots_ ? *slots_ : slots_.emplace(); }
   void PopFront() {
-    if (slots_.front()) --size_;
-    slots_.pop_front();
+    if (slots_->front()) --size_;
+    slots_->pop_front();
     ++lowest_;
   }
 
   Seq lowest_ = 1;
   std::size_t size_ = 0;
-  std::deque<std::optional<T>> slots_;
+  // A deque takes half a kilobyte before it holds anything, and of most CPUs a
+  // CPU only knows that they are there.
+  std::optional<Slots> slots_;
 };
 
 }  // namespace belfry::kernel

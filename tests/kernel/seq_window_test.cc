@@ -33,6 +33,25 @@ TEST(SeqWindowTest, NumbersFromOneAndLeavesAtTheLowEnd) {
   EXPECT_EQ(window.Append("d"), 4U);
 }
 
+// States are compared: what has been in a window and left again is no part of
+// one.
+TEST(SeqWindowTest, EqualIsWhatHoldsTheSameNumbers) {
+  SeqWindow<std::string> used;
+  SeqWindow<std::string> skipped;
+  EXPECT_EQ(used, skipped);
+  used.Append("a");
+  EXPECT_FALSE(used == skipped);
+  used.Erase(1);
+  EXPECT_FALSE(used == skipped);
+  skipped.DropThrough(1);
+  EXPECT_EQ(used, skipped);
+  used.Append("b");
+  skipped.Append("c");
+  EXPECT_FALSE(used == skipped);
+  *skipped.Find(2) = "b";
+  EXPECT_EQ(used, skipped);
+}
+
 TEST(SeqWindowTest, PutLeavesGapsAndIgnoresThePast) {
   SeqWindow<std::string> window;
   window.Put(3, "c");
