@@ -1,4 +1,5 @@
 // The node's flags. Apart, because CLI11 is slow to compile.
+#include <malloc.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -74,6 +75,9 @@ int Serve(Options options, Functions functions) {
 }  // namespace
 
 int Main(int argc, char** argv, Functions functions) {
+  // One heap for the loop's thread and one for gRPC's, which do little: else
+  // each has its own, and there are hundreds of nodes on a host.
+  ::mallopt(M_ARENA_MAX, 2);
   Options options;
   CLI::App app("belfry-node: one CPU of an emulated machine");
   app.footer(
