@@ -92,7 +92,7 @@ struct StopAbort {
 
 // Walk `about` from one cpuhp state to another by the steps that this CPU runs.
 struct WalkSteps {
-  std::uint64_t walk = 0;
+  WalkId walk;
   CpuId about;
   CpuhpState from = 0;
   CpuhpState to = 0;
@@ -183,7 +183,7 @@ struct StopAck {
 };
 
 struct StepsDone {
-  std::uint64_t walk = 0;
+  WalkId walk;
   // The state that was reached.
   CpuhpState state = 0;
   Errno error = Errno::kOk;

@@ -138,7 +138,7 @@ void Coordinator::ContinueWalk(CoordinatorEffects& out) {
     to = op_->up ? step->state : Below(step->state);
   }
   walker_ = executor;
-  walk_ = WalkSteps{.walk = (std::uint64_t{op_->id.value} << 16) + ++op_->walks,
+  walk_ = WalkSteps{.walk = WalkOf(op_->id, ++op_->walks),
                     .about = op_->cpu,
                     .from = state,
                     .to = to,

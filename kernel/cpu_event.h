@@ -181,7 +181,7 @@ struct FunctionReturned {
 
 // Answers NextStep.
 struct RunStep {
-  std::uint64_t walk = 0;
+  WalkId walk;
   CpuhpState step = 0;
 };
 
@@ -295,7 +295,7 @@ struct RunFunction {
 
 // The driver owes one RunStep.
 struct NextStep {
-  std::uint64_t walk = 0;
+  WalkId walk;
   CpuhpState step = 0;
 };
 

@@ -36,6 +36,13 @@ using Generation = Id<struct GenerationTag, std::uint64_t>;
 // A hotplug or stop_machine operation of the coordinator. 0 is none.
 using OpId = Id<struct OpTag, std::uint32_t>;
 
+// A walk over hotplug steps: its operation, and which of that one's it is.
+// Rising.
+using WalkId = Id<struct WalkTag, std::uint64_t>;
+constexpr WalkId WalkOf(OpId op, std::uint32_t which) {
+  return {(std::uint64_t{op.value} << 16) + which};
+}
+
 // Counts the calls of one source incarnation to one target incarnation, from 1.
 using Seq = std::uint64_t;
 

@@ -26,6 +26,11 @@ struct LedgerRow {
   std::uint64_t pending() const {
     return issued - completed - refused_total() - lost;
   }
+
+  template <typename H>
+  friend H AbslHashValue(H h, const LedgerRow& r) {
+    return H::combine(std::move(h), r.pending());
+  }
 };
 
 // The calls of one process of another CPU to this one.
@@ -35,6 +40,11 @@ struct InboundRow {
   std::uint64_t dropped = 0;
 
   std::uint64_t queued() const { return enqueued - run - dropped; }
+
+  template <typename H>
+  friend H AbslHashValue(H h, const InboundRow& r) {
+    return H::combine(std::move(h), r.queued());
+  }
 };
 
 // Not thread-safe; owned with the Cpu whose events it reads.
@@ -62,13 +72,7 @@ class Ledger {
   // what is over tell apart no runs that can still differ.
   template <typename H>
   friend H AbslHashValue(H h, const Ledger& l) {
-    for (const auto& [dst, row] : l.rows_) {
-      h = H::combine(std::move(h), dst, row.pending());
-    }
-    for (const auto& [source, row] : l.inbound_) {
-      h = H::combine(std::move(h), source, row.queued());
-    }
-    return h;
+    return H::combine(std::move(h), l.rows_, l.inbound_);
   }
 
  private:

@@ -33,11 +33,12 @@ class BitState {
  public:
   explicit BitState(const ExploreOptions& options)
       : options_(options),
-        steps_(/*with_happenings=*/options.until_any),
+        symmetry_(SymmetryOf(options)),
+        steps_(/*with_happenings=*/options.until_any, symmetry_.renamings()),
         // The other half is for the steps, and the stacks.
         seen_(options.max_bytes / 2) {
     for (unsigned i = 0; i < options.threads; ++i) {
-      workers_.emplace_back(options_, &steps_);
+      workers_.emplace_back(options_, symmetry_, &steps_);
     }
   }
 
@@ -81,8 +82,9 @@ class BitState {
     std::size_t moves = 0;
   };
   struct Worker {
-    Worker(const ExploreOptions& options, StepStore* steps)
-        : expander(options, steps) {}
+    Worker(const ExploreOptions& options, const Symmetry& symmetry,
+           StepStore* steps)
+        : expander(options, symmetry, steps) {}
 
     Expander expander;
     std::vector<std::uint32_t> path;
@@ -92,7 +94,7 @@ class BitState {
   };
 
   bool Meet(const State& state) {
-    if (!seen_.Insert(state.fingerprint())) return false;
+    if (!seen_.Insert(state.fingerprint(symmetry_))) return false;
     const std::size_t states = ++states_;
     if (options_.max_states != 0 && states >= options_.max_states) {
       Stop(absl::StrCat("after ", states, " states"));
@@ -228,6 +230,7 @@ class BitState {
   }
 
   const ExploreOptions& options_;
+  const Symmetry symmetry_;
   // Outlives the states that borrow from it.
   StepStore steps_;
   Bitmap seen_;

@@ -47,7 +47,8 @@ class BreadthFirst {
   explicit BreadthFirst(const ExploreOptions& options)
       : given_at_rest_(options.at_rest),
         options_(options),
-        steps_(/*with_happenings=*/options.until_any),
+        symmetry_(SymmetryOf(options)),
+        steps_(/*with_happenings=*/options.until_any, symmetry_.renamings()),
         visited_(options.max_states != 0
                      ? options.max_states
                      : std::numeric_limits<std::size_t>::max()) {
@@ -59,20 +60,20 @@ class BreadthFirst {
       };
     }
     for (unsigned i = 0; i < options.threads; ++i) {
-      workers_.emplace_back(options_, &steps_);
+      workers_.emplace_back(options_, symmetry_, &steps_);
     }
   }
 
   ExploreResult Run() {
     auto [start, moves] = workers_.front().expander.Start();
-    start_ = start.fingerprint().low;
-    Meet({}, moves, start, &workers_.front());
+    start_ = FingerprintOf(start);
+    Meet(/*parent=*/0, moves, start, &workers_.front());
     while (!stop_.load(std::memory_order_relaxed)) {
       std::vector<Chunk> level = NextLevel();
       if (level.empty()) break;
       LookAt(&level);
       for (Worker& worker : workers_) Count(&worker);
-      if (result_.verdict != Verdict::kNothing || !Cut().empty()) break;
+      if (found_at_ || !Cut().empty()) break;
     }
     return Ended();
   }
@@ -83,8 +84,9 @@ class BreadthFirst {
 
   // One thread's.
   struct Worker {
-    Worker(const ExploreOptions& options, StepStore* steps)
-        : expander(options, steps) {}
+    Worker(const ExploreOptions& options, const Symmetry& symmetry,
+           StepStore* steps)
+        : expander(options, symmetry, steps) {}
 
     Expander expander;
     // By moves from the start.
@@ -92,8 +94,7 @@ class BreadthFirst {
     std::size_t transitions = 0;
     std::size_t deepest = 0;
     std::size_t until_check = kCheckPeriod;
-    std::optional<Finding> finding;
-    Fingerprint found_at = 0;
+    std::optional<Fingerprint> found_at;
   };
 
   // The states with the shortest ways, of all threads.
@@ -139,14 +140,15 @@ class BreadthFirst {
       return;
     }
     worker->deepest = level_;
-    std::optional<Finding> finding = worker->expander.Look(
-        open.state, [&](std::uint32_t choice, State& next, std::size_t moves) {
-          worker->transitions += moves;
-          Meet({.choice = choice, .parent = open.fingerprint}, level_ + moves,
-               next, worker);
-        });
-    if (finding && (!worker->finding || open.fingerprint < worker->found_at)) {
-      worker->finding = std::move(finding);
+    const bool found =
+        worker->expander
+            .Look(open.state,
+                  [&](std::uint32_t, State& next, std::size_t moves) {
+                    worker->transitions += moves;
+                    Meet(open.fingerprint, level_ + moves, next, worker);
+                  })
+            .has_value();
+    if (found && (!worker->found_at || open.fingerprint < *worker->found_at)) {
       worker->found_at = open.fingerprint;
     }
     if (--worker->until_check == 0) {
@@ -155,9 +157,15 @@ class BreadthFirst {
     }
   }
 
-  void Meet(Visited::Way way, std::size_t moves, State& state, Worker* worker) {
-    way.moves = static_cast<std::uint32_t>(moves);
-    const Fingerprint fingerprint = state.fingerprint().low;
+  Fingerprint FingerprintOf(const State& state) const {
+    return state.fingerprint(symmetry_).low;
+  }
+
+  void Meet(Fingerprint parent, std::size_t moves, State& state,
+            Worker* worker) {
+    const Fingerprint fingerprint = FingerprintOf(state);
+    const Visited::Way way{.moves = static_cast<std::uint32_t>(moves),
+                           .parent = parent};
     switch (visited_.Meet(fingerprint, way)) {
       case Visited::Meeting::kKnown:
         return;
@@ -219,13 +227,10 @@ class BreadthFirst {
   void Count(Worker* worker) {
     progress_.transitions += std::exchange(worker->transitions, 0);
     progress_.depth = std::max(progress_.depth, worker->deepest);
-    if (!worker->finding) return;
-    if (result_.verdict != Verdict::kNothing && found_at_ < worker->found_at) {
-      return;
+    if (!worker->found_at) return;
+    if (!found_at_ || *worker->found_at < *found_at_) {
+      found_at_ = worker->found_at;
     }
-    found_at_ = worker->found_at;
-    result_.verdict = worker->finding->verdict;
-    result_.violations = std::move(worker->finding->what);
   }
 
   ExploreResult Ended() {
@@ -233,31 +238,36 @@ class BreadthFirst {
     progress_.frontier = open_.load(std::memory_order_relaxed);
     progress_.bytes = Bytes();
     result_.last = progress_;
-    if (result_.verdict == Verdict::kNothing) {
+    if (!found_at_) {
       result_.cut = Cut();
       return std::move(result_);
     }
     Expander& expander = workers_.front().expander;
-    result_.schedule = expander.MovesOf(ChoicesTo(found_at_));
+    Expander::Witness witness = expander.WitnessOf(StagesTo(*found_at_));
+    result_.verdict = witness.finding->verdict;
+    result_.violations = std::move(witness.finding->what);
+    result_.schedule = expander.MovesOf(witness.choices);
     if (result_.verdict == Verdict::kHangs) {
       result_.point_of_no_return = expander.PointOfNoReturn(result_.schedule);
     }
     return std::move(result_);
   }
 
-  std::vector<std::uint32_t> ChoicesTo(Fingerprint state) {
-    std::vector<std::uint32_t> choices;
+  std::vector<Expander::Stage> StagesTo(Fingerprint state) {
+    std::vector<Expander::Stage> stages;
     while (state != start_) {
       const Visited::Way way = visited_.WayTo(state);
-      choices.push_back(way.choice);
+      stages.push_back({.fingerprint = state,
+                        .moves = way.moves - visited_.WayTo(way.parent).moves});
       state = way.parent;
     }
-    std::reverse(choices.begin(), choices.end());
-    return choices;
+    std::reverse(stages.begin(), stages.end());
+    return stages;
   }
 
   const std::function<void(const World&)> given_at_rest_;
   ExploreOptions options_;
+  const Symmetry symmetry_;
   absl::Mutex at_rest_mutex_;
   // Outlives the states that borrow from it.
   StepStore steps_;
@@ -271,7 +281,7 @@ class BreadthFirst {
   // Between levels only.
   std::size_t level_ = 0;
   Fingerprint start_ = 0;
-  Fingerprint found_at_ = 0;
+  std::optional<Fingerprint> found_at_;
   ExploreProgress progress_;
   ExploreResult result_;
 };

@@ -1,6 +1,7 @@
 #include "lab/expander.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -21,7 +22,7 @@ bool Reduces(const ExploreOptions& options) {
          Reduction::IsSoundFor(options.profile);
 }
 
-State BootedState(const ExploreOptions& options) {
+State BootedState(const ExploreOptions& options, const Symmetry& symmetry) {
   Happenings boot;
   State start{StartOf(options.profile, options.scope, &boot), {}};
   if (options.until_any) {
@@ -29,27 +30,42 @@ State BootedState(const ExploreOptions& options) {
     start.past.Mutable().See(boot);
   }
   // Who borrows from it reads its fingerprints only.
-  (void)start.fingerprint();
+  (void)start.world.fingerprint();
+  (void)start.fingerprint(symmetry);
   return start;
 }
 
 }  // namespace
 
-Digest State::fingerprint() const {
-  const Digest machine = world.fingerprint();
-  if (!past) return machine;
-  Fingerprinter f;
-  f.Add(machine);
-  f.Add(past.fingerprint());
-  return f.Get();
+// The least of those that it has under the other names.
+Digest State::fingerprint(const Symmetry& symmetry) const {
+  const auto with_past = [this](const Digest& machine, const Digest& history) {
+    if (!past) return machine;
+    Fingerprinter f;
+    f.Add(machine);
+    f.Add(history);
+    return f.Get();
+  };
+  const std::span<const Renaming> renamings = symmetry.renamings();
+  if (renamings.empty()) {
+    return with_past(world.fingerprint(), past.fingerprint());
+  }
+  Digest least{~0ULL, ~0ULL};
+  for (std::size_t i = 0; i < renamings.size(); ++i) {
+    least = std::min(least, with_past(world.fingerprint(renamings, i),
+                                      past.fingerprint(renamings, i)));
+  }
+  return least;
 }
 
-Expander::Expander(const ExploreOptions& options, StepStore* store)
+Expander::Expander(const ExploreOptions& options, const Symmetry& symmetry,
+                   StepStore* store)
     : options_(options),
+      symmetry_(symmetry),
       reduction_(options.profile, options.scope.victim, options.scope.drops),
       reduce_(Reduces(options)),
       cache_(store),
-      start_(BootedState(options)),
+      start_(BootedState(options, symmetry)),
       next_(start_) {}
 
 std::pair<State, std::size_t> Expander::Start() {
@@ -126,7 +142,7 @@ void Expander::Deliveries(const World& world, std::vector<Move>* moves) const {
 bool Expander::CanEnd(World world, bool new_calls) {
   State start{std::move(world), {}};
   Settle(&start, nullptr);
-  absl::flat_hash_set<Digest> seen = {start.fingerprint()};
+  absl::flat_hash_set<Digest> seen = {start.fingerprint(symmetry_)};
   std::vector<State> stack;
   stack.push_back(std::move(start));
   std::vector<Move> moves;
@@ -147,12 +163,34 @@ bool Expander::CanEnd(World world, bool new_calls) {
     }
     for (State& there : next) {
       Settle(&there, nullptr);
-      if (seen.insert(there.fingerprint()).second) {
+      if (seen.insert(there.fingerprint(symmetry_)).second) {
         stack.push_back(std::move(there));
       }
     }
   }
   return false;
+}
+
+// Of states that are taken for one the search has looked at whichever it met
+// first, so it is the states that say which way it was. From each that is as
+// good as the one before a move leads to one that is as good as the next.
+Expander::Witness Expander::WitnessOf(const std::vector<Stage>& stages) {
+  Witness witness;
+  State here = Start().first;
+  for (const Stage& stage : stages) {
+    std::optional<State> there;
+    (void)Look(here, [&](std::uint32_t choice, State& next, std::size_t moves) {
+      if (there || moves != stage.moves ||
+          next.fingerprint(symmetry_).low != stage.fingerprint) {
+        return;
+      }
+      witness.choices.push_back(choice);
+      there = std::move(next);
+    });
+    here = *std::move(there);
+  }
+  witness.finding = Look(here, [](std::uint32_t, State&, std::size_t) {});
+  return witness;
 }
 
 std::vector<std::string> Expander::MovesOf(

@@ -16,6 +16,7 @@
 #include "lab/referee.h"
 #include "lab/shared.h"
 #include "lab/step_cache.h"
+#include "lab/symmetry.h"
 #include "lab/world.h"
 
 namespace belfry::lab {
@@ -27,7 +28,8 @@ struct State {
   // judged.
   Shared<Referee> past;
 
-  Digest fingerprint() const;
+  // States that are as good as one another have the same.
+  Digest fingerprint(const Symmetry& symmetry) const;
 };
 
 // Why a search ends at a state.
@@ -42,8 +44,9 @@ class Expander {
   // The choice of letting time pass.
   static constexpr std::uint32_t kTime = ~0U;
 
-  // Both outlive it.
-  Expander(const ExploreOptions& options, StepStore* store);
+  // All outlive it.
+  Expander(const ExploreOptions& options, const Symmetry& symmetry,
+           StepStore* store);
 
   // Where the search begins, and the moves that were taken at once.
   std::pair<State, std::size_t> Start();
@@ -55,6 +58,19 @@ class Expander {
   // Judges the state; if there is nothing to find, reaches its neighbours.
   std::optional<Finding> Look(const State& here, Reach reach);
 
+  // One step of a way that a search has found: the state that it leads to, and
+  // in how many moves.
+  struct Stage {
+    std::uint64_t fingerprint = 0;
+    std::size_t moves = 0;
+  };
+  struct Witness {
+    std::vector<std::uint32_t> choices;
+    // Of its last state.
+    std::optional<Finding> finding;
+  };
+  // A way from the start through states that are as good as those.
+  Witness WitnessOf(const std::vector<Stage>& stages);
   // The moves from the start by these choices, by name.
   std::vector<std::string> MovesOf(const std::vector<std::uint32_t>& choices);
   // Of a schedule that ends in a hang; see ExploreResult.
@@ -71,6 +87,7 @@ class Expander {
   }
 
   const ExploreOptions& options_;
+  const Symmetry& symmetry_;
   Reduction reduction_;
   bool reduce_;
   StepCache cache_;

@@ -11,6 +11,7 @@
 #include "lab/bit_state.h"
 #include "lab/breadth_first.h"
 #include "lab/choice.h"
+#include "lab/symmetry.h"
 
 namespace belfry::lab {
 namespace {
@@ -54,8 +55,10 @@ bool IsNewCall(const World& world, Move move) {
 }
 
 ExploreResult Explore(const ExploreOptions& options) {
-  return options.bit_state ? SearchBitState(options)
-                           : SearchBreadthFirst(options);
+  ExploreResult result = options.bit_state ? SearchBitState(options)
+                                           : SearchBreadthFirst(options);
+  result.exchanged = SymmetryOf(options).exchangeable();
+  return result;
 }
 
 absl::Status CheckFits(const ExploreOptions& options) {

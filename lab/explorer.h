@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "kernel/cpumask.h"
 #include "kernel/invariants.h"
 #include "kernel/profile.h"
 #include "lab/world.h"
@@ -44,6 +45,9 @@ struct ExploreOptions {
   bool until_any = false;
   // Leave out orders that lead to the same: see lab/reduction.h.
   bool reduce = true;
+  // Take states that differ only in which of several equal CPUs is which for
+  // one: see lab/symmetry.h.
+  bool symmetry = true;
   // States to keep; 0: as many as there are.
   std::size_t max_states = 0;
   // Bytes that states may take; 0: no bound.
@@ -53,7 +57,8 @@ struct ExploreOptions {
   // At least 1. What is found, and what is counted, is the same with any
   // number, as long as no bound cuts the search.
   unsigned threads = 1;
-  // Called with every state in which nothing can move; may be empty.
+  // Called with every state in which nothing can move, but with one of those
+  // that are taken for one, and with some more than once; may be empty.
   std::function<void(const World&)> at_rest;
   // Called now and then, from the caller's thread; false stops the search. May
   // be empty.
@@ -78,6 +83,9 @@ struct ExploreResult {
   Verdict verdict{};
   // Why the search did not see all; empty when it did.
   std::string cut;
+  // CPUs that were exchanged for one another: what was counted are states up to
+  // that. None: all were told apart.
+  kernel::CpuMask exchanged;
   ExploreProgress last;
   // With bit_state: states that were reached, and taken for others by mistake,
   // as many as are to be expected.

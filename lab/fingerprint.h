@@ -1,6 +1,7 @@
 // Fingerprints of values: 128 bits that are the same in every process and on
 // every machine (absl::Hash is neither). The kernel's values tell what they are
-// made of through AbslHashValue; this is one more hash state for it.
+// made of through AbslHashValue; this is one more hash state for it. They tell
+// CPUs from other numbers by their types, so it can also see them renamed.
 #ifndef BELFRY_LAB_FINGERPRINT_H_
 #define BELFRY_LAB_FINGERPRINT_H_
 
@@ -12,11 +13,20 @@
 #include <utility>
 #include <variant>
 
+#include "lab/renaming.h"
+
 namespace belfry::lab {
 
 struct Digest {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
+
+  // Of many, in whatever order.
+  Digest& operator+=(const Digest& other) {
+    high += other.high;
+    low += other.low;
+    return *this;
+  }
 
   friend auto operator<=>(const Digest&, const Digest&) = default;
   // Its bits are as good as any.
@@ -52,11 +62,18 @@ concept Sequence = requires(const T& t) {
   t.end();
   t.size();
 };
+// Its order is that of its keys.
+template <typename T>
+concept Keyed = Sequence<T> && requires { typename T::key_type; };
 
 }  // namespace internal
 
 class Fingerprinter {
  public:
+  Fingerprinter() = default;
+  // Of what is added as it is when it is renamed so.
+  explicit Fingerprinter(const Renaming& renaming) : renaming_(&renaming) {}
+
   // What AbslHashValue() asks of a hash state.
   template <typename... T>
   static Fingerprinter combine(Fingerprinter f, const T&... values) {
@@ -68,6 +85,9 @@ class Fingerprinter {
   void Add(const T& value) {
     if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) {
       AddWord(static_cast<std::uint64_t>(value));
+    } else if constexpr (Renamable<T>) {
+      if (renaming_ != nullptr) return AddParts((*renaming_)(value));
+      AddParts(value);
     } else if constexpr (std::is_same_v<T, std::string>) {
       AddText(value);
     } else if constexpr (internal::kIsOptional<T>) {
@@ -81,6 +101,9 @@ class Fingerprinter {
       Add(value.second);
     } else if constexpr (internal::Sequence<T>) {
       Add(value.size());
+      if constexpr (internal::Keyed<T>) {
+        if (renaming_ != nullptr) return AddInAnyOrder(value);
+      }
       for (const auto& element : value) Add(element);
     } else if constexpr (std::is_same_v<T, Digest>) {
       Add(value.high);
@@ -88,7 +111,7 @@ class Fingerprinter {
     } else if constexpr (kMembers<T> > 0) {
       AddMembers(value);
     } else if constexpr (!std::is_empty_v<T>) {
-      *this = AbslHashValue(std::move(*this), value);
+      AddParts(value);
     }
   }
 
@@ -113,6 +136,22 @@ class Fingerprinter {
   void AddText(const std::string& text) {
     AddWord(text.size());
     for (const char c : text) AddWord(static_cast<unsigned char>(c));
+  }
+
+  template <typename T>
+  void AddParts(const T& value) {
+    *this = AbslHashValue(std::move(*this), value);
+  }
+
+  template <typename T>
+  void AddInAnyOrder(const T& values) {
+    Digest sum;
+    for (const auto& value : values) {
+      Fingerprinter f(*renaming_);
+      f.Add(value);
+      sum += f.Get();
+    }
+    Add(sum);
   }
 
   template <typename T>
@@ -153,11 +192,18 @@ class Fingerprinter {
 
   std::uint64_t high_ = 0x6a09e667f3bcc908;
   std::uint64_t low_ = 0xbb67ae8584caa73b;
+  const Renaming* renaming_ = nullptr;
 };
 
 template <typename T>
 Digest DigestOf(const T& value) {
   Fingerprinter f;
+  f.Add(value);
+  return f.Get();
+}
+template <typename T>
+Digest DigestOf(const T& value, const Renaming& renaming) {
+  Fingerprinter f(renaming);
   f.Add(value);
   return f.Get();
 }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "absl/strings/string_view.h"
@@ -43,6 +44,11 @@ struct Lane {
   }
 
   friend auto operator<=>(const Lane&, const Lane&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Lane& l) {
+    return H::combine(std::move(h), l.kind, kernel::CpuId{l.from},
+                      kernel::CpuId{l.to});
+  }
 };
 
 // By their kinds.
@@ -65,8 +71,6 @@ std::string MessageText(const Lane& lane, const Message& message);
 
 template <>
 inline constexpr int kMembers<Message> = 4;
-template <>
-inline constexpr int kMembers<Lane> = 3;
 
 template <>
 inline constexpr int kMembers<kernel::Call> = 5;

@@ -8,7 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "lab/fingerprint.h"
 
@@ -64,6 +66,7 @@ class Shared {
         owns_ && body_->owners.load(std::memory_order_acquire) == 1;
     if (!alone) *this = Shared(body_->value);
     body_->fingerprint.reset();
+    body_->renamed.clear();
     return body_->value;
   }
 
@@ -74,11 +77,25 @@ class Shared {
     return *body_->fingerprint;
   }
 
+  // The same by one of these renamings. All that ask for one value's ask for
+  // the same ones; all are remembered at once.
+  Digest fingerprint(std::span<const Renaming> renamings,
+                     std::size_t which) const {
+    if (body_ == nullptr) return {};
+    if (body_->renamed.empty()) {
+      for (const Renaming& renaming : renamings) {
+        body_->renamed.push_back(DigestOf(body_->value, renaming));
+      }
+    }
+    return body_->renamed[which];
+  }
+
  private:
   struct Body {
     explicit Body(T v) : value(std::move(v)) {}
     std::atomic<std::size_t> owners = 1;
     std::optional<Digest> fingerprint;
+    std::vector<Digest> renamed;
     T value;
   };
 

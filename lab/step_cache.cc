@@ -37,17 +37,19 @@ const World::Step& StepStore::Get(const Digest& key,
 // Makes it borrow all that it holds from the pools.
 void StepStore::Pooled(World::Step* step) {
   std::size_t machines = 0;
-  const auto pool = [&machines](auto& values, auto* value) {
-    const auto [pooled, added] = values.Find(*value);
+  const auto pool = [&](auto& values, auto* value) {
+    const auto [pooled, added] = values.Find(*value, renamings_);
     *value = pooled;
     machines += added ? 1 : 0;
   };
   pool(cpus_, &step->cpu);
   pool(coordinators_, &step->coordinator);
   pool(surroundings_, &step->surroundings);
-  bytes_.fetch_add(machines * kMachineBytes, std::memory_order_relaxed);
+  bytes_.fetch_add(
+      machines * (kMachineBytes + renamings_.size() * sizeof(Digest)),
+      std::memory_order_relaxed);
   for (World::Pending& posted : step->posted) {
-    posted.message = messages_.Find(posted.message).first;
+    posted.message = messages_.Find(posted.message, renamings_).first;
   }
   if (!with_happenings_) step->happened = {};
 }

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -25,9 +27,11 @@ namespace belfry::lab {
 // were moved with its help borrow from it: it outlives them.
 class StepStore {
  public:
-  // With them `Happenings` are remembered, which take memory.
-  explicit StepStore(bool with_happenings = false)
-      : with_happenings_(with_happenings) {}
+  // With happenings these are remembered, which take memory. The renamings are
+  // those by which the search asks for fingerprints; they outlive it.
+  explicit StepStore(bool with_happenings = false,
+                     std::span<const Renaming> renamings = {})
+      : with_happenings_(with_happenings), renamings_(renamings) {}
 
   bool with_happenings() const { return with_happenings_; }
   // The step of that key; made when nobody has met it yet. Good for ever.
@@ -44,11 +48,14 @@ class StepStore {
   class Pool {
    public:
     // The borrower of the one, and whether it is new.
-    std::pair<Shared<T>, bool> Find(const Shared<T>& value) {
+    std::pair<Shared<T>, bool> Find(const Shared<T>& value,
+                                    std::span<const Renaming> renamings) {
       if (!value) return {};
       const absl::MutexLock lock(&mutex_);
       const auto [found, added] =
           values_.try_emplace(value.fingerprint(), value);
+      // Asked for before others may ask at the same time.
+      if (added && !renamings.empty()) (void)value.fingerprint(renamings, 0);
       return {found->second.Borrowed(), added};
     }
 
@@ -65,6 +72,7 @@ class StepStore {
   void Pooled(World::Step* step);
 
   const bool with_happenings_;
+  const std::span<const Renaming> renamings_;
   std::array<Shard, 64> shards_;
   Pool<kernel::Cpu> cpus_;
   Pool<kernel::Coordinator> coordinators_;

@@ -26,8 +26,8 @@ class Visited {
   struct Way {
     // From the start.
     std::uint32_t moves = 0;
-    // The choice that was made in `parent`.
-    std::uint32_t choice = 0;
+    // The state before it. Which choice was made there is found again: it is
+    // not the same one in all that are taken for that state.
     Fingerprint parent = 0;
 
     friend auto operator<=>(const Way&, const Way&) = default;

@@ -15,13 +15,12 @@ World::World(WorldOptions options)
       cpus_(options_->cpus),
       coordinator_(Coordinator(options_->profile, options_->cpus)),
       surroundings_(Surroundings{}) {
-  surroundings_.Mutable().incarnations.resize(options_->cpus);
   for (std::uint32_t cpu = 0; cpu < options_->cpus; ++cpu) Restart(cpu);
 }
 
 Cpu World::NewCpu(std::uint32_t cpu, Processes processes) const {
   return Cpu({.id = {cpu},
-              .incarnation = Incarnation{surroundings_->incarnations[cpu]},
+              .incarnation = surroundings_->incarnations.at({cpu}),
               .profile = options_->profile,
               .split_doorbell = options_->split_doorbell,
               .queue_capacity = options_->queue_capacity,
@@ -201,7 +200,7 @@ bool World::Crash(std::uint32_t cpu, const Choose& choose) {
   cpus_[cpu].reset();
   Surroundings& around = surroundings_.Mutable();
   std::erase_if(around.broken, [&](const auto& link) {
-    return link.first == cpu || link.second == cpu;
+    return link.first == id || link.second == id;
   });
   EraseLanes([&](const Lane& lane) {
     return !lane.to_coordinator() && lane.to == cpu;
@@ -220,7 +219,7 @@ bool World::Crash(std::uint32_t cpu, const Choose& choose) {
 
 bool World::Restart(std::uint32_t cpu) {
   if (alive(cpu)) return false;
-  ++surroundings_.Mutable().incarnations[cpu];
+  ++surroundings_.Mutable().incarnations[{cpu}].value;
   // It is told of the others when it has attached.
   cpus_[cpu] = Shared<Cpu>(NewCpu(cpu, nullptr));
   Post({Lane::Kind::kAttach, cpu, cpu}, {});
@@ -230,7 +229,7 @@ bool World::Restart(std::uint32_t cpu) {
 void World::BreakData(std::uint32_t from, std::uint32_t to,
                       const Choose& choose) {
   if (!alive(from) || !alive(to)) return;
-  surroundings_.Mutable().broken.insert({from, to});
+  surroundings_.Mutable().broken.insert({CpuId{from}, CpuId{to}});
   LoseTail({Lane::Kind::kData, from, to}, choose);
   LoseTail({Lane::Kind::kReply, to, from}, choose);
   // Each end sends again once it has read what did arrive.
@@ -290,11 +289,11 @@ void World::RestartCoordinator() {
 // ---- Gates.
 
 void World::Hold(std::uint32_t place, absl::string_view gate) {
-  surroundings_.Mutable().held.insert({place, std::string(gate)});
+  surroundings_.Mutable().held.insert({CpuId{place}, std::string(gate)});
 }
 
 void World::Release(std::uint32_t place, absl::string_view gate) {
-  surroundings_.Mutable().held.erase({place, std::string(gate)});
+  surroundings_.Mutable().held.erase({CpuId{place}, std::string(gate)});
 }
 
 std::uint32_t World::WaitingAt(std::uint32_t place,
@@ -320,7 +319,7 @@ bool World::StandsAtGate(const Pending& pending) const {
     return false;
   }
   const std::uint32_t place = lane.to_coordinator() ? kCoordinator : lane.to;
-  return surroundings_->held.contains({place, GateOf(pending)});
+  return surroundings_->held.contains({CpuId{place}, GateOf(pending)});
 }
 
 std::string World::GateOf(const Pending& pending) const {
@@ -490,7 +489,7 @@ void World::Greet(CpuId id, const Pending& arrived) {
 
 void World::StepCpu(CpuId id, const CpuEvent& event) {
   if (const auto* up = std::get_if<LinkUp>(&event); up && !up->inbound) {
-    surroundings_.Mutable().broken.erase({id.value, up->peer.value});
+    surroundings_.Mutable().broken.erase({id, up->peer});
   }
   CpuEffects effects;
   cpus_[id.value].Mutable().Step(event, effects);
@@ -584,6 +583,37 @@ Digest World::fingerprint() const {
   return f.Get();
 }
 
+// A sum, for renamed CPUs and lanes come in another order; what has an order of
+// its own, a link, counts its messages.
+Digest World::fingerprint(std::span<const Renaming> renamings,
+                          std::size_t which) const {
+  const Renaming& renaming = renamings[which];
+  Digest parts;
+  for (std::uint32_t cpu = 0; cpu < cpus_.size(); ++cpu) {
+    Fingerprinter f(renaming);
+    f.Add(CpuId{cpu});
+    f.Add(cpus_[cpu].fingerprint(renamings, which));
+    parts += f.Get();
+  }
+  std::uint32_t ahead = 0;
+  const Lane* last = nullptr;
+  for (const Pending& p : pending_) {
+    const bool behind = last != nullptr && *last == p.lane;
+    ahead = behind && !p.lane.is_bag() ? ahead + 1 : 0;
+    last = &p.lane;
+    Fingerprinter f(renaming);
+    f.Add(p.lane);
+    f.Add(ahead);
+    f.Add(p.message.fingerprint(renamings, which));
+    parts += f.Get();
+  }
+  Fingerprinter f;
+  f.Add(parts);
+  f.Add(coordinator_.fingerprint(renamings, which));
+  f.Add(surroundings_.fingerprint(renamings, which));
+  return f.Get();
+}
+
 // ---- Effects of a CPU.
 
 void World::Note(std::optional<CpuId> cpu, Happening happening) {
@@ -593,7 +623,7 @@ void World::Note(std::optional<CpuId> cpu, Happening happening) {
 }
 
 void World::Do(CpuId id, const SendEnqueue& e) {
-  if (surroundings_->broken.contains({id.value, e.dst.value})) return;
+  if (surroundings_->broken.contains({id, e.dst})) return;
   PostConfirmed(id, e.dst);
   Post({Lane::Kind::kData, id.value, e.dst.value},
        {.event = CpuEvent(Enqueue{.csd = e.csd, .fused = e.fused}),
@@ -610,7 +640,7 @@ void World::PostConfirmed(CpuId id, CpuId dst) {
 }
 
 void World::Do(CpuId id, const SendStopTwo& e) {
-  if (surroundings_->broken.contains({id.value, e.dst.value})) return;
+  if (surroundings_->broken.contains({id, e.dst})) return;
   PostConfirmed(id, e.dst);
   Post({Lane::Kind::kData, id.value, e.dst.value},
        {.event = CpuEvent(e.order), .to = IncarnationSeenBy(id, e.dst)});

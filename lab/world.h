@@ -16,6 +16,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -181,17 +182,23 @@ class World {
   friend bool operator==(const World& a, const World& b) {
     return a.fingerprint() == b.fingerprint();
   }
+  // The same by one of these renamings, which are always the same ones for one
+  // world and its copies. Worlds that are equal when one is renamed by `a` and
+  // the other by `b` have equal ones by these.
+  Digest fingerprint(std::span<const Renaming> renamings,
+                     std::size_t which) const;
 
   // ---- What StepCache remembers.
 
   // The part of a world that is neither machine nor message: it changes seldom.
   struct Surroundings {
-    std::vector<std::uint64_t> incarnations;
+    std::map<kernel::CpuId, kernel::Incarnation> incarnations;
     std::set<kernel::CpuId> attached;
     // Data links that broke, and whose source has not been told that they are
     // up.
-    std::set<std::pair<std::uint32_t, std::uint32_t>> broken;
-    std::set<std::pair<std::uint32_t, std::string>> held;
+    std::set<std::pair<kernel::CpuId, kernel::CpuId>> broken;
+    // By CPU, or kCoordinator.
+    std::set<std::pair<kernel::CpuId, std::string>> held;
     // The journal, and the leg that is written, perhaps, and not confirmed.
     kernel::Recovery record;
     std::optional<kernel::Recovery> unconfirmed;

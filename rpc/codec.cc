@@ -71,7 +71,7 @@ void Encode(const kernel::StopAbort& m, v1::CoordinatorMessage* out) {
 }
 void Encode(const kernel::WalkSteps& m, v1::CoordinatorMessage* out) {
   v1::WalkSteps* p = out->mutable_walk_steps();
-  p->set_walk(m.walk);
+  p->set_walk(m.walk.value);
   p->set_cpu(m.about.value);
   p->set_from(m.from);
   p->set_to(m.to);
@@ -114,7 +114,7 @@ void Encode(const kernel::StopAck& m, v1::NodeMessage* out) {
 }
 void Encode(const kernel::StepsDone& m, v1::NodeMessage* out) {
   v1::StepsDone* p = out->mutable_steps_done();
-  p->set_walk(m.walk);
+  p->set_walk(m.walk.value);
   p->set_state(m.state);
   p->set_errno_value(static_cast<std::int32_t>(m.error));
   p->set_failed_step(m.failed_step);
@@ -194,7 +194,7 @@ absl::StatusOr<kernel::FromCpu> FromProto(const v1::NodeMessage& message) {
       return Decode(message.stop_ack());
     case v1::NodeMessage::kStepsDone: {
       const v1::StepsDone& m = message.steps_done();
-      return kernel::StepsDone{.walk = m.walk(),
+      return kernel::StepsDone{.walk = {m.walk()},
                                .state = m.state(),
                                .error = static_cast<Errno>(m.errno_value()),
                                .failed_step = m.failed_step()};
@@ -224,7 +224,7 @@ absl::StatusOr<kernel::ToCpu> FromProto(const v1::CoordinatorMessage& message) {
       return kernel::StopAbort{Generation{message.stop_abort().generation()}};
     case v1::CoordinatorMessage::kWalkSteps: {
       const v1::WalkSteps& m = message.walk_steps();
-      return kernel::WalkSteps{.walk = m.walk(),
+      return kernel::WalkSteps{.walk = {m.walk()},
                                .about = CpuId{m.cpu()},
                                .from = m.from(),
                                .to = m.to(),

@@ -234,9 +234,9 @@ TEST(TimerTest, ComeToTheOneThatStaysOrToTheOneThatWalks) {
     m.Publish(kExit, left);
     EXPECT_EQ(m.cpu.timers().size(), dying ? 1U : 0U);
     m.Do(WalkSteps{
-        .walk = 1, .about = CpuId{3}, .from = 2, .to = 0, .handover = left});
-    m.Do(RunStep{1, 2});
-    m.Do(RunStep{1, 1});
+        .walk = {1}, .about = CpuId{3}, .from = 2, .to = 0, .handover = left});
+    m.Do(RunStep{{1}, 2});
+    m.Do(RunStep{{1}, 1});
     EXPECT_FALSE(m.cpu.walk().has_value());
     EXPECT_EQ(m.cpu.timers().size(), 1U);
     // It lets the tasks of CPU 1 run by a call.
@@ -265,14 +265,14 @@ TEST(ThrottleTest, WhoseWalkStandsStill) {
     Machine m(With(TimerMigration::kDying, c.control));
     m.Do(Throttle{});
     m.Do(WalkSteps{
-        .walk = 1, .about = c.about, .from = c.up ? 0 : 1, .to = c.up ? 1 : 0});
+        .walk = {1}, .about = c.about, .from = c.up ? 0 : 1, .to = c.up ? 1 : 0});
     EXPECT_EQ(m.cpu.walk_throttled(), c.stands);
-    m.Do(RunStep{1, 1});
+    m.Do(RunStep{{1}, 1});
     EXPECT_EQ(m.cpu.walk().has_value(), c.stands);
     // Its own timer lets it go on where it was.
     m.Do(ArmTimer{CpuId{3}});
     m.Do(ExpireTimers{});
-    m.Do(RunStep{1, 1});
+    m.Do(RunStep{{1}, 1});
     EXPECT_FALSE(m.cpu.walk().has_value());
   }
 }

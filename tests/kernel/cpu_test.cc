@@ -775,22 +775,22 @@ TEST(ViewTest, ACpuThatIsOutOfTheViewFencesItself) {
 // ---- Steps.
 
 WalkSteps Up(std::uint64_t walk, CpuhpState fail = kCpuhpInvalid) {
-  return {.walk = walk, .about = kPeer, .from = 4, .to = 7, .fail = fail};
+  return {.walk = {walk}, .about = kPeer, .from = 4, .to = 7, .fail = fail};
 }
 
 TEST(WalkTest, StepsOneByOneAndACallInOne) {
   Machine m;
   EXPECT_THAT(m.Do(Up(1)), ElementsAre("next_step 5"));
-  EXPECT_THAT(m.Do(RunStep{1, 5}), ElementsAre("next_step 6"));
-  EXPECT_THAT(m.Do(RunStep{1, 6}), ElementsAre("enqueue 1#1 wait"));
+  EXPECT_THAT(m.Do(RunStep{{1}, 5}), ElementsAre("next_step 6"));
+  EXPECT_THAT(m.Do(RunStep{{1}, 6}), ElementsAre("enqueue 1#1 wait"));
   m.Do(Enqueued{kPeer, 1, true, true});
   EXPECT_THAT(m.Do(Done{kPeer, 1}), ElementsAre("tell walk 1 at 7"));
   // The same walk again: answered from memory. So is one before it.
   EXPECT_THAT(m.Do(Up(1)), ElementsAre("tell walk 1 at 7"));
   EXPECT_THAT(m.Do(Up(2)), ElementsAre("next_step 5"));
   EXPECT_THAT(m.Do(Up(2)), IsEmpty());
-  m.Do(RunStep{2, 5});
-  m.Do(RunStep{2, 6});
+  m.Do(RunStep{{2}, 5});
+  m.Do(RunStep{{2}, 6});
   m.Do(Enqueued{kPeer, 2, true, true});
   m.Do(Done{kPeer, 2});
   EXPECT_THAT(m.Do(Up(1)), ElementsAre("tell walk 1 at 7"));
@@ -799,16 +799,16 @@ TEST(WalkTest, StepsOneByOneAndACallInOne) {
 TEST(WalkTest, AFailingStepEndsItWhereItStands) {
   Machine m;
   m.Do(Up(1, 6));
-  m.Do(RunStep{1, 5});
-  EXPECT_THAT(m.Do(RunStep{1, 6}), ElementsAre("tell walk 1 at 5 EAGAIN"));
+  m.Do(RunStep{{1}, 5});
+  EXPECT_THAT(m.Do(RunStep{{1}, 6}), ElementsAre("tell walk 1 at 5 EAGAIN"));
   EXPECT_THAT(m.Do(Up(1, 6)), ElementsAre("tell walk 1 at 5 EAGAIN"));
 }
 
 TEST(WalkTest, ACallThatIsLostFailsItsStep) {
   Machine m;
   m.Do(Up(1));
-  m.Do(RunStep{1, 5});
-  m.Do(RunStep{1, 6});
+  m.Do(RunStep{{1}, 5});
+  m.Do(RunStep{{1}, 6});
   EXPECT_THAT(m.Do(PeerGone{kPeer, kFirst}),
               ElementsAre("tell walk 1 at 5 EOWNERDEAD"));
 }
@@ -817,7 +817,7 @@ TEST(WalkTest, AStopPutsItOff) {
   Machine m;
   m.Do(Up(1));
   m.Publish(kPrepare, 1, {1}, false);
-  EXPECT_THAT(m.Do(RunStep{1, 5}), IsEmpty());
+  EXPECT_THAT(m.Do(RunStep{{1}, 5}), IsEmpty());
   EXPECT_THAT(m.Do(StopAbort{Generation{1}}), ElementsAre("next_step 5"));
 }
 

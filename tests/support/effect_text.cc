@@ -85,7 +85,7 @@ std::string Message(const StopAck& m) {
           : absl::StrCat(" irqs ", m.handover.device_irqs.size()));
 }
 std::string Message(const StepsDone& m) {
-  return absl::StrCat("walk ", m.walk, " at ", m.state, Failed(m.error));
+  return absl::StrCat("walk ", m.walk.value, " at ", m.state, Failed(m.error));
 }
 std::string Message(const Alive&) { return "alive"; }
 std::string Message(const StartingDone&) { return "starting_done"; }
