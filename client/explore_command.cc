@@ -22,6 +22,7 @@
 #include "client/profile_choice.h"
 #include "client/scenario_file.h"
 #include "client/scenario_text.h"
+#include "kernel/cpumask.h"
 #include "lab/explorer.h"
 #include "lab/runner.h"
 #include "lab/sampler.h"
@@ -65,7 +66,11 @@ std::string CountsText(const v1::ExploreReport& report) {
                         " by chance (", report.scheduler(), "), ",
                         report.transitions(), " transitions");
   }
-  return absl::StrCat(report.states(), " states, ", report.transitions(),
+  const std::string up_to =
+      report.exchanged().empty()
+          ? ""
+          : absl::StrCat(" (CPUs ", report.exchanged(), " exchanged)");
+  return absl::StrCat(report.states(), " states", up_to, ", ", report.transitions(),
                       " transitions, ", report.depth(), " deep; ",
                       static_cast<std::uint64_t>(report.states_per_s()),
                       " states/s, ", report.memory_bytes() / kMebi, " MiB");
@@ -204,6 +209,7 @@ v1::ExploreReport MakeReport(const v1::Scenario& scenario,
     *report.mutable_schedule() =
         lab::MakeSchedule(scenario.name(), search, result);
   }
+  report.set_exchanged(kernel::FormatCpuList(result.exchanged));
   report.set_states(result.last.states);
   report.set_transitions(result.last.transitions);
   report.set_depth(result.last.depth);

@@ -408,6 +408,7 @@ void Coordinator::EndOp(CoordinatorEffects& out) {
   op_.reset();
   stop_.reset();
   walk_.reset();
+  walker_ = {};
   view_missing_ = {};
   await_ = Await::kNothing;
   lock_.Done();

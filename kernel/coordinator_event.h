@@ -82,13 +82,14 @@ struct Operation {
   std::string message;
 
   friend bool operator==(const Operation&, const Operation&) = default;
+  // But for the message, which is for people.
   template <typename H>
   friend H AbslHashValue(H h, const Operation& o) {
     h = H::combine(std::move(h), o.id, o.kind, o.cpu, o.active, o.func,
                    o.payload, o.control, o.control_given, o.leg, o.up);
     return H::combine(std::move(h), o.rollback, o.cancel, o.error,
                       o.failed_step, o.state, o.walks, o.generation, o.result,
-                      o.flushed, o.handover, o.unchanged, o.message);
+                      o.flushed, o.handover, o.unchanged);
   }
 };
 

@@ -70,11 +70,12 @@ struct Violation {
   Invariant invariant{};
   // Where; none where it is nobody's in particular.
   std::optional<CpuId> cpu;
+  // For people.
   std::string what;
 
   template <typename H>
   friend H AbslHashValue(H h, const Violation& v) {
-    return H::combine(std::move(h), v.invariant, v.cpu, v.what);
+    return H::combine(std::move(h), v.invariant, v.cpu);
   }
 };
 using Violations = std::vector<Violation>;

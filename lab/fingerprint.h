@@ -68,15 +68,31 @@ concept Keyed = Sequence<T> && requires { typename T::key_type; };
 
 }  // namespace internal
 
-class Fingerprinter {
+// How a fingerprinter calls a CPU, and what else is renamed: as it is called...
+struct OwnNames {
+  template <Renamable T>
+  const T& operator()(const T& value) const {
+    return value;
+  }
+};
+// ... or as it is in a renamed machine.
+struct NewNames {
+  const Renaming* renaming = nullptr;
+
+  template <Renamable T>
+  T operator()(const T& value) const {
+    return (*renaming)(value);
+  }
+};
+
+template <typename Names>
+class BasicFingerprinter {
  public:
-  Fingerprinter() = default;
-  // Of what is added as it is when it is renamed so.
-  explicit Fingerprinter(const Renaming& renaming) : renaming_(&renaming) {}
+  explicit BasicFingerprinter(Names names = {}) : names_(names) {}
 
   // What AbslHashValue() asks of a hash state.
   template <typename... T>
-  static Fingerprinter combine(Fingerprinter f, const T&... values) {
+  static BasicFingerprinter combine(BasicFingerprinter f, const T&... values) {
     (f.Add(values), ...);
     return f;
   }
@@ -86,8 +102,7 @@ class Fingerprinter {
     if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) {
       AddWord(static_cast<std::uint64_t>(value));
     } else if constexpr (Renamable<T>) {
-      if (renaming_ != nullptr) return AddParts((*renaming_)(value));
-      AddParts(value);
+      AddParts(names_(value));
     } else if constexpr (std::is_same_v<T, std::string>) {
       AddText(value);
     } else if constexpr (internal::kIsOptional<T>) {
@@ -101,10 +116,11 @@ class Fingerprinter {
       Add(value.second);
     } else if constexpr (internal::Sequence<T>) {
       Add(value.size());
-      if constexpr (internal::Keyed<T>) {
-        if (renaming_ != nullptr) return AddInAnyOrder(value);
+      if constexpr (internal::Keyed<T> && !std::is_same_v<Names, OwnNames>) {
+        AddInAnyOrder(value);
+      } else {
+        for (const auto& element : value) Add(element);
       }
-      for (const auto& element : value) Add(element);
     } else if constexpr (std::is_same_v<T, Digest>) {
       Add(value.high);
       Add(value.low);
@@ -147,7 +163,7 @@ class Fingerprinter {
   void AddInAnyOrder(const T& values) {
     Digest sum;
     for (const auto& value : values) {
-      Fingerprinter f(*renaming_);
+      BasicFingerprinter f(names_);
       f.Add(value);
       sum += f.Get();
     }
@@ -192,8 +208,11 @@ class Fingerprinter {
 
   std::uint64_t high_ = 0x6a09e667f3bcc908;
   std::uint64_t low_ = 0xbb67ae8584caa73b;
-  const Renaming* renaming_ = nullptr;
+  [[no_unique_address]] Names names_;
 };
+
+using Fingerprinter = BasicFingerprinter<OwnNames>;
+using RenamingFingerprinter = BasicFingerprinter<NewNames>;
 
 template <typename T>
 Digest DigestOf(const T& value) {
@@ -203,7 +222,7 @@ Digest DigestOf(const T& value) {
 }
 template <typename T>
 Digest DigestOf(const T& value, const Renaming& renaming) {
-  Fingerprinter f(renaming);
+  RenamingFingerprinter f(NewNames{&renaming});
   f.Add(value);
   return f.Get();
 }

@@ -587,10 +587,10 @@ Digest World::fingerprint() const {
 // its own, a link, counts its messages.
 Digest World::fingerprint(std::span<const Renaming> renamings,
                           std::size_t which) const {
-  const Renaming& renaming = renamings[which];
+  const NewNames names{&renamings[which]};
   Digest parts;
   for (std::uint32_t cpu = 0; cpu < cpus_.size(); ++cpu) {
-    Fingerprinter f(renaming);
+    RenamingFingerprinter f(names);
     f.Add(CpuId{cpu});
     f.Add(cpus_[cpu].fingerprint(renamings, which));
     parts += f.Get();
@@ -601,7 +601,7 @@ Digest World::fingerprint(std::span<const Renaming> renamings,
     const bool behind = last != nullptr && *last == p.lane;
     ahead = behind && !p.lane.is_bag() ? ahead + 1 : 0;
     last = &p.lane;
-    Fingerprinter f(renaming);
+    RenamingFingerprinter f(names);
     f.Add(p.lane);
     f.Add(ahead);
     f.Add(p.message.fingerprint(renamings, which));

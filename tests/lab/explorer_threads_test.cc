@@ -17,14 +17,19 @@ ExploreOptions Options(absl::string_view preset, std::uint32_t async_calls) {
 }
 
 // A search that finds nothing, two that find the least of many ends, one with
-// faults, and one that judges the history.
+// faults, one that judges the history, and two that exchange CPUs.
 std::vector<ExploreOptions> Searches() {
   ExploreOptions drops = Options("linux-3.16", 0);
   drops.scope.drops = 1;
   ExploreOptions any = Options("linux-3.0", 1);
   any.until_any = true;
+  ExploreOptions exchanged = Options("linux-3.0", 1);
+  exchanged.scope.cpus = 5;
+  ExploreOptions exchanged_any = any;
+  exchanged_any.scope.cpus = 5;
+  exchanged_any.scope.async_calls = 0;
   return {Options("belfry", 1), Options("linux-3.0", 1),
-          Options("linux-3.0", 2), drops, any};
+          Options("linux-3.0", 2), drops, any, exchanged, exchanged_any};
 }
 
 TEST(ExplorerThreadsTest, FindsAndCountsTheSameWithAnyNumberOfThreads) {
