@@ -70,8 +70,9 @@ std::string CountsText(const v1::ExploreReport& report) {
       report.exchanged().empty()
           ? ""
           : absl::StrCat(" (CPUs ", report.exchanged(), " exchanged)");
-  return absl::StrCat(report.states(), " states", up_to, ", ", report.transitions(),
-                      " transitions, ", report.depth(), " deep; ",
+  return absl::StrCat(report.states(), " states", up_to, ", ",
+                      report.transitions(), " transitions, ", report.depth(),
+                      " deep; ",
                       static_cast<std::uint64_t>(report.states_per_s()),
                       " states/s, ", report.memory_bytes() / kMebi, " MiB");
 }

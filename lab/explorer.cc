@@ -19,10 +19,16 @@ namespace {
 // A lower bound: before the victim goes, each sender has taken some of its
 // interrupts, some of the calls that those made have arrived, and of some of
 // these it knows. (It is told of the last at once: nothing else comes then.)
-double LeastStates(const Scope& scope) {
-  const double calls = scope.async_calls;
+// Of senders that are exchanged it does not matter which of them did what.
+double LeastStates(const ExploreOptions& options) {
+  const double calls = options.scope.async_calls;
   const double of_one = calls * (calls + 1) * (calls + 2) / 6 + calls + 1;
-  return std::pow(of_one, scope.cpus - 1);
+  const std::uint32_t exchanged = SymmetryOf(options).exchangeable().count();
+  double states = std::pow(of_one, options.scope.cpus - 1 - exchanged);
+  for (std::uint32_t i = 0; i < exchanged; ++i) {
+    states *= (of_one + i) / (i + 1);
+  }
+  return states;
 }
 
 }  // namespace
@@ -55,8 +61,8 @@ bool IsNewCall(const World& world, Move move) {
 }
 
 ExploreResult Explore(const ExploreOptions& options) {
-  ExploreResult result = options.bit_state ? SearchBitState(options)
-                                           : SearchBreadthFirst(options);
+  ExploreResult result =
+      options.bit_state ? SearchBitState(options) : SearchBreadthFirst(options);
   result.exchanged = SymmetryOf(options).exchangeable();
   return result;
 }
@@ -64,8 +70,8 @@ ExploreResult Explore(const ExploreOptions& options) {
 absl::Status CheckFits(const ExploreOptions& options) {
   if (options.bit_state || options.max_bytes == 0) return absl::OkStatus();
   const bool bounded = options.max_states != 0;
-  const double states = bounded ? static_cast<double>(options.max_states)
-                                : LeastStates(options.scope);
+  const double states =
+      bounded ? static_cast<double>(options.max_states) : LeastStates(options);
   const double bytes = states * kLeastBytesPerState;
   if (bytes <= static_cast<double>(options.max_bytes)) return absl::OkStatus();
   return absl::OutOfRangeError(absl::StrFormat(

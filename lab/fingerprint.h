@@ -64,7 +64,9 @@ concept Sequence = requires(const T& t) {
 };
 // Its order is that of its keys.
 template <typename T>
-concept Keyed = Sequence<T> && requires { typename T::key_type; };
+concept Keyed = Sequence<T> && requires {
+  typename T::key_type;
+};
 
 }  // namespace internal
 

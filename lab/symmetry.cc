@@ -8,8 +8,8 @@
 namespace belfry::lab {
 namespace {
 
-// Of more CPUs all renamings are too many to try on every state: the others are
-// told apart.
+// All renamings of one more are too many: each value of a machine has a
+// fingerprint by each. Further CPUs are told apart.
 constexpr std::size_t kExchangeableMax = 5;
 
 // All but those that something chooses by name:

@@ -182,9 +182,8 @@ class World {
   friend bool operator==(const World& a, const World& b) {
     return a.fingerprint() == b.fingerprint();
   }
-  // The same by one of these renamings, which are always the same ones for one
-  // world and its copies. Worlds that are equal when one is renamed by `a` and
-  // the other by `b` have equal ones by these.
+  // Of the world that this one is when it is renamed by one of these, which are
+  // always the same ones for one world and its copies.
   Digest fingerprint(std::span<const Renaming> renamings,
                      std::size_t which) const;
 

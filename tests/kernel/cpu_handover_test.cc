@@ -264,8 +264,10 @@ TEST(ThrottleTest, WhoseWalkStandsStill) {
     SCOPED_TRACE(static_cast<int>(c.control));
     Machine m(With(TimerMigration::kDying, c.control));
     m.Do(Throttle{});
-    m.Do(WalkSteps{
-        .walk = {1}, .about = c.about, .from = c.up ? 0 : 1, .to = c.up ? 1 : 0});
+    m.Do(WalkSteps{.walk = {1},
+                   .about = c.about,
+                   .from = c.up ? 0 : 1,
+                   .to = c.up ? 1 : 0});
     EXPECT_EQ(m.cpu.walk_throttled(), c.stands);
     m.Do(RunStep{{1}, 1});
     EXPECT_EQ(m.cpu.walk().has_value(), c.stands);

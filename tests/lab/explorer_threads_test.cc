@@ -28,8 +28,13 @@ std::vector<ExploreOptions> Searches() {
   ExploreOptions exchanged_any = any;
   exchanged_any.scope.cpus = 5;
   exchanged_any.scope.async_calls = 0;
-  return {Options("belfry", 1), Options("linux-3.0", 1),
-          Options("linux-3.0", 2), drops, any, exchanged, exchanged_any};
+  return {Options("belfry", 1),
+          Options("linux-3.0", 1),
+          Options("linux-3.0", 2),
+          drops,
+          any,
+          exchanged,
+          exchanged_any};
 }
 
 TEST(ExplorerThreadsTest, FindsAndCountsTheSameWithAnyNumberOfThreads) {

@@ -89,8 +89,7 @@ std::vector<State> NextOf(const State& here, const Scope& scope) {
     there.world.Apply(move, &happened);
     there.past.Mutable().See(happened);
   }
-  ForEachFault(here.world, moves,
-               {.drops = scope.drops, .kills = scope.kills},
+  ForEachFault(here.world, moves, {.drops = scope.drops, .kills = scope.kills},
                [&](const Choice&, World& faulty) {
                  next.push_back({std::move(faulty), here.past});
                });
@@ -152,11 +151,10 @@ TEST_P(BisimulationTest, ARunHasItsImage) {
         actual.push_back(Renamed(s, renamings, 0));
       }
       // Faults, which come last, are rare, or all come at the start.
-      const std::size_t taken =
-          random.Below(random.Chance(1, 50)
-                           ? next.size()
-                           : std::max<std::size_t>(
-                                 here.world.Enabled().size(), 1));
+      const std::size_t taken = random.Below(
+          random.Chance(1, 50)
+              ? next.size()
+              : std::max<std::size_t>(here.world.Enabled().size(), 1));
       const auto same =
           std::find(actual.begin(), actual.end(), expected[taken]);
       ASSERT_NE(same, actual.end()) << "run " << run << " move " << i;
@@ -199,10 +197,9 @@ std::string Outcome(const World& world, const Symmetry& symmetry) {
   for (const Renaming& renaming : symmetry.renamings()) {
     std::vector<std::string> lines;
     for (const kernel::Cpu* cpu : world.Living()) {
-      std::string& line = lines.emplace_back(
-          absl::StrCat(renaming(cpu->id()).value, " ",
-                       kernel::LifeName(cpu->life()), cpu->latched(), " ",
-                       cpu->guards(), " queue"));
+      std::string& line = lines.emplace_back(absl::StrCat(
+          renaming(cpu->id()).value, " ", kernel::LifeName(cpu->life()),
+          cpu->latched(), " ", cpu->guards(), " queue"));
       for (const kernel::Csd& csd : cpu->queue().calls()) {
         absl::StrAppend(&line, " ", renaming(csd.key.src).value, "#",
                         csd.key.seq);
@@ -290,7 +287,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"linux-3.0", {}, {.cpus = 5, .async_calls = 1}},
         Case{"linux-3.16", {}, {.cpus = 5, .async_calls = 1}},
         Case{"linux-3.16", {}, {.cpus = 5, .async_calls = 0}, true},
-        Case{"linux-3.16", {}, {.cpus = 4, .async_calls = 0, .drops = 1}, true}));
+        Case{"linux-3.16",
+             {},
+             {.cpus = 4, .async_calls = 0, .drops = 1},
+             true}));
 
 struct Count {
   std::uint32_t cpus = 0;
