@@ -67,7 +67,8 @@ class BreadthFirst {
   ExploreResult Run() {
     auto [start, moves] = workers_.front().expander.Start();
     start_ = FingerprintOf(start);
-    Meet(/*parent=*/0, moves, start, &workers_.front());
+    Meet({.moves = static_cast<std::uint32_t>(moves)}, start,
+         &workers_.front());
     while (!stop_.load(std::memory_order_relaxed)) {
       std::vector<Chunk> level = NextLevel();
       if (level.empty()) break;
@@ -140,15 +141,16 @@ class BreadthFirst {
       return;
     }
     worker->deepest = level_;
-    const bool found =
-        worker->expander
-            .Look(open.state,
-                  [&](std::uint32_t, State& next, std::size_t moves) {
-                    worker->transitions += moves;
-                    Meet(open.fingerprint, level_ + moves, next, worker);
-                  })
-            .has_value();
-    if (found && (!worker->found_at || open.fingerprint < *worker->found_at)) {
+    const std::optional<Finding> finding = worker->expander.Look(
+        open.state, [&](std::uint32_t choice, State& next, std::size_t moves) {
+          worker->transitions += moves;
+          Meet({.moves = static_cast<std::uint32_t>(level_ + moves),
+                .rank = RankOf(choice),
+                .parent = open.fingerprint},
+               next, worker);
+        });
+    if (finding &&
+        (!worker->found_at || open.fingerprint < *worker->found_at)) {
       worker->found_at = open.fingerprint;
     }
     if (--worker->until_check == 0) {
@@ -161,11 +163,14 @@ class BreadthFirst {
     return state.fingerprint(symmetry_).low;
   }
 
-  void Meet(Fingerprint parent, std::size_t moves, State& state,
-            Worker* worker) {
+  // A choice has not the same number in all states that are taken for one, and
+  // which of these is looked at is by chance.
+  std::uint32_t RankOf(std::uint32_t choice) const {
+    return symmetry_.renamings().empty() ? choice : 0;
+  }
+
+  void Meet(const Visited::Way& way, State& state, Worker* worker) {
     const Fingerprint fingerprint = FingerprintOf(state);
-    const Visited::Way way{.moves = static_cast<std::uint32_t>(moves),
-                           .parent = parent};
     switch (visited_.Meet(fingerprint, way)) {
       case Visited::Meeting::kKnown:
         return;
@@ -177,7 +182,7 @@ class BreadthFirst {
       case Visited::Meeting::kNew:
         break;
     }
-    std::vector<Chunk>& chunks = worker->reached[moves];
+    std::vector<Chunk>& chunks = worker->reached[way.moves];
     if (chunks.empty() || chunks.back().size() == kChunk) {
       chunks.emplace_back().reserve(kChunk);
     }

@@ -26,8 +26,10 @@ class Visited {
   struct Way {
     // From the start.
     std::uint32_t moves = 0;
-    // The state before it. Which choice was made there is found again: it is
-    // not the same one in all that are taken for that state.
+    // Of the choice that was made in the state before it: of ways of one length
+    // the schedule is one of early choices.
+    std::uint32_t rank = 0;
+    // The state before it.
     Fingerprint parent = 0;
 
     friend auto operator<=>(const Way&, const Way&) = default;
