@@ -15,8 +15,8 @@ struct Renaming {
   // The new number of each, by the old one. What is no CPU of theirs keeps its
   // number.
   std::vector<std::uint32_t> cpus;
-  // Operations before this one are over, and so are their walks. Of a CPU that
-  // remembers one of these it is told no more than that.
+  // Operations before this one are over, and so are their walks: which of them
+  // a CPU remembers is of no matter any more.
   kernel::OpId first_op;
 
   kernel::CpuId operator()(kernel::CpuId cpu) const {
