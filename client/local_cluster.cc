@@ -291,6 +291,15 @@ absl::StatusOr<std::vector<std::string>> StartMissing(
   return started;
 }
 
+absl::Status StartAgain(const StateDir& dir, const std::string& name,
+                        v1::LocalCluster* cluster, Lifetime lifetime,
+                        const Patience& patience) {
+  if (name == kCoordinatorName) {
+    return StartCoordinator(dir, cluster, lifetime, patience);
+  }
+  return StartNodes(dir, {name}, cluster, lifetime, patience, [](auto) {});
+}
+
 v1::LocalCluster ClusterFromAddresses(const StateDir& dir) {
   v1::LocalCluster cluster;
   cluster.set_boot_id(BootId());

@@ -38,6 +38,11 @@ absl::StatusOr<std::vector<std::string>> StartMissing(
     const StateDir& dir, v1::LocalCluster* cluster, Lifetime lifetime,
     const Patience& patience, const ProgressFunction& progress);
 
+// The same, of the process of that name alone.
+absl::Status StartAgain(const StateDir& dir, const std::string& name,
+                        v1::LocalCluster* cluster, Lifetime lifetime,
+                        const Patience& patience);
+
 // Waits until the coordinator knows every CPU's process.
 absl::Status AwaitAttached(const v1::LocalCluster& cluster,
                            const Patience& patience);

@@ -24,6 +24,14 @@ constexpr absl::Duration kIssueTimeout = absl::Seconds(5);
 // A snapshot must list every call that a scenario queues.
 constexpr std::uint32_t kMaxEntries = 10000;
 
+std::string ProcessName(std::optional<std::uint32_t> cpu) {
+  return cpu ? CpuName(*cpu) : std::string(kCoordinatorName);
+}
+
+absl::Status NotOurs() {
+  return absl::FailedPreconditionError("the processes are not of this run");
+}
+
 }  // namespace
 
 template <typename Response>
@@ -35,8 +43,9 @@ struct ProcessMachine::Started {
 };
 
 ProcessMachine::ProcessMachine(Coordinator& coordinator,
-                               const Patience& patience)
-    : coordinator_(coordinator), patience_(patience) {
+                               const Patience& patience,
+                               TemporaryCluster* cluster)
+    : coordinator_(coordinator), cluster_(cluster), patience_(patience) {
   coordinator_process_.debug =
       v1::DebugService::NewStub(OpenChannel(coordinator.address()));
 }
@@ -323,6 +332,17 @@ absl::Status ProcessMachine::Act(const v1::CpuAct& act) {
   return Invoke(*(*process)->cpu, &v1::CpuService::Stub::Act, request,
                 coordinator_.timeout())
       .status();
+}
+
+absl::Status ProcessMachine::Kill(std::optional<std::uint32_t> cpu) {
+  if (cluster_ == nullptr) return NotOurs();
+  if (cpu) processes_.erase(*cpu);
+  return cluster_->Kill(ProcessName(cpu));
+}
+
+absl::Status ProcessMachine::Start(std::optional<std::uint32_t> cpu) {
+  if (cluster_ == nullptr) return NotOurs();
+  return cluster_->Restart(ProcessName(cpu), patience_);
 }
 
 absl::StatusOr<v1::CpuSnapshot> ProcessMachine::Snapshot(std::uint32_t cpu) {

@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "belfry/v1/debug.grpc.pb.h"
 #include "belfry/v1/node.grpc.pb.h"
 #include "client/coordinator.h"
 #include "client/local_cluster.h"
+#include "client/temporary_cluster.h"
 #include "kernel/cpu_event.h"
 #include "lab/machine.h"
 
@@ -20,9 +22,10 @@ namespace belfry::client {
 
 class ProcessMachine : public lab::Machine {
  public:
-  // The time of the whole run ends with the patience. The coordinator outlives
-  // the machine.
-  ProcessMachine(Coordinator& coordinator, const Patience& patience);
+  // The time of the whole run ends with the patience. Without a cluster of its
+  // own it kills no process. Both outlive the machine.
+  ProcessMachine(Coordinator& coordinator, const Patience& patience,
+                 TemporaryCluster* cluster = nullptr);
   ~ProcessMachine() override;
 
   absl::Status Hold(const v1::GateAt& at) override;
@@ -41,6 +44,8 @@ class ProcessMachine : public lab::Machine {
   absl::Status StartStopTwo(const v1::ScenarioStopTwo& stop) override;
   absl::Status Act(const v1::CpuAct& act) override;
   absl::Status StartCallMany(const v1::ScenarioCallMany& call) override;
+  absl::Status Kill(std::optional<std::uint32_t> cpu) override;
+  absl::Status Start(std::optional<std::uint32_t> cpu) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;
@@ -71,6 +76,7 @@ class ProcessMachine : public lab::Machine {
                            const kernel::CpuEvent& call, std::uint64_t count);
 
   Coordinator& coordinator_;
+  TemporaryCluster* cluster_;
   Patience patience_;
   Process coordinator_process_;
   std::map<std::uint32_t, Process> processes_;

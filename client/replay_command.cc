@@ -114,7 +114,7 @@ absl::StatusOr<v1::ReplayReport> ReplayOnProcesses(
       [&](absl::string_view text) { context.out.Progress(text); });
   if (!cluster.ok()) return cluster.status();
   Coordinator coordinator = (*cluster)->Connect();
-  ProcessMachine processes(coordinator, patience);
+  ProcessMachine processes(coordinator, patience, cluster->get());
   v1::ReplayReport report = On(processes, played, replay);
   context.out.EndProgress();
   if (keep) context.out.Note((*cluster)->KeptText());

@@ -79,18 +79,23 @@ Coordinator TemporaryCluster::Connect() const {
                      kRpcTimeout, [] { return "it died during the run"; });
 }
 
-absl::Status TemporaryCluster::KillAndRestart(const std::string& name,
-                                              const Patience& patience) {
+absl::Status TemporaryCluster::Kill(const std::string& name) {
   const ProcessId victim = IdOf(*FindProcess(cluster_, name));
   SendSignal(victim, SIGKILL);
-  if (!WaitForDeath({victim}, kRpcTimeout)) {
-    return absl::InternalError(absl::StrCat(name, " does not die"));
-  }
-  const Lifetime lifetime = keep_ ? Lifetime::kOwn : Lifetime::kOurs;
-  const absl::Status started =
-      StartMissing(dir_, &cluster_, lifetime, patience, [](auto) {}).status();
-  if (!started.ok()) return started;
-  return AwaitAttached(cluster_, patience);
+  if (WaitForDeath({victim}, kRpcTimeout)) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(name, " does not die"));
+}
+
+absl::Status TemporaryCluster::Restart(const std::string& name,
+                                       const Patience& patience) {
+  return StartAgain(dir_, name, &cluster_, lifetime(), patience);
+}
+
+absl::Status TemporaryCluster::KillAndRestart(const std::string& name,
+                                              const Patience& patience) {
+  absl::Status status = Kill(name);
+  if (status.ok()) status = Restart(name, patience);
+  return status.ok() ? AwaitAttached(cluster_, patience) : status;
 }
 
 std::string TemporaryCluster::KeptText() const {

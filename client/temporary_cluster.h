@@ -31,7 +31,11 @@ class TemporaryCluster {
   TemporaryCluster& operator=(const TemporaryCluster&) = delete;
 
   Coordinator Connect() const;
-  // SIGKILL, and a new process of that name; returns when it has attached.
+  // SIGKILL; returns when the process is dead.
+  absl::Status Kill(const std::string& name);
+  // A new process of that name; returns when it is ready.
+  absl::Status Restart(const std::string& name, const Patience& patience);
+  // Both; returns when it has attached.
   absl::Status KillAndRestart(const std::string& name,
                               const Patience& patience);
   // Of one that is kept: where it is, and how to take it down.
@@ -40,6 +44,8 @@ class TemporaryCluster {
  private:
   TemporaryCluster(StateDir dir, v1::LocalCluster machine)
       : dir_(std::move(dir)), cluster_(std::move(machine)) {}
+
+  Lifetime lifetime() const { return keep_ ? Lifetime::kOwn : Lifetime::kOurs; }
 
   StateDir dir_;
   v1::LocalCluster cluster_;

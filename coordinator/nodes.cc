@@ -229,9 +229,14 @@ void Nodes::DeclareLost(CpuId cpu, std::uint64_t incarnation) {
   callbacks_.feed(kernel::ProcessLost{cpu, Incarnation{incarnation}});
 }
 
-void Nodes::Send(CpuId cpu, const kernel::ToCpu& message) {
+// The CPU may have a new process already that the machine has not been told of.
+void Nodes::Send(CpuId cpu, Incarnation incarnation,
+                 const kernel::ToCpu& message) {
   const auto link = links_.find(cpu);
-  if (link == links_.end()) return;
+  if (link == links_.end() ||
+      link->second->incarnation() != incarnation.value) {
+    return;
+  }
   v1::CoordinatorMessage out = rpc::ToProto(message);
   if (const auto* peer = std::get_if<kernel::PeerIs>(&message)) {
     v1::Peer* p = out.mutable_peers()->add_peers();

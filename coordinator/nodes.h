@@ -56,8 +56,9 @@ class Nodes {
   void Serve(v1::CoordinatorService::AsyncService* service,
              grpc::ServerCompletionQueue* cq);
 
-  // Dropped when the CPU's link is down: the machine repeats what matters.
-  void Send(kernel::CpuId cpu, const kernel::ToCpu& message);
+  // Dropped when that process' link is down: the machine repeats what matters.
+  void Send(kernel::CpuId cpu, kernel::Incarnation incarnation,
+            const kernel::ToCpu& message);
 
   // Of an attached CPU: report a leak that is none for so long; 0 ends it.
   void SetCanary(kernel::CpuId cpu, std::chrono::nanoseconds lifetime);

@@ -157,7 +157,9 @@ void Process::Impl::On(kernel::JournalView& e) {
   if (!status.ok()) End(status);
 }
 
-void Process::Impl::On(kernel::TellCpu& e) { nodes_->Send(e.cpu, e.message); }
+void Process::Impl::On(kernel::TellCpu& e) {
+  nodes_->Send(e.cpu, machine_->cpus().at(e.cpu).incarnation, e.message);
+}
 
 void Process::Impl::On(kernel::AwaitReaders& e) {
   Feed(kernel::SleepOnLock{e.op});

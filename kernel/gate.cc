@@ -9,12 +9,12 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 16> kPlainCpuGates = {
+constexpr std::array<absl::string_view, 18> kPlainCpuGates = {
     kAllGates,   "task",  "enqueue", "ring",    "latch",     "irq_entry",
     "idle_exit", "run",   "reset",   "stopper", "stop_work", "second_work",
-    "io",        "order", "answer",  "overdue"};
-constexpr std::array<absl::string_view, 5> kPlainCoordinatorGates = {
-    kAllGates, "commit", "report", "timeout", "lock_sleep"};
+    "io",        "order", "answer",  "overdue", "peer",      "link"};
+constexpr std::array<absl::string_view, 6> kPlainCoordinatorGates = {
+    kAllGates, "commit", "report", "timeout", "lock_sleep", "link"};
 
 template <typename... Kinds, typename Event>
 bool IsOneOf(const Event& event) {
@@ -87,6 +87,8 @@ std::string GateOf(const CpuEvent& event, const Cpu& cpu) {
               ReadersGranted>(event)) {
     return "order";
   }
+  if (IsOneOf<PeerIs, PeerGone>(event)) return "peer";
+  if (std::holds_alternative<CoordinatorLost>(event)) return "link";
   return IsOneOf<Overdue, Retry>(event) ? "overdue" : "";
 }
 
@@ -104,6 +106,7 @@ std::string GateOf(const CoordinatorEvent& event) {
   }
   if (std::holds_alternative<FromCpuEvent>(event)) return "report";
   if (std::holds_alternative<SleepOnLock>(event)) return "lock_sleep";
+  if (IsOneOf<Attached, ProcessLost>(event)) return "link";
   return IsOneOf<HandoffTimeout, RecoveryTimeout>(event) ? "timeout" : "";
 }
 
@@ -130,7 +133,7 @@ absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
       "' of a CPU; there are: task, enqueue, ring, latch, irq_entry, "
       "idle_exit, run, reset, stopper, stop_work, second_work, io, ack:STATE "
       "(PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
-      "fixup_irqs, report_dead, order, answer, overdue, all"));
+      "fixup_irqs, report_dead, order, answer, overdue, peer, link, all"));
 }
 
 absl::StatusOr<std::string> ParseCoordinatorGate(absl::string_view name) {
@@ -149,7 +152,7 @@ absl::StatusOr<std::string> ParseCoordinatorGate(absl::string_view name) {
       "unknown gate '", name,
       "' of the coordinator; there are: journal:LEG (prepare, bringup, online, "
       "ap, takedown, stop, dead, done), commit, publish:STATE, report, "
-      "lock_sleep, timeout, all"));
+      "lock_sleep, timeout, link, all"));
 }
 
 }  // namespace belfry::kernel

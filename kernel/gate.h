@@ -18,8 +18,8 @@ namespace belfry::kernel {
 // The gate that stands for every gate of a process.
 inline constexpr absl::string_view kAllGates = "all";
 
-// The gate that an event passes at a CPU; empty when it passes none: the
-// news of links.
+// The gate that an event passes at a CPU; empty when it passes none: what
+// people ask for at once, and that a data link is up.
 //   task        a task of this CPU is about to call
 //   enqueue     a call has arrived and is not in the queue yet
 //   ring        a call is in its target's queue, the ring it is owed not sent
@@ -42,6 +42,8 @@ inline constexpr absl::string_view kAllGates = "all";
 //   order       any other message of the coordinator
 //   answer      an acknowledgement, or the end of a call
 //   overdue     the watchdog has found a call
+//   peer        another CPU has a new process, or its process is held for dead
+//   link        the coordinator is lost
 std::string GateOf(const CpuEvent& event, const Cpu& cpu);
 
 // `run`: a called function is about to run.
@@ -50,7 +52,8 @@ std::string GateOf(const CpuEffect& effect);
 // journal:LEG (the leg is journaled, and not begun), `commit` for that of the
 // commit; publish:STATE (all have acknowledged, the state is not published);
 // report (any message of a CPU); lock_sleep (the operation has seen readers of
-// the hotplug lock, and is about to sleep); timeout.
+// the hotplug lock, and is about to sleep); timeout; link (a CPU's process has
+// attached, or is held for dead).
 std::string GateOf(const CoordinatorEvent& event);
 
 // The gate's own name for a name that people use: step:NAME is step:N. Invalid

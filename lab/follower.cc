@@ -1,5 +1,6 @@
 #include "lab/follower.h"
 
+#include <cstddef>
 #include <utility>
 #include <variant>
 
@@ -42,20 +43,84 @@ bool IsRefusal(const absl::Status& status) {
 }
 
 // Nobody waits for that call, or the watchdog has told of it before, and it
-// rings for nobody: then it need not be waited for.
-bool ChangesNothing(const World& world, const World::Pending& pending) {
-  const auto* e = std::get_if<kernel::CpuEvent>(&pending.message->event);
-  const auto* overdue =
-      e != nullptr ? std::get_if<kernel::Overdue>(e) : nullptr;
-  if (overdue == nullptr || !world.alive(pending.lane.to)) return false;
-  const kernel::Cpu& cpu = world.cpu(pending.lane.to);
-  const auto peer = cpu.peers().find(overdue->dst);
+// rings for nobody.
+bool ChangesNothing(const kernel::Cpu& cpu, const kernel::Overdue& overdue) {
+  const auto peer = cpu.peers().find(overdue.dst);
   if (peer == cpu.peers().end()) return true;
-  const kernel::Outgoing* call = peer->second.out.Find(overdue->seq);
+  const kernel::Outgoing* call = peer->second.out.Find(overdue.seq);
   const bool tells = call != nullptr && call->wait && !call->stuck;
   const bool rings =
       call != nullptr && cpu.profile().ring_rule == kernel::RingRule::kWatchdog;
   return !tells && !rings;
+}
+
+template <typename Event, typename Variant>
+const Event* EventIn(const World::Pending& pending) {
+  const auto* e = std::get_if<Variant>(&pending.message->event);
+  return e != nullptr ? std::get_if<Event>(e) : nullptr;
+}
+
+// The end of a process that the coordinator knows.
+const kernel::ProcessLost* LossIn(const World& world,
+                                  const World::Pending& pending) {
+  const auto* lost =
+      EventIn<kernel::ProcessLost, kernel::CoordinatorEvent>(pending);
+  const bool known =
+      lost != nullptr &&
+      world.coordinator().cpus().at(lost->cpu).incarnation == lost->incarnation;
+  return known ? lost : nullptr;
+}
+
+// Then it need not be waited for, for it may not come.
+bool ChangesNothing(const World& world, const World::Pending& pending) {
+  if (EventIn<kernel::ProcessLost, kernel::CoordinatorEvent>(pending)) {
+    return LossIn(world, pending) == nullptr;
+  }
+  const auto* overdue = EventIn<kernel::Overdue, kernel::CpuEvent>(pending);
+  return overdue != nullptr && world.alive(pending.lane.to) &&
+         ChangesNothing(world.cpu(pending.lane.to), *overdue);
+}
+
+bool IsSentBy(std::uint32_t cpu, const Lane& lane) {
+  using Kind = Lane::Kind;
+  return lane.from == cpu &&
+         (lane.kind == Kind::kData || lane.kind == Kind::kReply ||
+          lane.kind == Kind::kRing || lane.kind == Kind::kUp);
+}
+
+v1::GateAt CoordinatorAt(absl::string_view gate) {
+  v1::GateAt at;
+  at.set_gate(std::string(gate));
+  return at;
+}
+
+// It will stand at a gate.
+bool Arrives(const World& world, const World::Pending& pending) {
+  return world.HasItsTarget(pending) && !world.GateOf(pending).empty() &&
+         pending.lane.kind != Lane::Kind::kAttach;
+}
+
+// The first of the events that stands there less often; empty when none does.
+std::string FirstMissing(const std::vector<v1::Gate>& gates,
+                         std::map<std::string, int> events) {
+  for (const v1::Gate& gate : gates) {
+    if (gate.name() == kernel::kAllGates) continue;
+    for (const std::string& event : gate.events()) --events[event];
+  }
+  for (const auto& [event, missing] : events) {
+    if (missing > 0) return absl::StrCat("\"", event, "\"");
+  }
+  return "";
+}
+
+absl::Status TimeIsOver() {
+  return absl::DeadlineExceededError("time is over, still waiting");
+}
+
+absl::Status WaitedInVain(absl::string_view event, const v1::GateAt& at) {
+  return absl::NotFoundError(absl::StrCat("waited in vain for ", event,
+                                          " at gate ", at.gate(), " of ",
+                                          ProcessText(at)));
 }
 
 }  // namespace
@@ -93,13 +158,131 @@ void Follower::LetGo() {
 absl::Status Follower::Follow(const World& world, Move move,
                               v1::PassGateRequest::How how) {
   const World::Pending& pending = world.pending()[move.place];
+  const Lane& lane = pending.lane;
+  if (lane.kind == Lane::Kind::kAttach) return Attach(lane.to);
   if (ChangesNothing(world, pending)) return absl::OkStatus();
+  // Sent to a process that was killed: it does not arrive.
+  if (!world.HasItsTarget(pending)) return absl::OkStatus();
+  const auto absent = absent_.find(lane.to);
+  if (!lane.to_coordinator() && absent != absent_.end()) {
+    // A task's call is refused: the CPU is offline.
+    if (EventIn<kernel::DeviceIrq, kernel::CpuEvent>(pending)) {
+      absent->second.push_back(pending);
+    }
+    return absl::OkStatus();
+  }
   const absl::Status made = MakeInput(pending);
   if (!made.ok()) return made;
   const std::string gate = world.GateOf(pending);
   // News of links: it has come by itself, or will.
   if (gate.empty()) return absl::OkStatus();
-  return Pass(PlaceOf(pending.lane, gate), NameOf(world, move), how);
+  // From one that was killed: it has arrived, but its link is no more.
+  if (world.IsStale(pending)) how = v1::PassGateRequest::HOW_NEVER;
+  return Pass(PlaceOf(lane, gate), NameOf(world, move), how);
+}
+
+absl::Status Follower::Make(const World& before, const MachineFault& fault,
+                            const World& after) {
+  switch (fault.kind) {
+    case MachineFault::Kind::kKill:
+      return Kill(before, fault.cpu, after);
+    case MachineFault::Kind::kRestart:
+      // Nobody can tell it from one that starts when it attaches.
+      return absl::OkStatus();
+    default:
+      return absl::NotFoundError(kInMemoryOnly);
+  }
+}
+
+absl::Status Follower::Kill(const World& before, std::uint32_t cpu,
+                            const World& after) {
+  const auto absent = absent_.find(cpu);
+  if (absent != absent_.end()) {
+    absent->second.clear();
+    return absl::OkStatus();
+  }
+  absl::Status status = AwaitArrivals(
+      before, [cpu](const Lane& lane) { return IsSentBy(cpu, lane); });
+  if (status.ok()) status = machine_.Kill(cpu);
+  if (status.ok()) status = DropLost(before, after);
+  absent_[cpu];
+  if (!status.ok() || !after.coordinator_up()) return status;
+  // A new process may come only when the coordinator has seen the end of this
+  // one.
+  for (const World::Pending& pending : after.pending()) {
+    const kernel::ProcessLost* lost = LossIn(after, pending);
+    if (lost == nullptr || lost->cpu.value != cpu) continue;
+    return Await(CoordinatorAt(after.GateOf(pending)),
+                 {{MessageText(pending.lane, *pending.message), 1}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Follower::Attach(std::uint32_t cpu) {
+  const auto absent = absent_.extract(cpu);
+  if (absent.empty()) return absl::NotFoundError(kInMemoryOnly);
+  absl::Status status = machine_.Start(cpu);
+  // Before it is told anything: the coordinator does not know it yet.
+  if (status.ok()) status = machine_.Hold(places_[cpu + 1]);
+  if (status.ok()) {
+    status =
+        Await(CoordinatorAt("link"), {{absl::StrCat("attached ", cpu), 1}});
+  }
+  for (const World::Pending& pending : absent.mapped()) {
+    if (status.ok()) status = MakeInput(pending);
+    if (status.ok()) {
+      status = Pass(PlaceOf(pending.lane, "io"),
+                    MessageText(pending.lane, *pending.message),
+                    v1::PassGateRequest::HOW_ONCE);
+    }
+  }
+  return status;
+}
+
+// All that is on its way on these lanes, and will be there, is there.
+absl::Status Follower::AwaitArrivals(
+    const World& world, const std::function<bool(const Lane&)>& on) {
+  std::map<std::size_t, Events> events;
+  for (const World::Pending& pending : world.pending()) {
+    if (!on(pending.lane) || !Arrives(world, pending)) continue;
+    const std::size_t place =
+        pending.lane.to_coordinator() ? 0 : pending.lane.to + 1;
+    ++events[place][MessageText(pending.lane, *pending.message)];
+  }
+  for (const auto& [place, there] : events) {
+    const absl::Status status = Await(places_[place], there);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Follower::Await(v1::GateAt at, const Events& events) {
+  std::string missing;
+  for (int attempt = 0; attempt < kPatience; ++attempt) {
+    const absl::StatusOr<std::vector<v1::Gate>> gates = machine_.Gates(at);
+    if (!gates.ok()) return gates.status();
+    missing = FirstMissing(*gates, events);
+    if (missing.empty()) return absl::OkStatus();
+    if (!machine_.WaitForChange(attempt)) return TimeIsOver();
+  }
+  return WaitedInVain(missing, at);
+}
+
+absl::Status Follower::DropLost(const World& before, const World& after) {
+  for (const World::Pending& pending : before.pending()) {
+    const Lane& lane = pending.lane;
+    const bool can_tell =
+        lane.to_coordinator() ? after.coordinator_up() : after.alive(lane.to);
+    if (!can_tell || !Arrives(before, pending) ||
+        after.Find(lane, pending.message)) {
+      continue;
+    }
+    const absl::Status dropped = Pass(PlaceOf(lane, before.GateOf(pending)),
+                                      MessageText(lane, *pending.message),
+                                      v1::PassGateRequest::HOW_NEVER);
+    if (!dropped.ok()) return dropped;
+  }
+  return absl::OkStatus();
 }
 
 std::vector<Standing> Follower::StandingThere() {
@@ -185,17 +368,14 @@ absl::Status Follower::CallMany(std::uint32_t cpu,
 
 absl::Status Follower::Pass(v1::GateAt at, const std::string& event,
                             v1::PassGateRequest::How how) {
-  const std::string gate =
-      std::exchange(*at.mutable_gate(), std::string(kernel::kAllGates));
+  v1::GateAt all = at;
+  all.set_gate(std::string(kernel::kAllGates));
   for (int attempt = 0; attempt < kPatience; ++attempt) {
-    const absl::Status passed = machine_.Pass(at, event, how);
+    const absl::Status passed = machine_.Pass(all, event, how);
     if (!absl::IsNotFound(passed)) return passed;
-    if (!machine_.WaitForChange(attempt)) {
-      return absl::DeadlineExceededError("time is over, still waiting");
-    }
+    if (!machine_.WaitForChange(attempt)) return TimeIsOver();
   }
-  return absl::NotFoundError(absl::StrCat("waited in vain for it at gate ",
-                                          gate, " of ", ProcessText(at)));
+  return WaitedInVain("it", at);
 }
 
 }  // namespace belfry::lab

@@ -2,16 +2,23 @@
 // waits at its gate, and just the one that is next passes, once the one before
 // it has been taken. So the machine's CPUs see what the world's see, in that
 // order.
+//
+// A fault of a process or a link is made on the machine, too. What is on its
+// way then stands at gates, for it has arrived: what is lost in memory is
+// dropped there, and what is not passes when it is its turn.
 #ifndef BELFRY_LAB_FOLLOWER_H_
 #define BELFRY_LAB_FOLLOWER_H_
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "belfry/v1/report.pb.h"
 #include "lab/machine.h"
+#include "lab/machine_fault.h"
 #include "lab/world.h"
 
 namespace belfry::lab {
@@ -40,10 +47,23 @@ class Follower {
       const World& world, Move move,
       v1::PassGateRequest::How how = v1::PassGateRequest::HOW_ONCE);
 
+  // Makes the fault that has led from one world to the other.
+  absl::Status Make(const World& before, const MachineFault& fault,
+                    const World& after);
+
   // What stands at the machine's gates.
   std::vector<v1::ReplayReport::Standing> StandingThere();
 
  private:
+  // How often each event stands at a place.
+  using Events = std::map<std::string, int>;
+
+  absl::Status Kill(const World& before, std::uint32_t cpu, const World& after);
+  absl::Status Attach(std::uint32_t cpu);
+  absl::Status AwaitArrivals(const World& world,
+                             const std::function<bool(const Lane&)>& on);
+  absl::Status Await(v1::GateAt at, const Events& events);
+  absl::Status DropLost(const World& before, const World& after);
   absl::Status MakeInput(const World::Pending& pending);
   absl::Status Ask(const kernel::Request& request);
   absl::Status Interrupt(std::uint32_t cpu, std::uint32_t submitter);
@@ -55,6 +75,9 @@ class Follower {
   Machine& machine_;
   // The coordinator and the CPUs, at all their gates.
   std::vector<v1::GateAt> places_;
+  // CPUs without a process: killed, and not attached again. What their devices
+  // have to say to the new one, it is told when it is there.
+  std::map<std::uint32_t, std::vector<World::Pending>> absent_;
 };
 
 }  // namespace belfry::lab

@@ -4,6 +4,7 @@
 #define BELFRY_LAB_MACHINE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@
 namespace belfry::lab {
 
 // Every method returns at once: what takes time is started, and its end is seen
-// by asking. Only WaitForChange waits.
+// by asking. Only Start and WaitForChange wait.
 class Machine {
  public:
   virtual ~Machine() = default;
@@ -56,6 +57,11 @@ class Machine {
   virtual absl::Status StartStopTwo(const v1::ScenarioStopTwo& stop) = 0;
   // What a task or a timer does, at once.
   virtual absl::Status Act(const v1::CpuAct& act) = 0;
+
+  // Kills the process of that CPU, or starts a new one, which is ready on
+  // return. Nobody: the coordinator's.
+  virtual absl::Status Kill(std::optional<std::uint32_t> cpu) = 0;
+  virtual absl::Status Start(std::optional<std::uint32_t> cpu) = 0;
 
   virtual absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) = 0;
   // Holds the stop_machine round with the CPUs that it misses.

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "lab/explorer.h"
 #include "lab/follower.h"
+#include "lab/machine_fault.h"
 #include "lab/observer.h"
 #include "lab/runner.h"
 #include "lab/schedule.h"
@@ -88,9 +89,8 @@ class Replayer {
     // Time passes by itself: the watchdog's events are moves of their own.
     absl::string_view event = name;
     const bool drop = absl::ConsumePrefix(&event, "drop ");
-    if (IsFault(name) && !drop) {
-      return follower == nullptr ? playing_.Make(name)
-                                 : absl::NotFoundError(kInMemoryOnly);
+    if (const std::optional<MachineFault> kill = ParseKill(name)) {
+      return MakeFault(name, *kill, follower);
     }
     if (name != kTimePasses) {
       const std::optional<Move> move =
@@ -105,6 +105,15 @@ class Replayer {
       }
     }
     return playing_.Make(name);
+  }
+
+  absl::Status MakeFault(const std::string& name, const MachineFault& fault,
+                         Follower* follower) {
+    const World before = playing_.world();
+    const absl::Status made = playing_.Make(name);
+    if (!made.ok()) return absl::NotFoundError("it is not possible here");
+    if (follower == nullptr) return absl::OkStatus();
+    return follower->Make(before, fault, playing_.world());
   }
 
   void Stop(std::uint32_t number, const std::string& name,

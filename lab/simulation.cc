@@ -212,14 +212,13 @@ class Simulation {
   }
 
   // False when who asked to see the moves stops the run here.
-  bool MayMake(SimulatedMove move) {
-    if (!options_.before_move) return true;
-    result_.stopped = options_.before_move(world_, move);
-    if (!result_.stopped.ok()) stop_ = true;
-    return !stop_;
+  bool MayMake(const SimulatedMove& move) {
+    if (options_.before_move) Show(world_, move);
+    return result_.stopped.ok();
   }
-  bool MayMakeFault(std::string name) {
-    return MayMake({SimulatedMove::Kind::kFault, {}, std::move(name)});
+  void Show(const World& before, const SimulatedMove& move) {
+    result_.stopped = options_.before_move(before, move);
+    if (!result_.stopped.ok()) stop_ = true;
   }
 
   // Until when nothing passes on the lane; 0 when it is free.
@@ -450,42 +449,23 @@ class Simulation {
     using Input = v1::SimulationInput;
     switch (input.input_case()) {
       case Input::kKill:
-        if (!world_.alive(input.kill()) ||
-            !MayMakeFault(absl::StrCat("kill ", input.kill()))) {
-          return;
-        }
-        world_.Crash(input.kill(), choose);
-        referee_.Forget(input.kill());
-        return CountFault("process killed");
+        return Kill(input.kill(), choose);
       case Input::kRestart:
-        world_.Restart(input.restart());
-        return;
+        return Restart(input.restart());
       case Input::kPause:
         paused_[input.pause().cpu()] = now_ + input.pause().us() * kMicrosecond;
         return CountFault("process paused");
       case Input::kKillCoordinator:
-        if (!world_.coordinator_up() || !MayMakeFault("kill coordinator")) {
-          return;
-        }
-        KillCoordinator(choose);
-        return CountFault("coordinator killed");
+        return KillCoordinator(choose);
       case Input::kRestartCoordinator:
         return RestartCoordinator();
       case Input::kBreakData:
-        if (!MayMakeFault(absl::StrCat("break ", input.break_data().from(),
-                                       "->", input.break_data().to()))) {
-          return;
-        }
-        world_.BreakData(input.break_data().from(), input.break_data().to(),
-                         choose);
-        return CountFault("data link broken");
+        return BreakData(input.break_data(), choose);
       case Input::kBreakControl:
-        if (!MayMakeFault(
-                absl::StrCat("break control ", input.break_control()))) {
-          return;
-        }
-        world_.BreakControl(input.break_control(), choose);
-        return CountFault("control link broken");
+        CountFault("control link broken");
+        return Make(
+            {MachineFault::Kind::kBreakControl, input.break_control()},
+            [&] { world_.BreakControl(input.break_control(), choose); });
       case Input::kPartition:
         cuts_.push_back({kernel::ParseCpuList(input.partition().cpus()).value(),
                          now_ + input.partition().us() * kMicrosecond});
@@ -499,16 +479,39 @@ class Simulation {
     }
   }
 
+  void Kill(std::uint32_t cpu, const Choose& choose) {
+    if (!world_.alive(cpu)) return;
+    CountFault("process killed");
+    referee_.Forget(cpu);
+    Make({MachineFault::Kind::kKill, cpu}, [&] { world_.Crash(cpu, choose); });
+  }
+
+  void Restart(std::uint32_t cpu) {
+    if (world_.alive(cpu)) return;
+    Make({MachineFault::Kind::kRestart, cpu}, [&] { world_.Restart(cpu); });
+  }
+
   void KillCoordinator(const Choose& choose) {
-    Happenings happenings;
-    world_.CrashCoordinator(choose, happenings);
-    See(happenings);
+    if (!world_.coordinator_up()) return;
+    CountFault("coordinator killed");
+    Make({MachineFault::Kind::kKillCoordinator}, [&] {
+      Happenings happenings;
+      world_.CrashCoordinator(choose, happenings);
+      See(happenings);
+    });
   }
 
   void RestartCoordinator() {
     if (world_.coordinator_up()) return;
-    world_.RestartCoordinator();
     recovery_timeout_ = now_ + kWatchPeriod;
+    Make({MachineFault::Kind::kRestartCoordinator},
+         [&] { world_.RestartCoordinator(); });
+  }
+
+  void BreakData(const v1::DataLink& link, const Choose& choose) {
+    CountFault("data link broken");
+    Make({MachineFault::Kind::kBreakData, link.from(), link.to()},
+         [&] { world_.BreakData(link.from(), link.to(), choose); });
   }
 
   // What is dead is started again; cuts and pauses end by themselves.
@@ -517,8 +520,21 @@ class Simulation {
     last_input_ = now_;
     armed_.clear();
     ring_faults_.clear();
-    for (std::uint32_t cpu = 0; cpu < run_.cpus(); ++cpu) world_.Restart(cpu);
-    RestartCoordinator();
+    for (std::uint32_t cpu = 0; cpu < run_.cpus() && !stop_; ++cpu) {
+      Restart(cpu);
+    }
+    if (!stop_) RestartCoordinator();
+  }
+
+  // Who asked to see the moves is told of a fault what it loses: so it is made
+  // here first.
+  void Make(const MachineFault& fault, const std::function<void()>& make) {
+    if (!options_.before_move) return make();
+    const World before = world_;
+    make();
+    Show(before, {.kind = SimulatedMove::Kind::kFault,
+                  .fault = fault,
+                  .after = &world_});
   }
 
   // ---- Judging.

@@ -17,6 +17,7 @@
 #include "belfry/v1/scenario.pb.h"
 #include "kernel/invariants.h"
 #include "lab/latency.h"
+#include "lab/machine_fault.h"
 #include "lab/world.h"
 
 namespace belfry::lab {
@@ -34,8 +35,9 @@ struct SimulatedMove {
   Kind kind{};
   // Of a message.
   Move move;
-  // Of a fault: "kill 1", "kill coordinator", "break 0->1", "break control 1".
-  std::string fault;
+  MachineFault fault;
+  // Of a fault: what it makes of the world.
+  const World* after = nullptr;
 };
 
 struct SimulateOptions {

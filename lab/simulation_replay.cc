@@ -31,7 +31,7 @@ std::string NameOf(const World& world, const SimulatedMove& move) {
     case Kind::kFault:
       break;
   }
-  return move.fault;
+  return NameOf(move.fault);
 }
 
 v1::PassGateRequest::How HowOf(Kind kind) {
@@ -124,7 +124,7 @@ class SimulationReplayer {
     }
     const absl::Status made =
         move.kind == Kind::kFault
-            ? absl::NotFoundError(kInMemoryOnly)
+            ? follower.Make(world, move.fault, *move.after)
             : follower.Follow(world, move.move, HowOf(move.kind));
     if (made.ok()) {
       report_.set_moves_made(number);

@@ -333,6 +333,20 @@ std::string World::GateOf(const Pending& pending) const {
                         cpu(pending.lane.to));
 }
 
+bool World::HasItsTarget(const Pending& pending) const {
+  if (pending.lane.to_coordinator()) return true;
+  const Incarnation to = pending.message->to;
+  return alive(pending.lane.to) &&
+         (to.value == 0 || cpu(pending.lane.to).incarnation() == to);
+}
+
+// To one that is told of it.
+bool World::HasItsSource(const Pending& pending) const {
+  const Incarnation from = pending.message->from;
+  return from.value == 0 ||
+         IncarnationSeenBy({pending.lane.to}, {pending.lane.from}) == from;
+}
+
 // ---- Moving.
 
 bool World::CanDeliver(const Pending& pending) const {
@@ -458,17 +472,10 @@ void World::Deliver(const Pending& taken, Happenings* out) {
     Attach({taken.lane.from});
   } else if (taken.lane.to_coordinator()) {
     StepCoordinator(std::get<CoordinatorEvent>(message.event));
-  } else if (alive(taken.lane.to)) {
-    // A link belongs to two processes, and dies with either.
+  } else if (!IsStale(taken)) {
     const CpuId id{taken.lane.to};
-    const bool stale =
-        (message.to.value != 0 && cpu(id.value).incarnation() != message.to) ||
-        (message.from.value != 0 &&
-         IncarnationSeenBy(id, {taken.lane.from}) != message.from);
-    if (!stale) {
-      Greet(id, taken);
-      StepCpu(id, std::get<CpuEvent>(message.event));
-    }
+    Greet(id, taken);
+    StepCpu(id, std::get<CpuEvent>(message.event));
   }
   happenings_ = nullptr;
 }

@@ -155,6 +155,14 @@ class World {
   // The gate where a message of pending() waits, or would; empty when it passes
   // none.
   std::string GateOf(const Pending& pending) const;
+  // Its process is dead, or another one by now, or that of its sender is:
+  // nobody will be told of it. A link belongs to two processes, and dies with
+  // either.
+  bool IsStale(const Pending& pending) const {
+    return !HasItsTarget(pending) || !HasItsSource(pending);
+  }
+  // The half of it: the process that it was sent to runs.
+  bool HasItsTarget(const Pending& pending) const;
   // Delivers it. `out` gets what happened, in order; null when nobody asks.
   // With a cache, which remembers happenings if they are asked for, the world
   // borrows from it; nobody is told of posts.
@@ -235,6 +243,7 @@ class World {
   bool Has(const Lane& lane) const;
   bool StandsAtGate(const Pending& pending) const;
   bool CanDeliver(const Pending& pending) const;
+  bool HasItsSource(const Pending& pending) const;
   void Deliver(const Pending& taken, Happenings* out);
   Step StepOf(const Pending& taken) const;
   Digest StepKey(const Pending& taken) const;

@@ -24,6 +24,14 @@ constexpr std::size_t kFrameBytesMax = 4 << 20;
 constexpr std::chrono::milliseconds kReopenFirst{20};
 constexpr std::chrono::milliseconds kReopenMax{1000};
 
+// What the coordinator has told the CPU already is no news of its peer, and
+// nobody waits at a gate for it.
+bool Knows(const kernel::Cpu& cpu, CpuId id, kernel::Incarnation incarnation) {
+  const auto peer = cpu.peers().find(id);
+  const bool gone = peer != cpu.peers().end() && peer->second.gone;
+  return cpu.IncarnationOf(id) == incarnation && !gone;
+}
+
 }  // namespace
 
 // Our calls to one CPU.
@@ -278,8 +286,10 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
       other->second->Detach();
     }
     links_->in_[src_] = this;
-    links_->driver_->Feed(
-        kernel::PeerIs{src_, kernel::Incarnation{incarnation_}});
+    const kernel::Incarnation incarnation{incarnation_};
+    if (!Knows(self, src_, incarnation)) {
+      links_->driver_->Feed(kernel::PeerIs{src_, incarnation});
+    }
     links_->driver_->Feed(kernel::LinkUp{.peer = src_, .inbound = true});
     return true;
   }
@@ -332,10 +342,11 @@ void Links::SetPeers(const v1::Peers& peers) {
   for (const v1::Peer& peer : peers.peers()) {
     const CpuId cpu{peer.cpu()};
     v1::Peer& known = peers_[cpu];
-    if (peer.incarnation() < known.incarnation()) continue;
     if (peer.incarnation() > known.incarnation()) out_.erase(cpu);
-    known = peer;
+    if (peer.incarnation() >= known.incarnation()) known = peer;
     driver_->Feed(kernel::PeerIs{cpu, kernel::Incarnation{peer.incarnation()}});
+    // Who has greeted us before we knew where it is may have been called.
+    if (IsNeeded(cpu)) FindOrOpen(cpu);
   }
 }
 
@@ -344,9 +355,14 @@ OutLink* Links::Find(CpuId dst) {
   return link == out_.end() ? nullptr : link->second.get();
 }
 
+// A process that the CPU has not been told of is not called: what is under way
+// is for the one before it.
 OutLink* Links::FindOrOpen(CpuId dst) {
   const auto peer = peers_.find(dst);
-  if (stopped_ || peer == peers_.end()) return nullptr;
+  if (stopped_ || peer == peers_.end() ||
+      driver_->cpu().IncarnationOf(dst).value != peer->second.incarnation()) {
+    return nullptr;
+  }
   std::unique_ptr<OutLink>& link = out_[dst];
   if (!link) link = std::make_unique<OutLink>(this, peer->second);
   return link.get();

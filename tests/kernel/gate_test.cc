@@ -45,14 +45,20 @@ TEST(GateTest, EventsOfACpu) {
   EXPECT_EQ(GateOf(CpuEffect(RaiseIrq{})), "");
 }
 
+TEST(GateTest, TheNewsOfProcesses) {
+  EXPECT_EQ(At(PeerIs{}), "peer");
+  EXPECT_EQ(At(PeerGone{}), "peer");
+  EXPECT_EQ(At(CoordinatorLost{}), "link");
+  EXPECT_EQ(GateOf(CoordinatorEvent(Attached{})), "link");
+  EXPECT_EQ(GateOf(CoordinatorEvent(ProcessLost{})), "link");
+}
+
 // What people ask for is answered at once, and links must come up.
 TEST(GateTest, RequestsAndTheNewsOfLinksPassNone) {
   EXPECT_EQ(At(OperatorKick{}), "");
   EXPECT_EQ(At(LinkUp{}), "");
   EXPECT_EQ(At(Confirmed{}), "");
-  EXPECT_EQ(At(PeerIs{}), "");
   EXPECT_EQ(GateOf(CoordinatorEvent(Request{})), "");
-  EXPECT_EQ(GateOf(CoordinatorEvent(Attached{})), "");
   EXPECT_EQ(At(Throttle{}), "");
   EXPECT_EQ(At(ReadLock{}), "");
 }
@@ -108,7 +114,7 @@ TEST(GateTest, NamesAreReadAndRefused) {
   const CpuhpTable table(Steps::kNotifiers);
   for (std::string name : {"task", "enqueue", "ring", "latch", "irq_entry",
                            "run", "reset", "io", "order", "answer", "overdue",
-                           "all", "ack:PREPARE", "ack:DISABLE_IRQ"}) {
+                           "peer", "link", "all", "ack:PREPARE", "ack:DISABLE_IRQ"}) {
     EXPECT_EQ(ParseCpuGate(name, table).value(), name);
   }
   EXPECT_EQ(ParseCpuGate("step:9", table).value(), "step:9");

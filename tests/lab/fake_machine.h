@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,6 +52,13 @@ class FakeMachine : public lab::Machine {
   // Its CPUs call one at a time.
   absl::Status StartCallMany(const v1::ScenarioCallMany& call) override;
   absl::Status StartIrqCallMany(const v1::IrqCallMany& irq) override;
+  // No scenario kills a process.
+  absl::Status Kill(std::optional<std::uint32_t>) override {
+    return absl::UnimplementedError("its processes live as long as it does");
+  }
+  absl::Status Start(std::optional<std::uint32_t>) override {
+    return absl::UnimplementedError("its processes live as long as it does");
+  }
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;

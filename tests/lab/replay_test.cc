@@ -4,6 +4,10 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,11 +58,20 @@ class LedMachine : public testing::FakeMachine {
     return absl::OkStatus();
   }
   absl::StatusOr<std::vector<v1::Gate>> Gates(const v1::GateAt& at) override {
-    if (!at.has_cpu() || at.cpu() != 1) return std::vector<v1::Gate>();
+    const auto there = standing.find(ProcessText(at));
+    if (there == standing.end()) return std::vector<v1::Gate>();
     v1::Gate gate;
     gate.set_name("ack:PREPARE");
-    gate.add_events("state 1 PREPARE");
+    for (const std::string& event : there->second) gate.add_events(event);
     return std::vector{gate};
+  }
+  absl::Status Kill(std::optional<std::uint32_t> cpu) override {
+    done.push_back(absl::StrCat("kill ", cpu ? *cpu : 99));
+    return absl::OkStatus();
+  }
+  absl::Status Start(std::optional<std::uint32_t> cpu) override {
+    done.push_back(absl::StrCat("start ", cpu ? *cpu : 99));
+    return absl::OkStatus();
   }
   absl::StatusOr<std::uint32_t> Offline(const v1::Hotplug& h) override {
     done.push_back(absl::StrCat("request offline ", h.cpu()));
@@ -79,6 +92,9 @@ class LedMachine : public testing::FakeMachine {
     return absl::OkStatus();
   }
 
+  // What is seen at gates, by process.
+  std::map<std::string, std::vector<std::string>> standing = {
+      {"cpu/1", {"state 1 PREPARE"}}};
   std::vector<std::string> done;
   std::vector<std::string> lost;
   std::vector<std::string> repeated;
