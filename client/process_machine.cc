@@ -73,7 +73,12 @@ absl::StatusOr<ProcessMachine::Process*> ProcessMachine::FindCpu(
     return absl::UnavailableError(
         absl::StrCat(CpuName(cpu), ": ", address.status().message()));
   }
-  const auto channel = OpenChannel(*address);
+  return Connect(cpu, *address);
+}
+
+ProcessMachine::Process* ProcessMachine::Connect(std::uint32_t cpu,
+                                                 const std::string& address) {
+  const auto channel = OpenChannel(address);
   Process& process = processes_[cpu];
   process.debug = v1::DebugService::NewStub(channel);
   process.cpu = v1::CpuService::NewStub(channel);
@@ -342,7 +347,12 @@ absl::Status ProcessMachine::Kill(std::optional<std::uint32_t> cpu) {
 
 absl::Status ProcessMachine::Start(std::optional<std::uint32_t> cpu) {
   if (cluster_ == nullptr) return NotOurs();
-  return cluster_->Restart(ProcessName(cpu), patience_);
+  const absl::StatusOr<std::string> address =
+      cluster_->Restart(ProcessName(cpu), patience_);
+  if (!address.ok()) return address.status();
+  // The coordinator may not have been told of it.
+  if (cpu) Connect(*cpu, *address);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::CpuSnapshot> ProcessMachine::Snapshot(std::uint32_t cpu) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "belfry/v1/debug.grpc.pb.h"
@@ -62,6 +63,7 @@ class ProcessMachine : public lab::Machine {
 
   // Found anew when a CPU's process has come back elsewhere.
   absl::StatusOr<Process*> FindCpu(std::uint32_t cpu);
+  Process* Connect(std::uint32_t cpu, const std::string& address);
   absl::StatusOr<v1::DebugService::Stub*> FindDebug(const v1::GateAt& at);
   // Calls that the CPU has issued to the other, so far.
   absl::StatusOr<std::uint64_t> Issued(std::uint32_t from, std::uint32_t cpu);

@@ -86,15 +86,18 @@ absl::Status TemporaryCluster::Kill(const std::string& name) {
   return absl::InternalError(absl::StrCat(name, " does not die"));
 }
 
-absl::Status TemporaryCluster::Restart(const std::string& name,
-                                       const Patience& patience) {
-  return StartAgain(dir_, name, &cluster_, lifetime(), patience);
+absl::StatusOr<std::string> TemporaryCluster::Restart(
+    const std::string& name, const Patience& patience) {
+  const absl::Status started =
+      StartAgain(dir_, name, &cluster_, lifetime(), patience);
+  if (!started.ok()) return started;
+  return FindProcess(cluster_, name)->address();
 }
 
 absl::Status TemporaryCluster::KillAndRestart(const std::string& name,
                                               const Patience& patience) {
   absl::Status status = Kill(name);
-  if (status.ok()) status = Restart(name, patience);
+  if (status.ok()) status = Restart(name, patience).status();
   return status.ok() ? AwaitAttached(cluster_, patience) : status;
 }
 

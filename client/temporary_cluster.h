@@ -33,8 +33,9 @@ class TemporaryCluster {
   Coordinator Connect() const;
   // SIGKILL; returns when the process is dead.
   absl::Status Kill(const std::string& name);
-  // A new process of that name; returns when it is ready.
-  absl::Status Restart(const std::string& name, const Patience& patience);
+  // A new process of that name; returns its address when it is ready.
+  absl::StatusOr<std::string> Restart(const std::string& name,
+                                      const Patience& patience);
   // Both; returns when it has attached.
   absl::Status KillAndRestart(const std::string& name,
                               const Patience& patience);
