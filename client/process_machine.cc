@@ -355,6 +355,17 @@ absl::Status ProcessMachine::Start(std::optional<std::uint32_t> cpu) {
   return absl::OkStatus();
 }
 
+absl::Status ProcessMachine::BreakLink(std::uint32_t cpu,
+                                       std::optional<std::uint32_t> to) {
+  const absl::StatusOr<Process*> process = FindCpu(cpu);
+  if (!process.ok()) return process.status();
+  v1::BreakLinkRequest request;
+  if (to) request.set_cpu(*to);
+  return Invoke(*(*process)->cpu, &v1::CpuService::Stub::BreakLink, request,
+                coordinator_.timeout())
+      .status();
+}
+
 absl::StatusOr<v1::CpuSnapshot> ProcessMachine::Snapshot(std::uint32_t cpu) {
   const absl::StatusOr<Process*> process = FindCpu(cpu);
   if (!process.ok()) return process.status();

@@ -47,6 +47,8 @@ class ProcessMachine : public lab::Machine {
   absl::Status StartCallMany(const v1::ScenarioCallMany& call) override;
   absl::Status Kill(std::optional<std::uint32_t> cpu) override;
   absl::Status Start(std::optional<std::uint32_t> cpu) override;
+  absl::Status BreakLink(std::uint32_t cpu,
+                         std::optional<std::uint32_t> to) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;

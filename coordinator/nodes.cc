@@ -210,7 +210,7 @@ void Nodes::Detach(const NodeLink* link) {
     callbacks_.say(rpc::Level::kWarning,
                    absl::StrCat("cpu/", cpu.value, ": its process ",
                                 infos_[cpu].hello.pid(), " is gone"));
-    DeclareLost(cpu, incarnation);
+    callbacks_.feed(kernel::ProcessLost{cpu, Incarnation{incarnation}});
   });
 }
 
@@ -220,13 +220,18 @@ void Nodes::Leave(const NodeLink* link) {
   callbacks_.say(rpc::Level::kInfo,
                  absl::StrCat("cpu/", cpu.value, ": its process ",
                               infos_[cpu].hello.pid(), " has left"));
-  DeclareLost(cpu, link->incarnation());
+  callbacks_.feed(kernel::ProcessLost{cpu, Incarnation{link->incarnation()}});
 }
 
-void Nodes::DeclareLost(CpuId cpu, std::uint64_t incarnation) {
-  std::uint64_t& fenced = fenced_[cpu];
-  fenced = std::max(fenced, incarnation);
-  callbacks_.feed(kernel::ProcessLost{cpu, Incarnation{incarnation}});
+bool Nodes::Bury(const kernel::ProcessLost& lost) {
+  const auto link = links_.find(lost.cpu);
+  if (link != links_.end() &&
+      link->second->incarnation() == lost.incarnation.value) {
+    return false;
+  }
+  std::uint64_t& fenced = fenced_[lost.cpu];
+  fenced = std::max(fenced, lost.incarnation.value);
+  return true;
 }
 
 // The CPU may have a new process already that the machine has not been told of.

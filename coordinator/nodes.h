@@ -63,6 +63,10 @@ class Nodes {
   // Of an attached CPU: report a leak that is none for so long; 0 ends it.
   void SetCanary(kernel::CpuId cpu, std::chrono::nanoseconds lifetime);
 
+  // That process is to be held for dead: it may not come back. False when it
+  // has come back meanwhile.
+  bool Bury(const kernel::ProcessLost& lost);
+
   // Null when no process ever had the number.
   const NodeInfo* Find(kernel::CpuId cpu) const;
   bool attached(kernel::CpuId cpu) const { return links_.contains(cpu); }
@@ -80,8 +84,6 @@ class Nodes {
   void Detach(const NodeLink* link);
   // Its process says that it ends.
   void Leave(const NodeLink* link);
-  void DeclareLost(kernel::CpuId cpu, std::uint64_t incarnation);
-
   rpc::Loop* loop_;
   rpc::LamportClock* clock_;
   std::uint32_t possible_;

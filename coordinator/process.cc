@@ -129,6 +129,8 @@ void Process::Impl::Deliver(kernel::CoordinatorEvent event) {
   while (!mailbox_.empty() && !ended_) {
     kernel::CoordinatorEvent next = std::move(mailbox_.front());
     mailbox_.pop_front();
+    const auto* lost = std::get_if<kernel::ProcessLost>(&next);
+    if (lost != nullptr && !nodes_->Bury(*lost)) continue;
     kernel::CoordinatorEffects effects;
     machine_->Step(std::move(next), effects);
     for (kernel::CoordinatorEffect& effect : effects) CarryOut(effect);

@@ -163,6 +163,8 @@ struct OperatorKick {};
 struct LinkUp {
   CpuId peer;
   bool inbound = false;
+  // It was up before, and broke.
+  bool again = false;
 };
 
 // ---- Events: from the CPU itself, answering an effect.

@@ -9,10 +9,11 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 18> kPlainCpuGates = {
-    kAllGates,   "task",  "enqueue", "ring",    "latch",     "irq_entry",
-    "idle_exit", "run",   "reset",   "stopper", "stop_work", "second_work",
-    "io",        "order", "answer",  "overdue", "peer",      "link"};
+constexpr std::array<absl::string_view, 19> kPlainCpuGates = {
+    kAllGates,   "task",        "enqueue", "ring",  "latch",
+    "irq_entry", "idle_exit",   "run",     "reset", "stopper",
+    "stop_work", "second_work", "io",      "order", "answer",
+    "overdue",   "peer",        "link",    "attach"};
 constexpr std::array<absl::string_view, 6> kPlainCoordinatorGates = {
     kAllGates, "commit", "report", "timeout", "lock_sleep", "link"};
 
@@ -88,7 +89,9 @@ std::string GateOf(const CpuEvent& event, const Cpu& cpu) {
     return "order";
   }
   if (IsOneOf<PeerIs, PeerGone>(event)) return "peer";
-  if (std::holds_alternative<CoordinatorLost>(event)) return "link";
+  const auto* up = std::get_if<LinkUp>(&event);
+  const bool again = up != nullptr && up->again;
+  if (again || std::holds_alternative<CoordinatorLost>(event)) return "link";
   return IsOneOf<Overdue, Retry>(event) ? "overdue" : "";
 }
 
@@ -133,7 +136,8 @@ absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
       "' of a CPU; there are: task, enqueue, ring, latch, irq_entry, "
       "idle_exit, run, reset, stopper, stop_work, second_work, io, ack:STATE "
       "(PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
-      "fixup_irqs, report_dead, order, answer, overdue, peer, link, all"));
+      "fixup_irqs, report_dead, order, answer, overdue, peer, link, attach, "
+      "all"));
 }
 
 absl::StatusOr<std::string> ParseCoordinatorGate(absl::string_view name) {

@@ -1,10 +1,12 @@
 #include "lab/follower.h"
 
 #include <cstddef>
+#include <optional>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "kernel/event_text.h"
 #include "kernel/gate.h"
 #include "lab/explorer.h"
 #include "lab/gate.h"
@@ -42,12 +44,17 @@ bool IsRefusal(const absl::Status& status) {
          absl::IsAlreadyExists(status) || absl::IsResourceExhausted(status);
 }
 
+// Null when its end has been seen.
+const kernel::Outgoing* FindCall(const kernel::Cpu& cpu, kernel::CpuId dst,
+                                 kernel::Seq seq) {
+  const auto peer = cpu.peers().find(dst);
+  return peer == cpu.peers().end() ? nullptr : peer->second.out.Find(seq);
+}
+
 // Nobody waits for that call, or the watchdog has told of it before, and it
 // rings for nobody.
 bool ChangesNothing(const kernel::Cpu& cpu, const kernel::Overdue& overdue) {
-  const auto peer = cpu.peers().find(overdue.dst);
-  if (peer == cpu.peers().end()) return true;
-  const kernel::Outgoing* call = peer->second.out.Find(overdue.seq);
+  const kernel::Outgoing* call = FindCall(cpu, overdue.dst, overdue.seq);
   const bool tells = call != nullptr && call->wait && !call->stuck;
   const bool rings =
       call != nullptr && cpu.profile().ring_rule == kernel::RingRule::kWatchdog;
@@ -60,21 +67,25 @@ const Event* EventIn(const World::Pending& pending) {
   return e != nullptr ? std::get_if<Event>(e) : nullptr;
 }
 
-// The end of a process that the coordinator knows.
-const kernel::ProcessLost* LossIn(const World& world,
-                                  const World::Pending& pending) {
-  const auto* lost =
-      EventIn<kernel::ProcessLost, kernel::CoordinatorEvent>(pending);
-  const bool known =
-      lost != nullptr &&
-      world.coordinator().cpus().at(lost->cpu).incarnation == lost->incarnation;
-  return known ? lost : nullptr;
-}
-
 // Then it need not be waited for, for it may not come.
 bool ChangesNothing(const World& world, const World::Pending& pending) {
-  if (EventIn<kernel::ProcessLost, kernel::CoordinatorEvent>(pending)) {
-    return LossIn(world, pending) == nullptr;
+  // The end of a process that the coordinator does not know.
+  if (const auto* lost =
+          EventIn<kernel::ProcessLost, kernel::CoordinatorEvent>(pending)) {
+    return world.coordinator_up() &&
+           world.coordinator().cpus().at(lost->cpu).incarnation !=
+               lost->incarnation;
+  }
+  // A second answer, after a link broke: the target may have heard that the
+  // first was seen.
+  if (const auto* done = EventIn<kernel::Done, kernel::CpuEvent>(pending)) {
+    return world.HasItsTarget(pending) &&
+           FindCall(world.cpu(pending.lane.to), done->from, done->seq) ==
+               nullptr;
+  }
+  // A CPU has no link to itself.
+  if (const auto* up = EventIn<kernel::LinkUp, kernel::CpuEvent>(pending)) {
+    return up->peer.value == pending.lane.to;
   }
   const auto* overdue = EventIn<kernel::Overdue, kernel::CpuEvent>(pending);
   return overdue != nullptr && world.alive(pending.lane.to) &&
@@ -88,16 +99,21 @@ bool IsSentBy(std::uint32_t cpu, const Lane& lane) {
           lane.kind == Kind::kRing || lane.kind == Kind::kUp);
 }
 
-v1::GateAt CoordinatorAt(absl::string_view gate) {
-  v1::GateAt at;
-  at.set_gate(std::string(gate));
-  return at;
-}
-
 // It will stand at a gate.
 bool Arrives(const World& world, const World::Pending& pending) {
   return world.HasItsTarget(pending) && !world.GateOf(pending).empty() &&
-         pending.lane.kind != Lane::Kind::kAttach;
+         pending.lane.kind != Lane::Kind::kAttach &&
+         !ChangesNothing(world, pending);
+}
+
+std::map<std::string, int> EventsOn(const Lane& lane, const World& world) {
+  std::map<std::string, int> events;
+  for (const World::Pending& pending : world.pending()) {
+    if (pending.lane == lane && Arrives(world, pending)) {
+      ++events[MessageText(lane, *pending.message)];
+    }
+  }
+  return events;
 }
 
 // The first of the events that stands there less often; empty when none does.
@@ -159,7 +175,7 @@ absl::Status Follower::Follow(const World& world, Move move,
                               v1::PassGateRequest::How how) {
   const World::Pending& pending = world.pending()[move.place];
   const Lane& lane = pending.lane;
-  if (lane.kind == Lane::Kind::kAttach) return Attach(lane.to);
+  if (lane.kind == Lane::Kind::kAttach) return Attach(world, lane.to);
   if (ChangesNothing(world, pending)) return absl::OkStatus();
   // Sent to a process that was killed: it does not arrive.
   if (!world.HasItsTarget(pending)) return absl::OkStatus();
@@ -189,9 +205,16 @@ absl::Status Follower::Make(const World& before, const MachineFault& fault,
     case MachineFault::Kind::kRestart:
       // Nobody can tell it from one that starts when it attaches.
       return absl::OkStatus();
-    default:
-      return absl::NotFoundError(kInMemoryOnly);
+    case MachineFault::Kind::kKillCoordinator:
+      return KillCoordinator(before, after);
+    case MachineFault::Kind::kRestartCoordinator:
+      return StartCoordinator();
+    case MachineFault::Kind::kBreakData:
+      return BreakData(before, fault, after);
+    case MachineFault::Kind::kBreakControl:
+      break;
   }
+  return BreakControl(before, fault.cpu, after);
 }
 
 absl::Status Follower::Kill(const World& before, std::uint32_t cpu,
@@ -201,33 +224,100 @@ absl::Status Follower::Kill(const World& before, std::uint32_t cpu,
     absent->second.clear();
     return absl::OkStatus();
   }
-  absl::Status status = AwaitArrivals(
-      before, [cpu](const Lane& lane) { return IsSentBy(cpu, lane); });
+  const auto sent = [cpu](const Lane& lane) { return IsSentBy(cpu, lane); };
+  absl::Status status = AwaitArrivals(before, sent);
   if (status.ok()) status = machine_.Kill(cpu);
-  if (status.ok()) status = DropLost(before, after);
   absent_[cpu];
-  if (!status.ok() || !after.coordinator_up()) return status;
+  if (status.ok()) status = DropLost(before, after);
   // A new process may come only when the coordinator has seen the end of this
   // one.
-  for (const World::Pending& pending : after.pending()) {
-    const kernel::ProcessLost* lost = LossIn(after, pending);
-    if (lost == nullptr || lost->cpu.value != cpu) continue;
-    return Await(CoordinatorAt(after.GateOf(pending)),
-                 {{MessageText(pending.lane, *pending.message), 1}});
-  }
-  return absl::OkStatus();
+  if (status.ok() && after.coordinator_up())
+    status = AwaitArrivals(after, sent);
+  return status;
 }
 
-absl::Status Follower::Attach(std::uint32_t cpu) {
+// What it has sent is told, or lost, without it; what it was sent dies with it.
+absl::Status Follower::KillCoordinator(const World& before,
+                                       const World& after) {
+  const auto& leg = before.unconfirmed();
+  if (leg && leg->op != after.record().op) {
+    return absl::NotFoundError(
+        "a process writes its journal at once, so this write cannot be lost; "
+        "play it with --on sim");
+  }
+  const auto sent = [](const Lane& lane) {
+    return lane.kind == Lane::Kind::kControl;
+  };
+  absl::Status status = AwaitArrivals(before, sent);
+  if (status.ok()) status = machine_.Kill(std::nullopt);
+  if (status.ok()) status = DropLost(before, after);
+  for (std::uint32_t cpu = 0; cpu + 1 < places_.size(); ++cpu) {
+    if (status.ok()) status = LoseCoordinator(before, cpu, after);
+  }
+  return status;
+}
+
+// No CPU attaches before it is let.
+absl::Status Follower::StartCoordinator() {
+  const absl::Status started = machine_.Start(std::nullopt);
+  return started.ok() ? machine_.Hold(places_[0]) : started;
+}
+
+absl::Status Follower::BreakData(const World& before, const MachineFault& link,
+                                 const World& after) {
+  const bool is_one =
+      link.cpu != link.to && before.alive(link.cpu) && before.alive(link.to);
+  if (!is_one) return absl::OkStatus();
+  if (absent_.contains(link.cpu) || absent_.contains(link.to)) {
+    return absl::NotFoundError("there is no link before both have attached");
+  }
+  const auto on = [&](const Lane& lane) {
+    using Kind = Lane::Kind;
+    return lane == Lane{Kind::kData, link.cpu, link.to} ||
+           lane == Lane{Kind::kReply, link.to, link.cpu};
+  };
+  absl::Status status = AwaitArrivals(before, on);
+  if (status.ok()) status = machine_.BreakLink(link.cpu, link.to);
+  if (status.ok()) status = DropLost(before, after);
+  // It is up again, and neither end has been told.
+  return status.ok() ? AwaitArrivals(after, on) : status;
+}
+
+absl::Status Follower::BreakControl(const World& before, std::uint32_t cpu,
+                                    const World& after) {
+  if (!before.attached(cpu)) return absl::OkStatus();
+  absl::Status status = AwaitArrivals(before, [cpu](const Lane& lane) {
+    return lane == Lane{Lane::Kind::kUp, cpu, 0} ||
+           lane == Lane{Lane::Kind::kControl, 0, cpu};
+  });
+  if (status.ok()) status = machine_.BreakLink(cpu, std::nullopt);
+  if (status.ok()) status = DropLost(before, after);
+  return status.ok() ? LoseCoordinator(before, cpu, after) : status;
+}
+
+// A CPU is always told; in memory it may come to the new link first.
+absl::Status Follower::LoseCoordinator(const World& before, std::uint32_t cpu,
+                                       const World& after) {
+  if (!before.attached(cpu) || !before.alive(cpu)) return absl::OkStatus();
+  const std::string lost =
+      kernel::EventText(kernel::CoordinatorLost{}, kernel::CpuId{cpu});
+  const Events told = EventsOn({Lane::Kind::kControl, 0, cpu}, after);
+  v1::GateAt at = places_[cpu + 1];
+  if (told.contains(lost)) return Await(at, told);
+  at.set_gate("link");
+  return Pass(at, lost, v1::PassGateRequest::HOW_NEVER);
+}
+
+// The control link comes up, and the coordinator is about to hear of it.
+absl::Status Follower::Attach(const World& world, std::uint32_t cpu) {
+  Events attached = EventsOn({Lane::Kind::kUp, cpu, 0}, world);
+  ++attached[absl::StrCat("attached ", cpu)];
   const auto absent = absent_.extract(cpu);
-  if (absent.empty()) return absl::NotFoundError(kInMemoryOnly);
+  if (absent.empty()) return AttachAgain(cpu, attached);
   absl::Status status = machine_.Start(cpu);
   // Before it is told anything: the coordinator does not know it yet.
   if (status.ok()) status = machine_.Hold(places_[cpu + 1]);
-  if (status.ok()) {
-    status =
-        Await(CoordinatorAt("link"), {{absl::StrCat("attached ", cpu), 1}});
-  }
+  if (status.ok()) status = Await(places_[0], attached);
   for (const World::Pending& pending : absent.mapped()) {
     if (status.ok()) status = MakeInput(pending);
     if (status.ok()) {
@@ -237,6 +327,28 @@ absl::Status Follower::Attach(std::uint32_t cpu) {
     }
   }
   return status;
+}
+
+// It may find nobody the first time, and then comes to its gate again.
+absl::Status Follower::AttachAgain(std::uint32_t cpu, const Events& attached) {
+  const std::string attach = absl::StrCat("attach ", cpu);
+  const v1::GateAt& at = places_[cpu + 1];
+  for (int attempt = 0; attempt < kPatience; ++attempt) {
+    const absl::StatusOr<std::string> missing = Missing(places_[0], attached);
+    if (!missing.ok()) return missing.status();
+    if (missing->empty()) {
+      // Its process was away for long, but it is back.
+      const absl::Status dropped =
+          machine_.Pass(places_[0], absl::StrCat("lost ", cpu),
+                        v1::PassGateRequest::HOW_NEVER);
+      return absl::IsNotFound(dropped) ? absl::OkStatus() : dropped;
+    }
+    const absl::Status passed =
+        machine_.Pass(at, attach, v1::PassGateRequest::HOW_ONCE);
+    if (!passed.ok() && !absl::IsNotFound(passed)) return passed;
+    if (!machine_.WaitForChange(attempt)) return TimeIsOver();
+  }
+  return WaitedInVain(absl::StrCat("\"", attach, "\""), at);
 }
 
 // All that is on its way on these lanes, and will be there, is there.
@@ -256,16 +368,23 @@ absl::Status Follower::AwaitArrivals(
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> Follower::Missing(const v1::GateAt& at,
+                                              const Events& events) {
+  const absl::StatusOr<std::vector<v1::Gate>> gates = machine_.Gates(at);
+  if (!gates.ok()) return gates.status();
+  return FirstMissing(*gates, events);
+}
+
 absl::Status Follower::Await(v1::GateAt at, const Events& events) {
-  std::string missing;
+  std::string first;
   for (int attempt = 0; attempt < kPatience; ++attempt) {
-    const absl::StatusOr<std::vector<v1::Gate>> gates = machine_.Gates(at);
-    if (!gates.ok()) return gates.status();
-    missing = FirstMissing(*gates, events);
-    if (missing.empty()) return absl::OkStatus();
+    const absl::StatusOr<std::string> missing = Missing(at, events);
+    if (!missing.ok()) return missing.status();
+    if (missing->empty()) return absl::OkStatus();
+    first = *missing;
     if (!machine_.WaitForChange(attempt)) return TimeIsOver();
   }
-  return WaitedInVain(missing, at);
+  return WaitedInVain(first, at);
 }
 
 absl::Status Follower::DropLost(const World& before, const World& after) {

@@ -23,10 +23,6 @@
 
 namespace belfry::lab {
 
-// Of a move that no process can make.
-inline constexpr char kInMemoryOnly[] =
-    "this fault is made in memory only; play it with --on sim";
-
 // What can be delivered next in a world, and the gates where it stands.
 std::vector<v1::ReplayReport::Standing> StandingIn(const World& world);
 
@@ -59,10 +55,23 @@ class Follower {
   using Events = std::map<std::string, int>;
 
   absl::Status Kill(const World& before, std::uint32_t cpu, const World& after);
-  absl::Status Attach(std::uint32_t cpu);
+  absl::Status KillCoordinator(const World& before, const World& after);
+  absl::Status StartCoordinator();
+  absl::Status BreakData(const World& before, const MachineFault& link,
+                         const World& after);
+  absl::Status BreakControl(const World& before, std::uint32_t cpu,
+                            const World& after);
+  // What a CPU is told when its control link breaks, if it was up.
+  absl::Status LoseCoordinator(const World& before, std::uint32_t cpu,
+                               const World& after);
+  absl::Status Attach(const World& world, std::uint32_t cpu);
+  absl::Status AttachAgain(std::uint32_t cpu, const Events& attached);
   absl::Status AwaitArrivals(const World& world,
                              const std::function<bool(const Lane&)>& on);
   absl::Status Await(v1::GateAt at, const Events& events);
+  // Empty when all of them stand there.
+  absl::StatusOr<std::string> Missing(const v1::GateAt& at,
+                                      const Events& events);
   absl::Status DropLost(const World& before, const World& after);
   absl::Status MakeInput(const World::Pending& pending);
   absl::Status Ask(const kernel::Request& request);

@@ -62,6 +62,10 @@ class Machine {
   // return. Nobody: the coordinator's.
   virtual absl::Status Kill(std::optional<std::uint32_t> cpu) = 0;
   virtual absl::Status Start(std::optional<std::uint32_t> cpu) = 0;
+  // Breaks the link of that CPU for its calls to another, or to nobody: its
+  // control link. It comes up again.
+  virtual absl::Status BreakLink(std::uint32_t cpu,
+                                 std::optional<std::uint32_t> to) = 0;
 
   virtual absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) = 0;
   // Holds the stop_machine round with the CPUs that it misses.

@@ -85,7 +85,7 @@ inline constexpr int kMembers<kernel::Doorbell> = 2;
 template <>
 inline constexpr int kMembers<kernel::Latched> = 2;
 template <>
-inline constexpr int kMembers<kernel::LinkUp> = 2;
+inline constexpr int kMembers<kernel::LinkUp> = 3;
 template <>
 inline constexpr int kMembers<kernel::FunctionReturned> = 2;
 template <>

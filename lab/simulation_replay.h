@@ -3,8 +3,8 @@
 //
 // What takes time in memory (a late doorbell, a pause, a network that is cut)
 // is an order of events there, and so it is followed. A doorbell is dropped or
-// repeated at its gate. A process that dies and a link that breaks are in
-// memory only, and end the replay at that move.
+// repeated at its gate. Processes are killed and started, and links broken, as
+// it is done in memory.
 #ifndef BELFRY_LAB_SIMULATION_REPLAY_H_
 #define BELFRY_LAB_SIMULATION_REPLAY_H_
 

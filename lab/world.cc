@@ -234,9 +234,9 @@ void World::BreakData(std::uint32_t from, std::uint32_t to,
   LoseTail({Lane::Kind::kReply, to, from}, choose);
   // Each end sends again once it has read what did arrive.
   Post({Lane::Kind::kReply, to, from},
-       {.event = CpuEvent(LinkUp{{to}, false})});
+       {.event = CpuEvent(LinkUp{{to}, false, true})});
   Post({Lane::Kind::kData, from, to},
-       {.event = CpuEvent(LinkUp{{from}, true})});
+       {.event = CpuEvent(LinkUp{{from}, true, true})});
 }
 
 void World::BreakControl(std::uint32_t cpu, const Choose& choose) {

@@ -179,6 +179,16 @@ class World {
   const kernel::Cpu& cpu(std::uint32_t n) const { return *cpus_.at(n); }
   // Those whose processes live.
   std::vector<const kernel::Cpu*> Living() const;
+  // Its control link is up.
+  bool attached(std::uint32_t cpu) const {
+    return surroundings_->attached.contains({cpu});
+  }
+  // What the journal holds, and the leg that is written, perhaps, and not
+  // confirmed.
+  const kernel::Recovery& record() const { return surroundings_->record; }
+  const std::optional<kernel::Recovery>& unconfirmed() const {
+    return surroundings_->unconfirmed;
+  }
   bool coordinator_up() const { return static_cast<bool>(coordinator_); }
   const kernel::Coordinator& coordinator() const { return *coordinator_; }
   kernel::Coordinator& MutableCoordinator() { return coordinator_.Mutable(); }

@@ -25,6 +25,10 @@ ControlLink::ControlLink(rpc::Loop* loop, rpc::LamportClock* clock,
 ControlLink::~ControlLink() { Stop(); }
 
 void ControlLink::Connect() {
+  callbacks_.on_attach([this] { Open(); });
+}
+
+void ControlLink::Open() {
   if (stopped_ || leaving_) return;
   stream_ = std::make_shared<Stream>(this);
   stream_->Start([this](grpc::ClientContext* context) {
@@ -36,6 +40,12 @@ void ControlLink::Send(v1::NodeMessage message) {
   if (!open_) return;
   pending_.push_back(std::move(message));
   stream_->Wake();
+}
+
+void ControlLink::Break() {
+  if (!open_) return;
+  std::exchange(stream_, nullptr)->Abandon();
+  OnClosed(grpc::Status::CANCELLED);
 }
 
 void ControlLink::Leave() {

@@ -28,6 +28,9 @@ class ControlLink
     std::function<void(v1::CoordinatorMessage&)> on_message;
     // Once each time the link breaks.
     std::function<void()> on_lost;
+    // Goes on when the link may be opened: at once, or when a gate lets it
+    // pass.
+    std::function<void(std::function<void()> go)> on_attach;
     // Answers Leave().
     std::function<void()> on_left;
   };
@@ -39,6 +42,8 @@ class ControlLink
   void Connect();
   // While the link is down what is sent is dropped: the coordinator asks again.
   void Send(v1::NodeMessage message);
+  // As if the wire had.
+  void Break();
   // Tells the coordinator that this process ends. `on_left` follows: when the
   // coordinator has closed the link, or at once when there is none.
   void Leave();
@@ -51,6 +56,8 @@ class ControlLink
   void OnClosed(const grpc::Status& status) override;
 
  private:
+  void Open();
+
   using Stream = rpc::ClientStream<v1::NodeMessage, v1::CoordinatorMessage>;
 
   rpc::Loop* loop_;

@@ -52,6 +52,9 @@ void CpuDriver::StepAll() {
     mailbox_.pop_front();
     effects_.clear();
     now_ = std::chrono::system_clock::now();
+    if (const auto* up = std::get_if<kernel::LinkUp>(&next)) {
+      around_.outlet->OnLinkUp(*up);
+    }
     cpu_.Step(std::move(next), effects_);
     for (kernel::CpuEffect& effect : effects_) CarryOut(effect);
     times_.Trim(cpu_.queue().size());

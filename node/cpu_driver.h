@@ -39,6 +39,8 @@ class Outlet {
   virtual void Send(const kernel::SendStopTwo& m) = 0;
   virtual void Send(const kernel::SendStopTwoReport& m) = 0;
   virtual void Tell(const kernel::FromCpu& message) = 0;
+  // What the CPU sends from here on, it sends on a link that it knows is up.
+  virtual void OnLinkUp(const kernel::LinkUp& up) = 0;
   virtual void OnCallQueued(const kernel::CallQueued& queued) = 0;
   virtual void OnCallEnded(const kernel::CallEnded& ended) = 0;
   // Every event of the trace, after the ledger has it.

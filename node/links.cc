@@ -44,6 +44,8 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
         peer_(peer),
         stub_(v1::CpuService::NewStub(rpc::OpenChannel(peer.address()))),
         stream_(std::make_shared<Stream>(this)) {
+    const auto broken = links->broken_.find(cpu());
+    again_ = broken != links->broken_.end() && broken->second == incarnation();
     stream_->Start([this](grpc::ClientContext* context) {
       return stub_->PrepareAsyncLink(context, links_->loop_->cq());
     });
@@ -55,9 +57,11 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
   std::uint64_t incarnation() const { return peer_.incarnation(); }
   bool TestAndSetIdle() { return std::exchange(idle_, true); }
 
-  // Before the link is open nothing is gathered: LinkUp sends all again.
+  // Before the CPU is told of the link nothing is gathered: then it sends all
+  // again.
+  void OnTold() { told_ = true; }
   void Send(const kernel::SendEnqueue& m) {
-    if (!open_) return;
+    if (!told_) return;
     calls_.push_back(m);
     Speak();
   }
@@ -71,7 +75,7 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
     stream_->Wake();
   }
   void Send(const kernel::SendStopTwo& m) {
-    if (!open_) return;
+    if (!told_) return;
     stop_twos_.push_back(m.order);
     Speak();
   }
@@ -85,7 +89,8 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
   void OnOpen() override {
     open_ = true;
     hello_ = true;
-    links_->driver_->Feed(kernel::LinkUp{.peer = cpu()});
+    links_->broken_.erase(cpu());
+    links_->driver_->Feed(kernel::LinkUp{.peer = cpu(), .again = again_});
   }
 
   bool NextMessage(v1::LinkRequest* frame) override {
@@ -100,6 +105,7 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
       hello->set_src_incarnation(self.incarnation().value);
       hello->set_cpu(peer_.cpu());
       hello->set_incarnation(peer_.incarnation());
+      hello->set_again(again_);
     }
     confirm_ = false;
     idle_ = false;
@@ -139,7 +145,10 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
     }
   }
 
-  void OnClosed(const grpc::Status&) override { links_->Reopen(cpu()); }
+  void OnClosed(const grpc::Status&) override {
+    if (open_) links_->broken_[cpu()] = incarnation();
+    links_->Reopen(cpu());
+  }
 
  private:
   CpuId cpu() const { return CpuId{peer_.cpu()}; }
@@ -170,6 +179,8 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
   std::unique_ptr<v1::CpuService::Stub> stub_;
   std::shared_ptr<Stream> stream_;
   bool open_ = false;
+  bool told_ = false;
+  bool again_ = false;
   bool hello_ = false;
   bool confirm_ = false;
   bool idle_ = false;
@@ -290,7 +301,8 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
     if (!Knows(self, src_, incarnation)) {
       links_->driver_->Feed(kernel::PeerIs{src_, incarnation});
     }
-    links_->driver_->Feed(kernel::LinkUp{.peer = src_, .inbound = true});
+    links_->driver_->Feed(
+        kernel::LinkUp{.peer = src_, .inbound = true, .again = hello.again()});
     return true;
   }
 
@@ -384,6 +396,18 @@ void Links::Reopen(CpuId dst) {
   loop_->After(wait, [this, dst] {
     if (IsNeeded(dst)) FindOrOpen(dst);
   });
+}
+
+void Links::Break(CpuId dst) {
+  const auto peer = peers_.find(dst);
+  if (peer == peers_.end()) return;
+  out_.erase(dst);
+  broken_[dst] = peer->second.incarnation();
+  FindOrOpen(dst);
+}
+
+void Links::OnTold(CpuId dst) {
+  if (OutLink* link = Find(dst)) link->OnTold();
 }
 
 bool Links::IsNeeded(CpuId dst) const {

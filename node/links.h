@@ -5,6 +5,7 @@
 #define BELFRY_NODE_LINKS_H_
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <random>
@@ -31,6 +32,11 @@ class Links {
   // Call once, when the CPU is there. From then on peers may call it.
   void Start(CpuDriver* driver, v1::CpuService::AsyncService* service,
              grpc::ServerCompletionQueue* cq);
+
+  // Of our calls to that CPU: breaks the link, and opens it again.
+  void Break(kernel::CpuId dst);
+  // The CPU is told that the link for its calls is up.
+  void OnTold(kernel::CpuId dst);
 
   // Where everybody is. Tells the CPU of processes that are new.
   void SetPeers(const v1::Peers& peers);
@@ -71,6 +77,8 @@ class Links {
   bool stopped_ = false;
   std::map<kernel::CpuId, v1::Peer> peers_;
   std::map<kernel::CpuId, std::unique_ptr<OutLink>> out_;
+  // The process to which the link was up when it broke.
+  std::map<kernel::CpuId, std::uint64_t> broken_;
   // Owned by their streams.
   std::map<kernel::CpuId, InLink*> in_;
   // Links that have something to say since the last Flush(). By name: until

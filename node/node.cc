@@ -27,6 +27,7 @@
 #include "rpc/http_server.h"
 #include "rpc/log.h"
 #include "rpc/server.h"
+#include "rpc/status.h"
 #include "rpc/unary.h"
 
 namespace belfry::node {
@@ -83,6 +84,9 @@ class Node::Process : public Outlet {
   void Tell(const kernel::FromCpu& message) override {
     control_->Send(rpc::ToProto(message));
   }
+  void OnLinkUp(const kernel::LinkUp& up) override {
+    if (!up.inbound) links_->OnTold(up.peer);
+  }
   void OnCallQueued(const kernel::CallQueued& queued) override {
     if (!torture_->OnQueued(queued.token)) calls_->OnQueued(queued);
   }
@@ -94,6 +98,8 @@ class Node::Process : public Outlet {
   void Flush() override { links_->Flush(); }
 
  private:
+  // The first time nobody can have held the gate: there is no CPU yet.
+  void PassAttach(std::function<void()> go);
   v1::NodeHello Hello() const;
   void OnMessage(v1::CoordinatorMessage& message);
   absl::Status Activate(const v1::Welcome& welcome);
@@ -101,6 +107,7 @@ class Node::Process : public Outlet {
   void ServeLoad();
   void ServeTorture();
   void ServeAct();
+  void ServeBreakLink();
   void SetCanary(const v1::SetCanary& canary);
   void Report();
   void Watch();
@@ -162,6 +169,8 @@ absl::Status Node::Process::Listen() {
               [this] {
                 if (driver_) driver_->Feed(kernel::CoordinatorLost{});
               },
+          .on_attach =
+              [this](std::function<void()> go) { PassAttach(std::move(go)); },
           .on_left = [this] { ShutDown(); }});
   return absl::OkStatus();
 }
@@ -170,6 +179,12 @@ absl::Status Node::Process::Run() {
   loop().Post([this] { control_->Connect(); });
   loop().Run();
   return result_;
+}
+
+void Node::Process::PassAttach(std::function<void()> go) {
+  if (!driver_) return go();
+  gates_.Pass("attach", absl::StrCat("attach ", driver_->cpu().id().value),
+              std::move(go));
 }
 
 v1::NodeHello Node::Process::Hello() const {
@@ -292,6 +307,7 @@ void Node::Process::Serve() {
   ServeLoad();
   ServeTorture();
   ServeAct();
+  ServeBreakLink();
   server_->ServeDebug(
       {.gates = &gates_,
        .clock = &clock_,
@@ -323,6 +339,24 @@ void Node::Process::ServeAct() {
         }
         driver_->Feed(*std::move(event));
         reply->Finish(v1::ActResponse());
+      });
+}
+
+void Node::Process::ServeBreakLink() {
+  rpc::ServeUnary<Service>(
+      &service_, &Service::RequestBreakLink, server_->cq(),
+      [this](const v1::BreakLinkRequest& request, auto reply) {
+        if (!gates_.enabled()) {
+          return reply->Fail(rpc::ErrorStatus(
+              grpc::StatusCode::FAILED_PRECONDITION, "GATES_OFF",
+              "links are broken only in a process started with --gates"));
+        }
+        if (request.has_cpu()) {
+          links_->Break(kernel::CpuId{request.cpu()});
+        } else {
+          control_->Break();
+        }
+        reply->Finish(v1::BreakLinkResponse());
       });
 }
 

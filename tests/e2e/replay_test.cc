@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "tests/e2e/support/cluster.h"
+#include "tests/support/killed.h"
 
 namespace belfry::e2e {
 namespace {
@@ -95,6 +97,20 @@ TEST_F(ReplayTest, TheHangWithPromptDoorbells) {
 
 TEST_F(ReplayTest, TheHangThoughTheBarrierIsSplit) {
   const auto schedule = Explore({"--profile", "linux-3.0+split"});
+  ExpectTheSameOnAllDrivers(schedule, kExitHang);
+}
+
+// The control CPU is killed on the way, and what it had sent last is lost.
+TEST_F(ReplayTest, TheHangInSpiteOfAKill) {
+  const auto found = Explore({"--profile", "linux-3.0", "--calls", "1"});
+  v1::Schedule schedule;
+  std::string kill;
+  for (int after = 20; kill != "kill 0, kept 0"; ++after) {
+    ASSERT_LT(after, found.moves_size());
+    schedule = testing::WithKill(found, after, /*cpu=*/0, /*which=*/0);
+    kill = schedule.verdict() == "hang" ? schedule.moves(after) : "";
+  }
+  Write(schedule);
   ExpectTheSameOnAllDrivers(schedule, kExitHang);
 }
 
@@ -264,12 +280,28 @@ TEST_F(ReplayTest, SimulatedFaultsOfDoorbellsPausesAndPartitions) {
   }
 }
 
-TEST_F(ReplayTest, ASimulatedDeathIsInMemoryOnlyAndSaysWhere) {
-  WriteSimulation("inputs { at_us: 50 kill: 1 }");
-  EXPECT_EQ(Replay("sim", kExitHolds).result().verdict(), "holds");
-  const v1::ReplayReport report = Replay("processes", kExitDiverged);
-  EXPECT_EQ(report.diverged().name(), "kill 1");
-  EXPECT_THAT(report.diverged().why(), HasSubstr("--on sim"));
+// Processes that die and links that break, with calls on their way.
+TEST_F(ReplayTest, SimulatedDeathsAndBrokenLinks) {
+  for (const std::string fault :
+       {"inputs { at_us: 60 kill: 1 } inputs { at_us: 90 restart: 1 }",
+        "inputs { at_us: 60 break_data { from: 1 to: 2 } }",
+        "inputs { at_us: 60 break_control: 2 }",
+        "inputs { at_us: 60 kill_coordinator: true }"
+        "inputs { at_us: 90 restart_coordinator: true }"}) {
+    SCOPED_TRACE(fault);
+    WriteSimulation(absl::StrCat(
+        "inputs { at_us: 10 call { from: 1 cpu: 2 count: 1 wait: true } }",
+        "inputs { at_us: 20 offline { cpu: 2 on: 0 } }", fault));
+    std::uint32_t moves = 0;
+    for (const std::string driver : {"sim", "processes"}) {
+      const v1::ReplayReport report = Replay(driver, kExitHolds);
+      SCOPED_TRACE(report.DebugString());
+      EXPECT_FALSE(report.has_diverged());
+      EXPECT_EQ(report.result().verdict(), "holds");
+      if (moves == 0) moves = report.moves_made();
+      EXPECT_EQ(report.moves_made(), moves);
+    }
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -17,15 +18,19 @@
 #include "lab/schedule.h"
 #include "lab/simulation_replay.h"
 #include "tests/lab/fake_machine.h"
+#include "tests/support/killed.h"
 #include "trace/codec.h"
 
 namespace belfry::lab {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
 
 v1::Schedule HangOfLinux30() {
   const ExploreOptions options = {
@@ -66,11 +71,18 @@ class LedMachine : public testing::FakeMachine {
     return std::vector{gate};
   }
   absl::Status Kill(std::optional<std::uint32_t> cpu) override {
-    done.push_back(absl::StrCat("kill ", cpu ? *cpu : 99));
+    done.push_back("kill " + NameOf(cpu));
+    places_before_kill = places.size();
     return absl::OkStatus();
   }
   absl::Status Start(std::optional<std::uint32_t> cpu) override {
-    done.push_back(absl::StrCat("start ", cpu ? *cpu : 99));
+    done.push_back("start " + NameOf(cpu));
+    return absl::OkStatus();
+  }
+  absl::Status BreakLink(std::uint32_t cpu,
+                         std::optional<std::uint32_t> to) override {
+    done.push_back(to ? absl::StrCat("break ", cpu, "->", *to)
+                      : absl::StrCat("break control ", cpu));
     return absl::OkStatus();
   }
   absl::StatusOr<std::uint32_t> Offline(const v1::Hotplug& h) override {
@@ -100,9 +112,14 @@ class LedMachine : public testing::FakeMachine {
   std::vector<std::string> repeated;
   std::vector<std::string> calls;
   std::vector<std::string> places;
+  std::size_t places_before_kill = 0;
   int ios = 0;
 
  private:
+  static std::string NameOf(std::optional<std::uint32_t> cpu) {
+    return cpu ? absl::StrCat(*cpu) : "coordinator";
+  }
+
   std::string never_comes_;
 };
 
@@ -202,6 +219,78 @@ TEST(ReplayTest, WhatEndsInTheMiddleIsJudgedAsItStands) {
   EXPECT_FALSE(report.at_rest());
 }
 
+// A hang in spite of a kill: the control CPU dies, and another takes over.
+struct Killed {
+  v1::Schedule schedule;
+  std::string kill;
+  int place = 0;
+};
+
+Killed HangAfterKill() {
+  Killed killed{.schedule = testing::WithKill(HangOfLinux30(), 30, 0, 0)};
+  while (!absl::StartsWith(killed.schedule.moves(killed.place), "kill ")) {
+    ++killed.place;
+  }
+  killed.kill = killed.schedule.moves(killed.place);
+  return killed;
+}
+
+// All that is on its way before the kill, where it stands on a machine; and the
+// news of the end.
+std::map<std::string, std::vector<std::string>> StandingAt(const Killed& kill) {
+  Playing playing(kill.schedule);
+  for (int i = 0; i < kill.place; ++i) {
+    EXPECT_TRUE(playing.Make(kill.schedule.moves(i)).ok());
+  }
+  std::map<std::string, std::vector<std::string>> standing;
+  for (const World::Pending& pending : playing.world().pending()) {
+    v1::GateAt at;
+    if (!pending.lane.to_coordinator()) at.set_cpu(pending.lane.to);
+    standing[ProcessText(at)].push_back(
+        MessageText(pending.lane, *pending.message));
+  }
+  standing["coordinator"].push_back("lost 0");
+  return standing;
+}
+
+TEST(ReplayTest, AKilledProcessIsKilledAndWhatItsLinksLoseIsDropped) {
+  const Killed killed = HangAfterKill();
+  ASSERT_EQ(killed.schedule.verdict(), "hang");
+  ASSERT_EQ(killed.kill, "kill 0, kept 0");
+  EXPECT_EQ(DifferenceFromSchedule(ReplayInMemory(killed.schedule, {})), "");
+  LedMachine machine;
+  machine.standing = StandingAt(killed);
+  const v1::ReplayReport report = ReplayOn(machine, killed.schedule, {});
+  EXPECT_FALSE(report.has_diverged()) << report.DebugString();
+  EXPECT_EQ(report.moves_made(), killed.schedule.moves_size());
+  ASSERT_EQ(machine.lost.size(), 1u);
+  const auto kill =
+      std::find(machine.done.begin(), machine.done.end(), "kill 0");
+  ASSERT_LT(kill + 1, machine.done.end());
+  EXPECT_EQ(*(kill + 1), machine.lost.front());
+  // Nobody is told anything there from then on, nor of what is lost.
+  EXPECT_THAT(
+      std::vector(kill + 2, machine.done.end()),
+      AllOf(Contains("lost 0"), Contains("peer_gone 1 0"),
+            Contains("peer_gone 2 0"), Not(Contains(machine.lost.front()))));
+  EXPECT_THAT(
+      std::vector(machine.places.begin() +
+                      static_cast<std::ptrdiff_t>(machine.places_before_kill),
+                  machine.places.end()),
+      Not(Contains("cpu/0")));
+  EXPECT_THAT(machine.HeldGates(), IsEmpty());
+}
+
+TEST(ReplayTest, NoProcessIsKilledBeforeWhatItHasSentIsThere) {
+  const Killed killed = HangAfterKill();
+  LedMachine machine;
+  const v1::ReplayReport report = ReplayOn(machine, killed.schedule, {});
+  ASSERT_TRUE(report.has_diverged());
+  EXPECT_EQ(report.diverged().name(), killed.kill);
+  EXPECT_THAT(report.diverged().why(), HasSubstr("waited in vain for \""));
+  EXPECT_THAT(machine.done, Not(Contains("kill 0")));
+}
+
 // A file that lost its tail is a good schedule still.
 TEST(ReplayTest, ACutScheduleIsSaidToEndInTheMiddle) {
   v1::Schedule schedule = HangOfLinux30();
@@ -263,19 +352,86 @@ TEST(SimulationReplayTest, AMachineIsLedThroughItsCallsAndDoorbells) {
   EXPECT_EQ(DifferenceFromSimulation(report), "");
 }
 
-TEST(SimulationReplayTest, WhatNoProcessCanFollowIsNamed) {
+// What a killed process had sent is at gates already: what its links lose is
+// dropped there, and the rest passes in its turn.
+TEST(SimulationReplayTest, AProcessIsKilledAndStartedAgain) {
   const v1::Simulation simulation =
       SimulationOf("belfry", absl::StrCat(kTwoCalls,
                                           "inputs { at_us: 1950 kill: 1 }"
                                           "inputs { at_us: 1990 restart: 1 }"));
   LedMachine machine;
+  machine.standing["coordinator"] = {"lost 1", "attached 1"};
+  machine.standing["cpu/2"] = {"call 1->2 #2"};
   const v1::ReplayReport report =
       ReplayOn(machine, simulation, Latencies::Measured(), {});
-  ASSERT_TRUE(report.has_diverged());
-  EXPECT_EQ(report.diverged().name(), "kill 1");
-  EXPECT_EQ(report.diverged().move(), report.moves_made() + 1);
-  EXPECT_EQ(report.result().verdict(), "inconclusive");
+  EXPECT_FALSE(report.has_diverged()) << report.DebugString();
+  std::vector<std::string> life = machine.done;
+  std::erase_if(life, [](const std::string& event) {
+    return event != "kill 1" && event != "lost 1" && event != "peer_gone 2 1" &&
+           event != "start 1" && event != "attached 1" &&
+           event != "peer_is 2 1";
+  });
+  EXPECT_THAT(life, ElementsAre("kill 1", "lost 1", "peer_gone 2 1", "start 1",
+                                "attached 1", "peer_is 2 1"));
   EXPECT_THAT(machine.HeldGates(), IsEmpty());
+  EXPECT_EQ(DifferenceFromSimulation(report), "");
+}
+
+TEST(SimulationReplayTest, LinksBreakAndBothEndsAreToldInTheirTurn) {
+  const v1::Simulation simulation = SimulationOf(
+      "belfry",
+      absl::StrCat(kTwoCalls,
+                   "inputs { at_us: 1950 break_data { from: 1 to: 2 } }"
+                   "inputs { at_us: 9000 break_control: 1 }"));
+  LedMachine machine;
+  machine.standing = {
+      {"coordinator", {"attached 1"}},
+      {"cpu/1", {"link_up 1 2 out", "coordinator_lost 1", "queued 2->1 #2"}},
+      {"cpu/2", {"link_up 2 1 in", "call 1->2 #2"}}};
+  const v1::ReplayReport report =
+      ReplayOn(machine, simulation, Latencies::Measured(), {});
+  EXPECT_FALSE(report.has_diverged()) << report.DebugString();
+  EXPECT_THAT(machine.done,
+              IsSupersetOf({"break 1->2", "link_up 1 2 out", "link_up 2 1 in",
+                            "break control 1", "attached 1"}));
+  EXPECT_EQ(DifferenceFromSimulation(report), "");
+}
+
+// Whether the write under way reaches the journal is chance in memory; a
+// process has written before anybody can kill it.
+TEST(SimulationReplayTest, ACoordinatorIsKilledButNotInTheMiddleOfAWrite) {
+  int followed = 0;
+  int named = 0;
+  for (int at = 600; at < 616; ++at) {
+    const v1::Simulation simulation = SimulationOf(
+        "belfry",
+        absl::StrCat(
+            "inputs { at_us: 500 offline { cpu: 2 } } inputs { at_us: ", at,
+            " gate { gate: \"journal:ap\" } kill_coordinator: true }"
+            "inputs { at_us: 5000 restart_coordinator: true }"));
+    LedMachine machine;
+    machine.standing = {
+        {"coordinator", {"attached 0", "attached 1", "attached 2"}},
+        {"cpu/0", {"coordinator_lost 0"}},
+        {"cpu/1", {"coordinator_lost 1"}},
+        {"cpu/2", {"coordinator_lost 2"}}};
+    const v1::ReplayReport report =
+        ReplayOn(machine, simulation, Latencies::Measured(), {});
+    if (report.has_diverged()) {
+      ++named;
+      EXPECT_EQ(report.diverged().name(), "kill coordinator");
+      EXPECT_THAT(report.diverged().why(), HasSubstr("this write cannot be"));
+      EXPECT_THAT(machine.done, Not(Contains("kill coordinator")));
+    } else {
+      ++followed;
+      EXPECT_THAT(machine.done,
+                  IsSupersetOf({"kill coordinator", "start coordinator",
+                                "attached 0", "attached 1", "attached 2"}));
+    }
+    EXPECT_THAT(machine.HeldGates(), IsEmpty());
+  }
+  EXPECT_GT(followed, 0);
+  EXPECT_GT(named, 0);
 }
 
 }  // namespace
