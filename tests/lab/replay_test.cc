@@ -386,7 +386,7 @@ TEST(SimulationReplayTest, LinksBreakAndBothEndsAreToldInTheirTurn) {
   LedMachine machine;
   machine.standing = {
       {"coordinator", {"attached 1"}},
-      {"cpu/1", {"link_up 1 2 out", "coordinator_lost 1", "queued 2->1 #2"}},
+      {"cpu/1", {"link_up 1 2 out", "coordinator_lost 1", "done 2->1 #2"}},
       {"cpu/2", {"link_up 2 1 in", "call 1->2 #2"}}};
   const v1::ReplayReport report =
       ReplayOn(machine, simulation, Latencies::Measured(), {});
@@ -405,10 +405,10 @@ TEST(SimulationReplayTest, ACoordinatorIsKilledButNotInTheMiddleOfAWrite) {
   for (int at = 600; at < 616; ++at) {
     const v1::Simulation simulation = SimulationOf(
         "belfry",
-        absl::StrCat(
-            "inputs { at_us: 500 offline { cpu: 2 } } inputs { at_us: ", at,
-            " gate { gate: \"journal:ap\" } kill_coordinator: true }"
-            "inputs { at_us: 5000 restart_coordinator: true }"));
+        absl::StrCat("inputs { at_us: ", at,
+                     " gate { gate: \"journal:ap\" } kill_coordinator: true }"
+                     "inputs { at_us: 700 offline { cpu: 2 } }"
+                     "inputs { at_us: 5000 restart_coordinator: true }"));
     LedMachine machine;
     machine.standing = {
         {"coordinator", {"attached 0", "attached 1", "attached 2"}},
