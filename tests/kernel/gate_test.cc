@@ -49,6 +49,7 @@ TEST(GateTest, TheNewsOfProcesses) {
   EXPECT_EQ(At(PeerIs{}), "peer");
   EXPECT_EQ(At(PeerGone{}), "peer");
   EXPECT_EQ(At(CoordinatorLost{}), "link");
+  EXPECT_EQ(At(LinkUp{.again = true}), "link");
   EXPECT_EQ(GateOf(CoordinatorEvent(Attached{})), "link");
   EXPECT_EQ(GateOf(CoordinatorEvent(ProcessLost{})), "link");
 }
@@ -112,9 +113,10 @@ TEST(GateTest, EventsOfTheCoordinator) {
 
 TEST(GateTest, NamesAreReadAndRefused) {
   const CpuhpTable table(Steps::kNotifiers);
-  for (std::string name : {"task", "enqueue", "ring", "latch", "irq_entry",
-                           "run", "reset", "io", "order", "answer", "overdue",
-                           "peer", "link", "all", "ack:PREPARE", "ack:DISABLE_IRQ"}) {
+  for (std::string name :
+       {"task", "enqueue", "ring", "latch", "irq_entry", "run", "reset", "io",
+        "order", "answer", "overdue", "peer", "link", "attach", "all",
+        "ack:PREPARE", "ack:DISABLE_IRQ"}) {
     EXPECT_EQ(ParseCpuGate(name, table).value(), name);
   }
   EXPECT_EQ(ParseCpuGate("step:9", table).value(), "step:9");
