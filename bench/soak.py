@@ -123,27 +123,31 @@ def main():
     parser.add_argument("arguments", nargs="*", help="of belfry torture, after --")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    state = tempfile.TemporaryDirectory(prefix="belfry-soak-")
+    # Torture has a cluster of its own, in a directory that it makes there.
+    parent = tempfile.TemporaryDirectory(prefix="belfry-soak-")
     with open(options.out / "torture.txt", "w", encoding="utf-8") as words:
         torture = subprocess.Popen(
-            [options.belfry, "--state-dir", state.name, "torture",
-             *(options.arguments or DEFAULT)], stdout=words, stderr=subprocess.STDOUT)
+            [options.belfry, "torture", *(options.arguments or DEFAULT)],
+            stdout=words, stderr=subprocess.STDOUT, env={**os.environ, "TMPDIR": parent.name})
         samples, start = [], time.monotonic()
         while torture.poll() is None:
             at = time.monotonic() - start
-            for name, pid in processes(state.name).items():
+            for name, pid in processes(parent.name).items():
                 samples += [(at, name, what, value)
                             for what, value in (taken(pid) or {}).items()]
-            samples += [(at, "0 to 1", what, value) for what, value
-                        in (latency(options.belfry, state.name) or {}).items()]
+            for state in Path(parent.name).iterdir():
+                samples += [(at, "0 to 1", what, value) for what, value
+                            in (latency(options.belfry, str(state)) or {}).items()]
             time.sleep(max(0.0, start + at + EVERY - time.monotonic()))
     with open(options.out / "samples.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["seconds", "process", "measure", "value"])
         writer.writerows([f"{at:.1f}", *rest] for at, *rest in samples)
-    plot(samples, options.out / "soak.svg")
+    if samples:
+        plot(samples, options.out / "soak.svg")
     print((options.out / "torture.txt").read_text(encoding="utf-8").rstrip()[-2500:])
-    report(samples)
+    if samples:
+        report(samples)
     return torture.returncode
 
 

@@ -1,4 +1,5 @@
 // The part of starting a cluster that talks to it.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,24 @@ absl::StatusOr<v1::Cluster> AwaitBootCpu(Coordinator& coordinator,
 }
 
 }  // namespace
+
+absl::Status AwaitDetached(const v1::LocalCluster& cluster,
+                           const std::string& name, const Patience& patience) {
+  Coordinator coordinator = CoordinatorOf(cluster);
+  while (true) {
+    const absl::StatusOr<v1::Cluster> now = coordinator.GetCluster();
+    if (!now.ok()) return now.status();
+    const bool attached = std::any_of(
+        now->cpus().begin(), now->cpus().end(), [&](const v1::CpuInfo& cpu) {
+          return CpuName(cpu.cpu()) == name && IsAttached(cpu);
+        });
+    if (!attached) return absl::OkStatus();
+    const absl::Status status = patience.Check(
+        absl::StrCat("the coordinator had not heard of the end of ", name));
+    if (!status.ok()) return status;
+    absl::SleepFor(kPollInterval);
+  }
+}
 
 absl::Status AwaitAttached(const v1::LocalCluster& cluster,
                            const Patience& patience) {

@@ -43,6 +43,11 @@ absl::Status StartAgain(const StateDir& dir, const std::string& name,
                         v1::LocalCluster* cluster, Lifetime lifetime,
                         const Patience& patience);
 
+// Waits until the coordinator has heard of the end of a CPU's process, by name:
+// until then its number is taken.
+absl::Status AwaitDetached(const v1::LocalCluster& cluster,
+                           const std::string& name, const Patience& patience);
+
 // Waits until the coordinator knows every CPU's process.
 absl::Status AwaitAttached(const v1::LocalCluster& cluster,
                            const Patience& patience);

@@ -97,6 +97,7 @@ absl::StatusOr<std::string> TemporaryCluster::Restart(
 absl::Status TemporaryCluster::KillAndRestart(const std::string& name,
                                               const Patience& patience) {
   absl::Status status = Kill(name);
+  if (status.ok()) status = AwaitDetached(cluster_, name, patience);
   if (status.ok()) status = Restart(name, patience).status();
   return status.ok() ? AwaitAttached(cluster_, patience) : status;
 }
