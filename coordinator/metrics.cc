@@ -69,7 +69,7 @@ Metrics::Metrics(prometheus::Registry* registry,
   AddCpus(registry, machine.possible());
   AddCanary(registry);
   AddHotplug(registry, machine.possible());
-  AddStop(registry, machine.profile().barrier);
+  AddStop(registry, kernel::StopOrderOf(machine.profile()));
 }
 
 void Metrics::AddCpus(prometheus::Registry* registry, std::uint32_t possible) {
@@ -177,7 +177,7 @@ void Metrics::AddHotplug(prometheus::Registry* registry,
   down_ = &duration.Add({{"direction", "down"}}, Buckets());
 }
 
-void Metrics::AddStop(prometheus::Registry* registry, kernel::Barrier barrier) {
+void Metrics::AddStop(prometheus::Registry* registry, kernel::StopOrder order) {
   stop_ = &BuildHistogram()
                .Name("belfry_stop_machine_duration_seconds")
                .Help("Whole stop_machine rounds.")
@@ -188,8 +188,8 @@ void Metrics::AddStop(prometheus::Registry* registry, kernel::Barrier barrier) {
                  .Help("From the publication of a state to its last ack.")
                  .Register(*registry);
   using kernel::MultiStopState;
-  for (auto s = kernel::NextState(barrier, MultiStopState::kNone);
-       s != MultiStopState::kNone; s = kernel::NextState(barrier, s)) {
+  for (auto s = kernel::NextState(order, MultiStopState::kNone);
+       s != MultiStopState::kNone; s = kernel::NextState(order, s)) {
     Phase(std::string(kernel::MultiStopStateName(s)));
   }
   aborted_ = &BuildCounter()

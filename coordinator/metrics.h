@@ -57,7 +57,7 @@ class Metrics {
   void AddCpus(prometheus::Registry* registry, std::uint32_t possible);
   void AddHotplug(prometheus::Registry* registry, std::uint32_t possible);
   void AddCanary(prometheus::Registry* registry);
-  void AddStop(prometheus::Registry* registry, kernel::Barrier barrier);
+  void AddStop(prometheus::Registry* registry, kernel::StopOrder order);
   prometheus::Histogram& Phase(const std::string& phase);
 
   std::vector<Cpu> cpus_;

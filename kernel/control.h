@@ -79,6 +79,8 @@ struct StopPublish {
   // left it hand over.
   std::optional<View> view;
   Handover handover;
+  // Of the coordinator that says so. One of an older epoch is not obeyed.
+  Epoch epoch;
 
   friend bool operator==(const StopPublish&, const StopPublish&) = default;
 };
@@ -86,6 +88,7 @@ struct StopPublish {
 // Gives a round up; what it did not commit did not happen.
 struct StopAbort {
   Generation generation;
+  Epoch epoch;
 
   friend bool operator==(const StopAbort&, const StopAbort&) = default;
 };
@@ -178,8 +181,19 @@ struct StopAck {
   // hands over.
   std::uint64_t flushed = 0;
   Handover handover;
+  // The CPU is in this round no more, or does not begin its effect: it cannot
+  // say that it has been masked without a break. stop_lease=held.
+  bool refused = false;
 
   friend bool operator==(const StopAck&, const StopAck&) = default;
+};
+
+// Answers StopAbort, where a CPU may have begun an effect: that is taken back.
+// stop_lease=held.
+struct StopAborted {
+  Generation generation;
+
+  friend bool operator==(const StopAborted&, const StopAborted&) = default;
 };
 
 struct StepsDone {
@@ -229,8 +243,8 @@ struct Readers {
   friend bool operator==(const Readers&, const Readers&) = default;
 };
 
-using FromCpu = std::variant<StopAck, StepsDone, Alive, StartingDone, ViewAck,
-                             Dead, Readers>;
+using FromCpu = std::variant<StopAck, StopAborted, StepsDone, Alive,
+                             StartingDone, ViewAck, Dead, Readers>;
 
 // What a CPU tells of itself when its control link comes up (again).
 struct CpuStatus {

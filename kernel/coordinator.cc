@@ -10,13 +10,13 @@ namespace {
 
 constexpr std::array<absl::string_view, 4> kKindNames = {
     "online", "offline", "stop-machine", "boot"};
-constexpr std::array<absl::string_view, 10> kLegNames = {
-    "queued",   "prepare", "bringup", "online", "ap",
-    "takedown", "stop",    "commit",  "dead",   "done"};
+constexpr std::array<absl::string_view, 12> kLegNames = {
+    "queued", "prepare", "bringup", "online", "ap",   "takedown",
+    "stop",   "run",     "abort",   "commit", "dead", "done"};
 
-constexpr std::array<absl::string_view, 8> kAwaitNames = {
-    "",         "journal", "walk",         "alive",
-    "starting", "dead",    "grace_period", "readers"};
+constexpr std::array<absl::string_view, 9> kAwaitNames = {
+    "",     "journal",      "walk",    "alive",    "starting",
+    "dead", "grace_period", "readers", "give_back"};
 
 std::string CpuName(CpuId cpu) { return absl::StrCat("cpu ", cpu.value); }
 
@@ -49,6 +49,7 @@ Coordinator::Coordinator(Profile profile, std::uint32_t possible,
     : profile_(std::move(profile)),
       table_(profile_.steps),
       possible_(possible),
+      epoch_(recovery.epoch),
       view_(std::move(recovery.view)),
       cpus_(std::move(recovery.cpus)),
       op_(std::move(recovery.op)),
@@ -88,6 +89,7 @@ bool Coordinator::IsPresent(CpuId cpu) const {
 
 CpuMask Coordinator::waiting_for() const {
   CpuMask mask = view_missing_;
+  if (await_ == Await::kGiveBack) mask = give_back_;
   if (await_ == Await::kWalk) mask.Add(walker_);
   if (op_ && (await_ == Await::kAlive || await_ == Await::kStarting ||
               await_ == Await::kDead || await_ == Await::kGracePeriod)) {
@@ -108,7 +110,9 @@ bool operator==(const Coordinator& a, const Coordinator& b) {
          a.stop_ == b.stop_ && a.view_missing_ == b.view_missing_ &&
          a.last_generation_ == b.last_generation_ &&
          a.recovering_ == b.recovering_ && a.lock_ == b.lock_ &&
-         a.readers_ == b.readers_ && a.recovered_ == b.recovered_;
+         a.epoch_ == b.epoch_ && a.ticks_ == b.ticks_ &&
+         a.give_back_ == b.give_back_ && a.readers_ == b.readers_ &&
+         a.recovered_ == b.recovered_;
 }
 
 TraceEvent Coordinator::Event(TraceKind kind) const {
@@ -309,7 +313,7 @@ void Coordinator::On(CancelOp& e, CoordinatorEffects& out) {
     return;
   }
   if (stop_ && stop_->state() < MultiStopState::kRun) {
-    AbortStop(Errno::kEcanceled, "cancelled", out);
+    GiveStopUp(Errno::kEcanceled, "cancelled", out);
   }
 }
 
@@ -334,7 +338,7 @@ void Coordinator::On(Journaled& e, CoordinatorEffects& out) {
     return;
   }
   await_ = Await::kNothing;
-  if (e.leg < Leg::kCommit && op_->kind != OpKind::kStop &&
+  if (e.leg < Leg::kRun && op_->kind != OpKind::kStop &&
       (target_lost_ || !IsPresent(op_->cpu))) {
     // It died while we wrote: nothing is left to walk, up or down.
     GiveUp(absl::StrCat("the process of ", CpuName(op_->cpu), " died"), out);
@@ -374,6 +378,12 @@ void Coordinator::RunLeg(CoordinatorEffects& out) {
     case Leg::kTakedown:
     case Leg::kStop:
       BeginStop(out);
+      return;
+    case Leg::kRun:
+      out.push_back(AdvanceStop{op_->generation, MultiStopState::kRun});
+      return;
+    case Leg::kAbort:
+      BeginAbort(out);
       return;
     case Leg::kCommit:
       out.push_back(AdvanceStop{op_->generation, MultiStopState::kExit});

@@ -51,6 +51,8 @@ struct CpuRecord {
 
 // What a journal holds for a coordinator that comes back.
 struct Recovery {
+  // Of the coordinator that reads it.
+  Epoch epoch;
   View view;
   Generation last_generation;
   // With their incarnations: a CPU that has none here is held for dead.
@@ -61,7 +63,8 @@ struct Recovery {
   friend bool operator==(const Recovery&, const Recovery&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Recovery& r) {
-    return H::combine(std::move(h), r.view, r.last_generation, r.cpus, r.op);
+    return H::combine(std::move(h), r.epoch, r.view, r.last_generation, r.cpus,
+                      r.op);
   }
 };
 
@@ -95,6 +98,7 @@ class Coordinator {
   const HotplugLock& lock() const { return lock_; }
   bool recovering() const { return recovering_; }
   Generation last_generation() const { return last_generation_; }
+  Epoch epoch() const { return epoch_; }
 
   friend bool operator==(const Coordinator&, const Coordinator&);
   template <typename H>
@@ -103,7 +107,7 @@ class Coordinator {
                    c.walk_, c.walker_, c.death_, c.target_lost_);
     return H::combine(std::move(h), c.stop_, c.view_missing_,
                       c.last_generation_, c.recovering_, c.recovered_, c.lock_,
-                      c.readers_);
+                      c.readers_, c.epoch_, c.ticks_, c.give_back_);
   }
 
   // Operations that may wait for the hotplug lock; one more is refused (EBUSY).
@@ -120,6 +124,7 @@ class Coordinator {
     kDead,
     kGracePeriod,
     kReaders,
+    kGiveBack,
   };
   // Of one CPU: tasks that hold the hotplug lock, or want to.
   struct ReadersOf {
@@ -142,11 +147,13 @@ class Coordinator {
   void On(FromCpuEvent& e, CoordinatorEffects& out);
   void On(Journaled& e, CoordinatorEffects& out);
   void On(PublishState& e, CoordinatorEffects& out);
+  void On(StopTick& e, CoordinatorEffects& out);
   void On(SleepOnLock& e, CoordinatorEffects& out);
   void On(HandoffTimeout& e, CoordinatorEffects& out);
   void On(RecoveryTimeout& e, CoordinatorEffects& out);
 
   void Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out);
+  void Heard(CpuId cpu, StopAborted& m, CoordinatorEffects& out);
   void Heard(CpuId cpu, StepsDone& m, CoordinatorEffects& out);
   void Heard(CpuId cpu, Alive& m, CoordinatorEffects& out);
   void Heard(CpuId cpu, StartingDone& m, CoordinatorEffects& out);
@@ -195,6 +202,16 @@ class Coordinator {
   StopPublish Publication() const;
   void ResumeStop(CoordinatorEffects& out);
 
+  // The stop lease (coordinator_lease.cc).
+  bool Leased() const { return profile_.stop_lease == StopLease::kHeld; }
+  bool IsOutcomeOpen() const;
+  void GiveStopUp(Errno error, std::string message, CoordinatorEffects& out);
+  void BeginAbort(CoordinatorEffects& out);
+  void EndAbort(CoordinatorEffects& out);
+  void ResumeLeasedStop(CoordinatorEffects& out);
+  void AnswerOldRound(CpuId cpu, Generation generation,
+                      CoordinatorEffects& out) const;
+
   // The hotplug lock (coordinator_lock.cc).
   void BeginOp(CoordinatorEffects& out);
   void SetReaders(CpuId cpu, std::uint32_t wanted, CoordinatorEffects& out);
@@ -218,6 +235,7 @@ class Coordinator {
   Profile profile_;
   CpuhpTable table_;
   std::uint32_t possible_;
+  Epoch epoch_;
 
   View view_;
   std::map<CpuId, CpuRecord> cpus_;
@@ -236,6 +254,10 @@ class Coordinator {
   // next journaled leg that needs the process, whoever has the number by then.
   bool target_lost_ = false;
   std::optional<MultiStop> stop_;
+  // Half leases since the round's last publication, or its abort.
+  std::uint32_t ticks_ = 0;
+  // Active CPUs that have not said that their effect is taken back.
+  CpuMask give_back_;
   // Who owes a ViewAck in leg kOnline.
   CpuMask view_missing_;
   Generation last_generation_;

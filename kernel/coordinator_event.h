@@ -37,6 +37,8 @@ enum class Leg : std::uint8_t {
   kAp,        // the steps above teardown, either way
   kTakedown,  // down: the stop_machine that takes the CPU out
   kStop,      // a stop_machine with a function
+  kRun,       // RUN may have been published (stop_lease=held)
+  kAbort,     // what RUN did is taken back (stop_lease=held)
   kCommit,    // what RUN did is decided (down: the view without the CPU)
   kDead,      // down: the CPU is dead, the steps below bring-up
   kDone,
@@ -139,6 +141,11 @@ struct PublishState {
   MultiStopState state{};
 };
 
+// Half a lease has passed since StartStopTick.
+struct StopTick {
+  Generation generation;
+};
+
 // Answers AwaitReaders.
 struct SleepOnLock {
   OpId op;
@@ -155,7 +162,7 @@ struct RecoveryTimeout {};
 
 using CoordinatorEvent =
     std::variant<Request, CancelOp, Attached, ProcessLost, FromCpuEvent,
-                 Journaled, PublishState, SleepOnLock, HandoffTimeout,
+                 Journaled, PublishState, StopTick, SleepOnLock, HandoffTimeout,
                  RecoveryTimeout>;
 
 // ---- Effects.
@@ -184,6 +191,11 @@ struct AdvanceStop {
   MultiStopState state{};
 };
 
+// stop_lease=held: the driver owes one StopTick, half a lease later.
+struct StartStopTick {
+  Generation generation;
+};
+
 // The operation has seen readers of the hotplug lock: the driver owes one
 // SleepOnLock.
 struct AwaitReaders {
@@ -207,8 +219,8 @@ struct CoordinatorTrace {
 };
 
 using CoordinatorEffect =
-    std::variant<JournalLeg, JournalView, TellCpu, AdvanceStop, AwaitReaders,
-                 StartHandoff, OpEnded, CoordinatorTrace>;
+    std::variant<JournalLeg, JournalView, TellCpu, AdvanceStop, StartStopTick,
+                 AwaitReaders, StartHandoff, OpEnded, CoordinatorTrace>;
 using CoordinatorEffects = std::vector<CoordinatorEffect>;
 
 }  // namespace belfry::kernel

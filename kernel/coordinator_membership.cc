@@ -76,7 +76,10 @@ void Coordinator::Repeat(CpuId cpu, CoordinatorEffects& out) {
   const CpuStatus& status = recovered_.at(cpu);
   ReleaseFromOldRound(cpu, out);
   if (!op_) return;
-  if (HasGivenUp(status, cpu)) {
+  if (await_ == Await::kGiveBack && give_back_.Has(cpu)) {
+    out.push_back(TellCpu{cpu, StopAbort{stop_->generation(), epoch_}});
+  }
+  if (!Leased() && HasGivenUp(status, cpu)) {
     AbortStop(Errno::kEcanceled,
               absl::StrCat("cpu ", cpu.value, " lost its coordinator"), out);
     return;
@@ -105,7 +108,7 @@ void Coordinator::ReleaseFromOldRound(CpuId cpu,
                                       CoordinatorEffects& out) const {
   const Generation stands = recovered_.at(cpu).stop_generation;
   if (stands.value == 0 || (stop_ && stop_->generation() == stands)) return;
-  out.push_back(TellCpu{cpu, StopAbort{stands}});
+  out.push_back(TellCpu{cpu, StopAbort{stands, epoch_}});
 }
 
 // Whether a participant has left the round by itself, as a CPU without its
@@ -160,6 +163,19 @@ void Coordinator::LeaveOp(CpuId cpu, CoordinatorEffects& out) {
   const std::string died =
       absl::StrCat("the process of cpu ", cpu.value, " died");
   const bool is_target = op_->kind != OpKind::kStop && cpu == op_->cpu;
+  if (stop_ && stop_->participants().Has(cpu) && Leased() &&
+      op_->leg != Leg::kCommit) {
+    if (is_target) op_->rollback = true;
+    (void)stop_->Forget(cpu);
+    if (await_ == Await::kGiveBack) {
+      give_back_.Remove(cpu);
+      if (give_back_.empty()) EndAbort(out);
+    } else if (IsOutcomeOpen()) {
+      // Dead or not, it cannot confirm.
+      GiveStopUp(Errno::kEownerdead, died, out);
+    }
+    return;
+  }
   if (stop_ && stop_->participants().Has(cpu)) {
     if (stop_->state() < MultiStopState::kRun) {
       if (is_target) op_->rollback = true;
@@ -228,8 +244,7 @@ void Coordinator::FinishRecovery(CoordinatorEffects& out) {
     const bool owed = !target_gone && status->second.report_owed;
     death_ = owed ? Death::kAnnounced : Death::kReported;
   }
-  const bool in_stop = op_->leg == Leg::kTakedown || op_->leg == Leg::kStop ||
-                       op_->leg == Leg::kCommit;
+  const bool in_stop = op_->leg >= Leg::kTakedown && op_->leg <= Leg::kCommit;
   if (in_stop && !(target_gone && op_->leg == Leg::kTakedown)) {
     ResumeStop(out);
   } else {

@@ -30,8 +30,9 @@ void Coordinator::BeginStop(CoordinatorEffects& out) {
   if (takedown) OpenStep(table_.teardown(), out);
   const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
   death_ = Death::kNone;
-  stop_.emplace(op_->generation, profile_.barrier, view_.online, active);
+  stop_.emplace(op_->generation, StopOrderOf(profile_), view_.online, active);
   out.push_back(AdvanceStop{op_->generation, MultiStopState::kPrepare});
+  if (Leased()) out.push_back(StartStopTick{op_->generation});
 }
 
 StopPublish Coordinator::Publication() const {
@@ -40,7 +41,8 @@ StopPublish Coordinator::Publication() const {
                       .active = stop_->active(),
                       .takedown = op_->kind != OpKind::kStop,
                       .func = op_->func,
-                      .payload = op_->payload};
+                      .payload = op_->payload,
+                      .epoch = epoch_};
   if (publish.takedown && publish.state == MultiStopState::kExit) {
     publish.view = view_;
     publish.handover = op_->handover;
@@ -50,10 +52,11 @@ StopPublish Coordinator::Publication() const {
 
 void Coordinator::On(PublishState& e, CoordinatorEffects& out) {
   if (!stop_ || stop_->generation() != e.generation ||
-      NextState(profile_.barrier, stop_->state()) != e.state) {
+      stop_->next_state() != e.state) {
     return;
   }
   stop_->Advance();
+  ticks_ = 0;
   TraceEvent event = Event(TraceKind::kStopPublish);
   event.value = static_cast<std::int64_t>(e.generation.value);
   event.detail = std::string(MultiStopStateName(e.state));
@@ -67,7 +70,23 @@ void Coordinator::On(PublishState& e, CoordinatorEffects& out) {
 }
 
 void Coordinator::Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out) {
-  if (!stop_ || !stop_->missing().Has(cpu)) return;
+  if (Leased() && profile_.lease_without != LeaseWithout::kAckGeneration &&
+      (!stop_ || m.generation != stop_->generation())) {
+    AnswerOldRound(cpu, m.generation, out);
+    return;
+  }
+  if (profile_.lease_without == LeaseWithout::kAckGeneration && stop_) {
+    m.generation = stop_->generation();
+  }
+  if (!stop_) return;
+  if (m.refused) {
+    if (!IsOutcomeOpen()) return;
+    GiveStopUp(Errno::kEtimedout,
+               absl::StrCat("cpu ", cpu.value, " was not stopped throughout"),
+               out);
+    return;
+  }
+  if (!stop_->missing().Has(cpu)) return;
   if (m.generation == stop_->generation() && m.state == MultiStopState::kRun &&
       stop_->active().Has(cpu)) {
     if (op_->error == Errno::kOk && op_->leg == Leg::kStop) {
@@ -91,7 +110,13 @@ void Coordinator::AllAcked(CoordinatorEffects& out) {
     EndStop(out);
     return;
   }
-  const MultiStopState next = NextState(profile_.barrier, stop_->state());
+  const MultiStopState next = stop_->next_state();
+  if (next == MultiStopState::kRun && Leased()) {
+    // Journaled before anybody may run: who comes back without it knows that
+    // there is nothing to take back.
+    EnterLeg(Leg::kRun, out);
+    return;
+  }
   if (next != MultiStopState::kExit) {
     out.push_back(AdvanceStop{stop_->generation(), next});
     return;
@@ -125,7 +150,7 @@ void Coordinator::AbortStop(Errno error, std::string message,
                             CoordinatorEffects& out) {
   const Generation generation = stop_->generation();
   for (CpuId cpu : stop_->participants().cpus()) {
-    out.push_back(TellCpu{cpu, StopAbort{generation}});
+    out.push_back(TellCpu{cpu, StopAbort{generation, epoch_}});
   }
   TraceEvent event = Event(TraceKind::kStopAbort);
   event.value = static_cast<std::int64_t>(generation.value);
@@ -141,6 +166,10 @@ void Coordinator::AbortStop(Errno error, std::string message,
 // can have run the function, since every participant that masked has waited for
 // this answer and no active one got as far as RUN.
 void Coordinator::ResumeStop(CoordinatorEffects& out) {
+  if (Leased() && op_->leg != Leg::kCommit) {
+    ResumeLeasedStop(out);
+    return;
+  }
   const bool takedown = op_->kind != OpKind::kStop;
   const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
   bool ran = op_->leg == Leg::kCommit;
@@ -151,7 +180,7 @@ void Coordinator::ResumeStop(CoordinatorEffects& out) {
       ran = true;
     }
   }
-  stop_.emplace(op_->generation, profile_.barrier, view_.online, active);
+  stop_.emplace(op_->generation, StopOrderOf(profile_), view_.online, active);
   if (!ran) {
     AbortStop(Errno::kEcanceled, "the coordinator was restarted", out);
     return;
@@ -159,8 +188,11 @@ void Coordinator::ResumeStop(CoordinatorEffects& out) {
   // The victim left the view with the commit, and still owes its EXIT.
   CpuMask participants = view_.online;
   if (takedown && IsPresent(op_->cpu)) participants.Add(op_->cpu);
-  stop_.emplace(op_->generation, profile_.barrier, participants, active);
-  while (stop_->state() != MultiStopState::kRun) stop_->Advance();
+  stop_.emplace(op_->generation, StopOrderOf(profile_), participants, active);
+  const MultiStopState last = StopOrderOf(profile_).confirm
+                                  ? MultiStopState::kConfirm
+                                  : MultiStopState::kRun;
+  while (stop_->state() != last) stop_->Advance();
   for (CpuId cpu : active.cpus()) {
     // It ran, and died before it could answer.
     const bool answer_lost = op_->leg == Leg::kStop && !IsPresent(cpu);
@@ -170,6 +202,7 @@ void Coordinator::ResumeStop(CoordinatorEffects& out) {
   }
   if (op_->leg == Leg::kCommit) {
     out.push_back(AdvanceStop{op_->generation, MultiStopState::kExit});
+    if (Leased()) out.push_back(StartStopTick{op_->generation});
   } else {
     for (CpuId cpu : stop_->participants().cpus()) {
       out.push_back(TellCpu{cpu, Publication()});

@@ -289,9 +289,9 @@ class Cpu {
                    c.nohz_kicked_);
     return H::combine(std::move(h), c.backed_off_, c.device_irqs_, c.stop_,
                       c.stopper_, c.stop_two_, c.stop_two_tasks_, c.stop_twos_,
-                      c.closed_generation_, c.walk_, c.last_walk_, c.kicked_op_,
-                      c.last_doorbell_, c.report_owed_, c.timers_, c.throttled_,
-                      c.readers_, c.readers_wanted_);
+                      c.closed_generation_, c.epoch_, c.walk_, c.last_walk_,
+                      c.kicked_op_, c.last_doorbell_, c.report_owed_, c.timers_,
+                      c.throttled_, c.readers_, c.readers_wanted_);
   }
 
  private:
@@ -317,6 +317,8 @@ class Cpu {
   void On(FunctionReturned& e, CpuEffects& out);
   void On(RunStep& e, CpuEffects& out);
   void On(StopperRuns& e, CpuEffects& out);
+  void On(LeaseOver& e, CpuEffects& out);
+  void On(WindowIs& e, CpuEffects& out);
   void On(RunStage& e, CpuEffects& out);
   void On(Overdue& e, CpuEffects& out);
   void On(CoordinatorLost& e, CpuEffects& out);
@@ -463,6 +465,20 @@ class Cpu {
   void EndStep(const CpuhpStep& step, Errno error, CpuEffects& out);
   void EndWalk(Errno error, CpuhpState failed, CpuEffects& out);
 
+  // The stop lease (cpu_lease.cc).
+  bool Leased() const { return config_.profile.stop_lease == StopLease::kHeld; }
+  bool Lacks(LeaseWithout safeguard) const {
+    return config_.profile.lease_without == safeguard;
+  }
+  bool Obeys(Epoch epoch);
+  void HoldRoundsLease(CpuEffects& out);
+  bool LookBeforeRun(CpuEffects& out);
+  void RefuseRound(Generation generation, MultiStopState state,
+                   CpuEffects& out);
+  bool GiveBackEffect(CpuEffects& out);
+  void RefuseWhatItHolds(CpuEffects& out);
+  bool HasLeft() const;
+
   // Timers, and the bandwidth of tasks (cpu_timer.cc).
   void Unthrottle(CpuEffects& out);
   void LeaveTimers();
@@ -529,6 +545,8 @@ class Cpu {
   std::uint64_t stop_twos_ = 0;
   // Rounds up to this one are over for this CPU.
   Generation closed_generation_;
+  // The highest epoch of a coordinator heard of.
+  Epoch epoch_;
   std::optional<Walk> walk_;
   // The last walk's answer, to repeat it.
   StepsDone last_walk_;

@@ -275,8 +275,8 @@ void Cpu::On(Latched& e, CpuEffects&) {
 }
 
 void Cpu::On(Done& e, CpuEffects& out) {
-  EndCall(e.from, e.seq, Outcome::kCompleted, e.error, std::move(e.result),
-          out);
+  EndCall(e.from, e.seq, e.refused ? Outcome::kRefused : Outcome::kCompleted,
+          e.error, std::move(e.result), out);
 }
 
 void Cpu::EndCall(CpuId dst, Seq seq, Outcome outcome, Errno error,

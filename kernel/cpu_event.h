@@ -131,11 +131,14 @@ struct Done {
   Seq seq = 0;
   Errno error = Errno::kOk;
   std::string result;
+  // It was queued, and has not run: its target has gone (stop_lease=held).
+  bool refused = false;
 
   friend bool operator==(const Done&, const Done&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Done& d) {
-    return H::combine(std::move(h), d.from, d.seq, d.error, d.result);
+    return H::combine(std::move(h), d.from, d.seq, d.error, d.result,
+                      d.refused);
   }
 };
 
@@ -190,6 +193,19 @@ struct RunStep {
 // Answers WakeStopper.
 struct StopperRuns {};
 
+// A lease's length has passed since the last HoldLease, which was for that
+// round.
+struct LeaseOver {
+  Generation generation;
+};
+
+// Answers LookAtWindow.
+struct WindowIs {
+  Generation generation;
+  // Less than a lease, and less the drift bound, has passed since OpenWindow.
+  bool open = false;
+};
+
 // Where a CPU on its way out can be delayed, beside its hotplug steps.
 enum class OfflineStage : std::uint8_t {
   // In RUN, its online bit cleared: fixup_irqs() is about to run.
@@ -221,10 +237,11 @@ using CpuEvent =
     std::variant<Call, CallMany, StopTwoTask, Expire, Retry, DeviceIrq, Enqueue,
                  Confirmed, Enqueued, Done, Doorbell, Latched, StopTwoOrder,
                  StopTwoReport, OperatorKick, LinkUp, IrqEntry, IdleExit,
-                 FunctionReturned, RunStep, RunStage, StopperRuns, Overdue,
-                 CoordinatorLost, StopPublish, StopAbort, WalkSteps, Kick,
-                 BringOnline, SetView, PeerIs, PeerGone, PowerOff, ArmTimer,
-                 Throttle, ExpireTimers, ReadLock, ReadUnlock, ReadersGranted>;
+                 FunctionReturned, RunStep, RunStage, StopperRuns, LeaseOver,
+                 WindowIs, Overdue, CoordinatorLost, StopPublish, StopAbort,
+                 WalkSteps, Kick, BringOnline, SetView, PeerIs, PeerGone,
+                 PowerOff, ArmTimer, Throttle, ExpireTimers, ReadLock,
+                 ReadUnlock, ReadersGranted>;
 
 // ---- Effects.
 
@@ -247,6 +264,7 @@ struct SendDone {
   Seq seq = 0;
   Errno error = Errno::kOk;
   std::string result;
+  bool refused = false;
 };
 
 // Puts a doorbell on the wire to another CPU.
@@ -316,6 +334,22 @@ struct SendStopTwoReport {
 // The stopper's thread is unparked: the driver owes one StopperRuns.
 struct WakeStopper {};
 
+// stop_lease=held. The clock is read when these are carried out, in their order
+// among the others.
+//
+// The driver owes one LeaseOver, a lease later, in place of any that it owes.
+struct HoldLease {
+  Generation generation;
+};
+// From now on the CPU may begin its effect in that round.
+struct OpenWindow {
+  Generation generation;
+};
+// The driver owes one WindowIs.
+struct LookAtWindow {
+  Generation generation;
+};
+
 // The driver owes one RunStage.
 struct NextStage {
   OfflineStage stage{};
@@ -348,8 +382,9 @@ struct Trace {
 using CpuEffect =
     std::variant<SendEnqueue, SendEnqueued, SendDone, SendRing, RingSelf,
                  SendLatched, RaiseIrq, WakeIdle, RunFunction, NextStep,
-                 NextStage, WakeStopper, SendStopTwo, SendStopTwoReport,
-                 CallQueued, CallEnded, Tell, Trace>;
+                 NextStage, HoldLease, OpenWindow, LookAtWindow, WakeStopper,
+                 SendStopTwo, SendStopTwoReport, CallQueued, CallEnded, Tell,
+                 Trace>;
 using CpuEffects = std::vector<CpuEffect>;
 
 }  // namespace belfry::kernel

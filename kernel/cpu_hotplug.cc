@@ -8,22 +8,34 @@
 namespace belfry::kernel {
 
 void Cpu::On(StopPublish& e, CpuEffects& out) {
+  if (!Obeys(e.epoch)) return;
   StopWork* round = FindRound();
   if (e.generation <= closed_generation_ ||
       (round == nullptr && e.state == MultiStopState::kExit)) {
     // Over for us, or never begun: only its outcome matters.
-    if (e.state != MultiStopState::kExit) return;
+    if (e.state != MultiStopState::kExit) {
+      RefuseRound(e.generation, e.state, out);
+      return;
+    }
     if (e.view) AdoptView(*e.view, out);
     closed_generation_ = std::max(closed_generation_, e.generation);
     out.push_back(Tell{StopAck{e.generation, e.state}});
     return;
   }
   if (round != nullptr && round->generation < e.generation) {
+    if (round->has_effect() && round->run != StopWork::Run::kDone) {
+      // It comes again when what is under way has ended.
+      round->abort_due = Leased();
+      return;
+    }
     GiveUpRound(out);
     round = nullptr;
   }
   if (round == nullptr) {
-    if (life_ != Life::kOnline || e.state != MultiStopState::kPrepare) return;
+    if (life_ != Life::kOnline || e.state != MultiStopState::kPrepare) {
+      RefuseRound(e.generation, e.state, out);
+      return;
+    }
     QueueRound({.generation = e.generation,
                 .published = e.state,
                 .active = e.active.Has(config_.id),
@@ -36,6 +48,7 @@ void Cpu::On(StopPublish& e, CpuEffects& out) {
   }
   if (e.state == round->published) {
     // Repeated by a coordinator that may have missed our answer.
+    if (round->leased) HoldRoundsLease(out);
     if (round->acked && round->acted == e.state) AckStop(out);
     return;
   }
@@ -45,9 +58,18 @@ void Cpu::On(StopPublish& e, CpuEffects& out) {
 }
 
 void Cpu::On(StopAbort& e, CpuEffects& out) {
-  const StopWork* round = FindRound();
-  if (round != nullptr && round->generation <= e.generation) GiveUpRound(out);
+  if (!Obeys(e.epoch)) return;
+  StopWork* round = FindRound();
+  if (round != nullptr && round->generation <= e.generation) {
+    if (round->has_effect() && round->run != StopWork::Run::kDone) {
+      // What has begun is ended first, and then taken back.
+      round->abort_due = true;
+      return;
+    }
+    GiveUpRound(out);
+  }
   closed_generation_ = std::max(closed_generation_, e.generation);
+  if (Leased()) out.push_back(Tell{StopAborted{e.generation}});
 }
 
 // Without its coordinator a CPU may give a round up by itself only while it
@@ -60,7 +82,10 @@ void Cpu::On(CoordinatorLost&, CpuEffects& out) {
   if (round == nullptr) return;
   const bool not_run = round->run == StopWork::Run::kNotYet;
   const bool masks = round->acted > MultiStopState::kPrepare && masked_;
-  if (masks && !(round->active && round->alone && not_run)) return;
+  // With a lease it is the lease that decides.
+  if (masks && (Leased() || !(round->active && round->alone && not_run))) {
+    return;
+  }
   const Generation closed = closed_generation_;
   GiveUpRound(out);
   closed_generation_ = closed;
@@ -75,8 +100,18 @@ bool Cpu::ActOnStop(CpuEffects& out) {
   stop_->acked = false;
   out.push_back(Trace{StopEvent(
       stop_->pair ? TraceKind::kStopTwoState : TraceKind::kStopState, *stop_)});
-  if (MasksInterrupts(stop_->acted, stop_->active)) {
+  const bool early = !stop_->active && Lacks(LeaseWithout::kPrepareAcks);
+  if (MasksInterrupts(stop_->acted, stop_->active) || early) {
     Mask(stop_->pair ? "stop_two_cpus" : "stop_machine", out);
+  }
+  if (Leased() && !stop_->pair) {
+    // Before the acknowledgement: nobody has masked yet, so every lease ends
+    // later than this window.
+    if (stop_->active && stop_->acted == MultiStopState::kPrepare) {
+      out.push_back(OpenWindow{stop_->generation});
+    }
+    // After the mask: the lease is a promise to stay behind it.
+    if (masked_ && stop_->acted != MultiStopState::kExit) HoldRoundsLease(out);
   }
   if (stop_->acted == MultiStopState::kExit) {
     LeaveStop(out);
@@ -94,6 +129,9 @@ bool Cpu::ContinueRun(CpuEffects& out) {
   using enum StopWork::Run;
   switch (stop_->run) {
     case kNotYet:
+      if (Leased() && !stop_->pair && !stop_->in_time) {
+        return LookBeforeRun(out);
+      }
       if (!stop_->takedown) {
         stop_->run = kFunction;
         StartDrain(Context::kStop, {Csd{.payload = stop_->payload}}, out);
@@ -118,7 +156,7 @@ bool Cpu::ContinueRun(CpuEffects& out) {
       AckStop(out);
       return true;
     case kDone:
-      return false;
+      return GiveBackEffect(out);
   }
   return false;
 }
@@ -181,14 +219,16 @@ void Cpu::AckStop(CpuEffects& out) {
            out);
     return;
   }
-  out.push_back(Tell{StopAck{stop_->generation, stop_->acted, stop_->error,
-                             stop_->result, stop_->flushed, stop_->handover}});
+  out.push_back(
+      Tell{StopAck{stop_->generation, stop_->acted, stop_->error, stop_->result,
+                   stop_->flushed, stop_->handover, stop_->declined}});
 }
 
 // EXIT brings the committed view before anybody unmasks, so that no online
 // check of an unmasked CPU reads the old one.
 void Cpu::LeaveStop(CpuEffects& out) {
   if (stop_->view) AdoptView(*stop_->view, out);
+  if (HasLeft() && !Lacks(LeaseWithout::kSecondDrain)) RefuseWhatItHolds(out);
   TakeOver(std::exchange(stop_->handover, {}), out);
   AckStop(out);
   if (!stop_->pair) closed_generation_ = stop_->generation;
@@ -201,15 +241,20 @@ void Cpu::AbortStop(CpuEffects& out) {
   out.push_back(Trace{StopEvent(
       stop_->pair ? TraceKind::kStopTwoAbort : TraceKind::kStopAbort, *stop_)});
   if (!stop_->pair) closed_generation_ = stop_->generation;
-  const bool took_effect = stop_->active && stop_->takedown &&
-                           life_ == Life::kShouldDie &&
-                           view_.online.Has(config_.id);
-  stop_.reset();
+  const bool took_effect =
+      stop_->active && stop_->takedown && life_ == Life::kShouldDie &&
+      view_.online.Has(config_.id) && !Lacks(LeaseWithout::kTentative);
   // What RUN did was tentative: it is taken back.
   if (took_effect) {
     SetLife(Life::kOnline, out);
     stopper_.enabled = true;
+    const Handover& kept = stop_->handover;
+    timers_.insert(timers_.end(), kept.timers.begin(), kept.timers.end());
+    for (CpuId submitter : kept.device_irqs) {
+      device_irqs_.push_back({.submitter = submitter});
+    }
   }
+  stop_.reset();
   if (life_ == Life::kOnline) Unmask("stop_machine aborted", out);
   TakeStopWork();
 }

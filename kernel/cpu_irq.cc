@@ -28,13 +28,15 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
     // The first answer may be lost, and with it the news that a ring is due.
     out.push_back(SendEnqueued{key.src, key.seq, queued && !e.fused, e.fused});
     if (const Done* answer = peer.answers.Find(key.seq)) {
-      out.push_back(SendDone{key.src, key.seq, answer->error, answer->result});
+      out.push_back(SendDone{key.src, key.seq, answer->error, answer->result,
+                             answer->refused});
     }
     return;
   }
   peer.last_seq = key.seq;
   const bool kick = e.csd.func == kNohzCsdFunc;
   const Errno error = e.refuse != Errno::kOk ? e.refuse
+                      : HasLeft()            ? Errno::kEnxio
                       : queue_.full()        ? Errno::kEnobufs
                       // kick_ilb(): somebody has kicked it already.
                       : kick && nohz_kicked_ ? Errno::kEbusy

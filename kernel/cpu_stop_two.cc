@@ -33,7 +33,7 @@ bool Cpu::RunStopTwo(CpuEffects& out) {
       return true;
     }
     const Generation number{++stop_twos_};
-    MultiStop barrier(number, config_.profile.barrier,
+    MultiStop barrier(number, {.barrier = config_.profile.barrier},
                       {task.a.value, task.b.value}, {task.a.value});
     // Both owe PREPARE from the start: a stopper may get to it at once.
     barrier.Advance();

@@ -89,6 +89,12 @@ struct CpuWords {
     return absl::StrCat(Of("step", at), " ", e.step);
   }
   std::string operator()(const StopperRuns&) const { return Of("stopper", at); }
+  std::string operator()(const LeaseOver&) const {
+    return Of("lease_over", at);
+  }
+  std::string operator()(const WindowIs& e) const {
+    return Of(e.open ? "window_open" : "window_over", at);
+  }
   std::string operator()(const RunStage& e) const {
     return Of(OfflineStageName(e.stage), at);
   }
@@ -138,7 +144,11 @@ struct ReportWords {
   CpuId from;
 
   std::string operator()(const StopAck& m) const {
-    return absl::StrCat("ack ", from.value, " ", MultiStopStateName(m.state));
+    return absl::StrCat(m.refused ? "refuse " : "ack ", from.value, " ",
+                        MultiStopStateName(m.state));
+  }
+  std::string operator()(const StopAborted&) const {
+    return Of("aborted", from);
   }
   std::string operator()(const StepsDone& m) const {
     return absl::StrCat("walked ", from.value, " to ", m.state);
@@ -180,6 +190,7 @@ struct CoordinatorWords {
   std::string operator()(const PublishState& e) const {
     return absl::StrCat("publish ", MultiStopStateName(e.state));
   }
+  std::string operator()(const StopTick&) const { return "stop_tick"; }
   std::string operator()(const SleepOnLock& e) const {
     return absl::StrCat("lock_sleep ", e.op.value);
   }

@@ -33,6 +33,9 @@ using FuncId = Id<struct FuncTag, std::uint16_t>;
 // A stop_machine round. Journaled, never reused, rising.
 using Generation = Id<struct GenerationTag, std::uint64_t>;
 
+// One life of the coordinator. Journaled, rising.
+using Epoch = Id<struct EpochTag, std::uint64_t>;
+
 // A hotplug or stop_machine operation of the coordinator. 0 is none.
 using OpId = Id<struct OpTag, std::uint32_t>;
 

@@ -5,13 +5,14 @@
 namespace belfry::kernel {
 namespace {
 
-constexpr std::array<absl::string_view, 7> kStateNames = {
+constexpr std::array<absl::string_view, 8> kStateNames = {
     "NONE",
     "PREPARE",
     "DISABLE_IRQ",
     "DISABLE_IRQ_INACTIVE",
     "DISABLE_IRQ_ACTIVE",
     "RUN",
+    "CONFIRM",
     "EXIT"};
 
 }  // namespace
@@ -27,19 +28,28 @@ std::optional<MultiStopState> ParseMultiStopState(absl::string_view name) {
   return std::nullopt;
 }
 
-MultiStopState NextState(Barrier barrier, MultiStopState state) {
+StopOrder StopOrderOf(const Profile& profile) {
+  return {.barrier = profile.barrier,
+          .confirm = profile.stop_lease == StopLease::kHeld &&
+                     profile.lease_without != LeaseWithout::kConfirm};
+}
+
+MultiStopState NextState(StopOrder order, MultiStopState state) {
   using enum MultiStopState;
   switch (state) {
     case kNone:
       return kPrepare;
     case kPrepare:
-      return barrier == Barrier::kSplit ? kDisableIrqInactive : kDisableIrq;
+      return order.barrier == Barrier::kSplit ? kDisableIrqInactive
+                                              : kDisableIrq;
     case kDisableIrqInactive:
       return kDisableIrqActive;
     case kDisableIrq:
     case kDisableIrqActive:
       return kRun;
     case kRun:
+      return order.confirm ? kConfirm : kExit;
+    case kConfirm:
       return kExit;
     case kExit:
       return kNone;
@@ -53,16 +63,23 @@ bool MasksInterrupts(MultiStopState state, bool active) {
          (state == MultiStopState::kDisableIrqActive && active);
 }
 
-MultiStop::MultiStop(Generation generation, Barrier barrier,
+MultiStop::MultiStop(Generation generation, StopOrder order,
                      CpuMask participants, CpuMask active)
     : generation_(generation),
-      barrier_(barrier),
+      order_(order),
       participants_(std::move(participants)),
       active_(std::move(active)) {}
 
+bool MultiStop::IsActiveMissing() const {
+  for (CpuId cpu : active_.cpus()) {
+    if (missing_.Has(cpu)) return true;
+  }
+  return false;
+}
+
 void MultiStop::Advance() {
   missing_ = participants_;
-  state_ = NextState(barrier_, state_);
+  state_ = next_state();
 }
 
 bool MultiStop::Ack(CpuId cpu, Generation generation, MultiStopState state) {

@@ -25,6 +25,9 @@ enum class MultiStopState : std::uint8_t {
   kDisableIrqActive,
   // The active CPUs run the function while all stand masked.
   kRun,
+  // Belfry's own (stop_lease=held): whoever acknowledges it has been masked in
+  // this round without a break.
+  kConfirm,
   kExit,
 };
 
@@ -32,8 +35,21 @@ enum class MultiStopState : std::uint8_t {
 absl::string_view MultiStopStateName(MultiStopState state);
 std::optional<MultiStopState> ParseMultiStopState(absl::string_view name);
 
+// How the states of a round follow one another.
+struct StopOrder {
+  Barrier barrier = Barrier::kSingle;
+  bool confirm = false;
+
+  friend bool operator==(const StopOrder&, const StopOrder&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const StopOrder& o) {
+    return H::combine(std::move(h), o.barrier, o.confirm);
+  }
+};
+StopOrder StopOrderOf(const Profile& profile);
+
 // The state that follows; kNone after kExit.
-MultiStopState NextState(Barrier barrier, MultiStopState state);
+MultiStopState NextState(StopOrder order, MultiStopState state);
 
 // Whether a CPU masks its interrupts when it acts on `state`.
 bool MasksInterrupts(MultiStopState state, bool active);
@@ -43,15 +59,19 @@ bool MasksInterrupts(MultiStopState state, bool active);
 // the next. Participants are fixed before PREPARE.
 class MultiStop {
  public:
-  MultiStop(Generation generation, Barrier barrier, CpuMask participants,
+  MultiStop(Generation generation, StopOrder order, CpuMask participants,
             CpuMask active);
 
   Generation generation() const { return generation_; }
   MultiStopState state() const { return state_; }
+  MultiStopState next_state() const { return NextState(order_, state_); }
   const CpuMask& participants() const { return participants_; }
   const CpuMask& active() const { return active_; }
   // Participants that have not acknowledged state().
   const CpuMask& missing() const { return missing_; }
+
+  // An active CPU has not.
+  bool IsActiveMissing() const;
 
   // Publishes the next state: from now on all participants owe its ack. The
   // missing set is filled before the state changes, as set_state() does.
@@ -68,13 +88,13 @@ class MultiStop {
   friend bool operator==(const MultiStop&, const MultiStop&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const MultiStop& m) {
-    return H::combine(std::move(h), m.generation_, m.barrier_, m.state_,
+    return H::combine(std::move(h), m.generation_, m.order_, m.state_,
                       m.participants_, m.active_, m.missing_);
   }
 
  private:
   Generation generation_;
-  Barrier barrier_;
+  StopOrder order_;
   MultiStopState state_ = MultiStopState::kNone;
   CpuMask participants_;
   CpuMask active_;

@@ -52,6 +52,11 @@ constexpr std::array<absl::string_view, 2> kStopTwoQueues = {"both_locked",
                                                              "one_by_one"};
 constexpr std::array<absl::string_view, 2> kStopTwoWakes = {"preempt_off",
                                                             "preemptible"};
+constexpr std::array<absl::string_view, 2> kStopLeases = {"none", "held"};
+constexpr std::array<absl::string_view, 9> kLeaseWithouts = {
+    "nothing",    "prepare_acks", "ack_generation", "closed_generations",
+    "confirm",    "tentative",    "abort_order",    "second_drain",
+    "epoch_fence"};
 
 // How a knob is read and written, whatever its type.
 struct Access {
@@ -131,6 +136,12 @@ constexpr std::array kKnobs = {
     Knob{"stop_two_wake",
          "whether stop_two_cpus() can be preempted between its two wake-ups",
          kStopTwoWakes},
+    Knob{"stop_lease",
+         "whether a CPU that hears nothing of its stop_machine leaves it",
+         kStopLeases},
+    Knob{"lease_without",
+         "which safeguard of the stop lease is left out, to see what it is for",
+         kLeaseWithouts},
 };
 
 constexpr std::array<Access, kKnobs.size()> kAccess = {
@@ -146,6 +157,7 @@ constexpr std::array<Access, kKnobs.size()> kAccess = {
     AccessTo<&Profile::steps>(),           AccessTo<&Profile::control_cpu>(),
     AccessTo<&Profile::online_twice>(),    AccessTo<&Profile::stopper_enable>(),
     AccessTo<&Profile::stop_two_queue>(),  AccessTo<&Profile::stop_two_wake>(),
+    AccessTo<&Profile::stop_lease>(),      AccessTo<&Profile::lease_without>(),
 };
 
 constexpr std::array<absl::string_view, 6> kPresetNames = {
@@ -177,7 +189,9 @@ Profile Linux30() {
           .online_twice = OnlineTwice::kEinval,
           .stopper_enable = StopperEnable::kAtUnpark,
           .stop_two_queue = StopTwoQueue::kBothLocked,
-          .stop_two_wake = StopTwoWake::kPreemptOff};
+          .stop_two_wake = StopTwoWake::kPreemptOff,
+          .stop_lease = StopLease::kNone,
+          .lease_without = LeaseWithout::kNothing};
 }
 
 // Rows of DESIGN.md's table that differ from linux-3.0 in a few knobs only.

@@ -208,6 +208,35 @@ enum class StopTwoWake : std::uint8_t {
   kPreemptible,
 };
 
+// Whether a participant of a stop_machine round bounds its trust in it by time.
+// Belfry's own: in the kernels' protocols no clock decides anything.
+enum class StopLease : std::uint8_t {
+  kNone,
+  // docs/PROTOCOL.md, "The stop lease".
+  kHeld,
+};
+
+// A safeguard of the stop lease that is left out, to see what it is for.
+enum class LeaseWithout : std::uint8_t {
+  kNothing,
+  // CPUs mask as soon as they prepare, not when all have.
+  kPrepareAcks,
+  // An acknowledgement counts whichever round it is of.
+  kAckGeneration,
+  // Who has left a round may enter it again.
+  kClosedGenerations,
+  // RUN's last acknowledgement is the outcome.
+  kConfirm,
+  // What RUN did is not taken back.
+  kTentative,
+  // An abort goes to all at once.
+  kAbortOrder,
+  // What came to the CPU between its flush and the commit stays.
+  kSecondDrain,
+  // The journal takes what a coordinator of an older epoch writes.
+  kEpochFence,
+};
+
 struct Profile {
   // The preset it started from.
   std::string name;
@@ -235,6 +264,8 @@ struct Profile {
   StopperEnable stopper_enable = StopperEnable::kAtUnpark;
   StopTwoQueue stop_two_queue = StopTwoQueue::kBothLocked;
   StopTwoWake stop_two_wake = StopTwoWake::kPreemptOff;
+  StopLease stop_lease = StopLease::kHeld;
+  LeaseWithout lease_without = LeaseWithout::kNothing;
 
   friend bool operator==(const Profile&, const Profile&) = default;
 };

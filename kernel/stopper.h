@@ -68,6 +68,17 @@ struct StopWork {
   std::uint64_t flushed = 0;
   // What a CPU that goes leaves to others.
   Handover handover;
+  // stop_lease=held. It holds a lease. An active CPU in RUN: whether the clock
+  // was looked at, and found in time; whether it has left its effect alone;
+  // whether the round was given up under it.
+  bool leased = false;
+  bool looks = false;
+  bool in_time = false;
+  bool declined = false;
+  bool abort_due = false;
+
+  // Its effect has begun, and is no one's to take back but by StopAbort.
+  bool has_effect() const { return run != Run::kNotYet && !declined; }
 
   friend bool operator==(const StopWork&, const StopWork&) = default;
   template <typename H>
@@ -76,7 +87,8 @@ struct StopWork {
                    s.active, s.alone, s.takedown, s.func, s.payload, s.view,
                    s.run, s.acked);
     return H::combine(std::move(h), s.dying_state, s.dying_step, s.error,
-                      s.result, s.flushed, s.handover);
+                      s.result, s.flushed, s.handover, s.leased, s.looks,
+                      s.in_time, s.declined, s.abort_due);
   }
 };
 

@@ -13,7 +13,7 @@ using enum MultiStopState;
 constexpr Generation kRound{7};
 
 MultiStop Begun(Barrier barrier, CpuMask participants) {
-  MultiStop stop(kRound, barrier, std::move(participants), {1});
+  MultiStop stop(kRound, {.barrier = barrier}, std::move(participants), {1});
   stop.Advance();
   return stop;
 }
@@ -23,11 +23,16 @@ TEST(MultiStopTest, StatesInOrder) {
                                               kExit, kNone};
   const std::vector<MultiStopState> split = {
       kPrepare, kDisableIrqInactive, kDisableIrqActive, kRun, kExit, kNone};
-  for (const auto& [barrier, states] :
-       {std::pair(Barrier::kSingle, single), {Barrier::kSplit, split}}) {
+  const std::vector<MultiStopState> confirmed = {kPrepare, kDisableIrq, kRun,
+                                                 kConfirm, kExit,       kNone};
+  using Expected = std::pair<StopOrder, std::vector<MultiStopState>>;
+  for (const auto& [order, states] :
+       {Expected({.barrier = Barrier::kSingle}, single),
+        {{.barrier = Barrier::kSplit}, split},
+        {{.confirm = true}, confirmed}}) {
     MultiStopState state = kNone;
     for (MultiStopState expected : states) {
-      state = NextState(barrier, state);
+      state = NextState(order, state);
       EXPECT_EQ(state, expected);
     }
   }

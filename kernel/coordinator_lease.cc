@@ -1,0 +1,123 @@
+// How a round under a stop lease is given up: to whom it is told, in which
+// order, and what is journaled before. docs/PROTOCOL.md has the argument.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "kernel/coordinator.h"
+
+namespace belfry::kernel {
+
+// Neither COMMIT nor ABORT has been decided.
+bool Coordinator::IsOutcomeOpen() const {
+  return op_->leg != Leg::kCommit && op_->leg != Leg::kAbort;
+}
+
+// Before RUN is journaled nobody can have begun anything, and all are told at
+// once. After it there may be an effect to take back: ABORT is journaled, so
+// that no later coordinator decides otherwise.
+void Coordinator::GiveStopUp(Errno error, std::string message,
+                             CoordinatorEffects& out) {
+  if (op_->leg != Leg::kRun) {
+    AbortStop(error, std::move(message), out);
+    return;
+  }
+  if (op_->error == Errno::kOk) {
+    op_->error = error;
+    op_->message = std::move(message);
+  }
+  EnterLeg(Leg::kAbort, out);
+}
+
+// The active CPUs first. Until they have answered, or can begin no more, the
+// others stay stopped.
+void Coordinator::BeginAbort(CoordinatorEffects& out) {
+  ticks_ = 0;
+  give_back_ = {};
+  for (CpuId cpu : stop_->active().cpus()) {
+    if (!stop_->participants().Has(cpu)) continue;
+    give_back_.Add(cpu);
+    out.push_back(TellCpu{cpu, StopAbort{stop_->generation(), epoch_}});
+  }
+  await_ = Await::kGiveBack;
+  if (give_back_.empty() ||
+      profile_.lease_without == LeaseWithout::kAbortOrder) {
+    EndAbort(out);
+  }
+}
+
+void Coordinator::Heard(CpuId cpu, StopAborted& m, CoordinatorEffects& out) {
+  if (await_ != Await::kGiveBack || m.generation != stop_->generation()) {
+    return;
+  }
+  give_back_.Remove(cpu);
+  if (give_back_.empty()) EndAbort(out);
+}
+
+void Coordinator::EndAbort(CoordinatorEffects& out) {
+  await_ = Await::kNothing;
+  give_back_ = {};
+  AbortStop(op_->error, op_->message, out);
+}
+
+void Coordinator::On(StopTick& e, CoordinatorEffects& out) {
+  if (!stop_ || stop_->generation() != e.generation) return;
+  out.push_back(StartStopTick{e.generation});
+  // What the store takes is not the round's time.
+  if (await_ == Await::kJournal) return;
+  if (ticks_ < 2) ++ticks_;
+  const bool lease_passed = ticks_ >= 2;
+  if (await_ == Await::kGiveBack) {
+    // Their windows were opened before this round masked anybody, and are over.
+    if (lease_passed) EndAbort(out);
+    return;
+  }
+  const MultiStopState state = stop_->state();
+  // Nobody is masked in PREPARE; a function may take its time; and what is
+  // committed is told until it is heard.
+  const bool may_wait =
+      state <= MultiStopState::kPrepare || state == MultiStopState::kExit ||
+      (state == MultiStopState::kRun && stop_->IsActiveMissing());
+  if (lease_passed && !may_wait) {
+    GiveStopUp(Errno::kEtimedout,
+               absl::StrCat("CPUs ", FormatCpuList(stop_->missing()),
+                            " did not answer ", MultiStopStateName(state),
+                            " within a stop lease"),
+               out);
+    return;
+  }
+  if (state == MultiStopState::kNone) return;
+  // It may have been lost; and who hears it stays stopped for one more lease.
+  const StopPublish again = Publication();
+  for (CpuId cpu : stop_->participants().cpus()) {
+    out.push_back(TellCpu{cpu, again});
+  }
+}
+
+// A round whose RUN was not journaled has no effect anywhere; one whose RUN was
+// may have, and is aborted unless COMMIT was journaled.
+void Coordinator::ResumeLeasedStop(CoordinatorEffects& out) {
+  const CpuMask active =
+      op_->kind == OpKind::kStop ? op_->active : CpuMask{op_->cpu.value};
+  CpuMask participants;
+  for (CpuId cpu : view_.online.cpus()) {
+    if (IsPresent(cpu)) participants.Add(cpu);
+  }
+  stop_.emplace(op_->generation, StopOrderOf(profile_), participants, active);
+  out.push_back(StartStopTick{op_->generation});
+  if (target_lost_) op_->rollback = true;
+  if (op_->leg == Leg::kAbort) {
+    BeginAbort(out);
+  } else {
+    GiveStopUp(Errno::kEcanceled, "the coordinator was restarted", out);
+  }
+}
+
+// It has missed the end of a round that was given up: who must answer for a
+// commit is waited for until it has.
+void Coordinator::AnswerOldRound(CpuId cpu, Generation generation,
+                                 CoordinatorEffects& out) const {
+  if (recovering_ || generation > last_generation_) return;
+  out.push_back(TellCpu{cpu, StopAbort{generation, epoch_}});
+}
+
+}  // namespace belfry::kernel

@@ -1,0 +1,115 @@
+// The stop lease: how long a CPU trusts a round of which it hears nothing, and
+// what it owes those who have left one. docs/PROTOCOL.md has the argument.
+#include <algorithm>
+#include <utility>
+
+#include "kernel/cpu.h"
+
+namespace belfry::kernel {
+
+// A coordinator that was only paused does not know that another has taken over.
+bool Cpu::Obeys(Epoch epoch) {
+  if (epoch < epoch_) return false;
+  epoch_ = epoch;
+  return true;
+}
+
+// Whatever is heard of the round begins its lease anew.
+void Cpu::HoldRoundsLease(CpuEffects& out) {
+  stop_->leased = true;
+  out.push_back(HoldLease{stop_->generation});
+}
+
+void Cpu::On(LeaseOver& e, CpuEffects& out) {
+  if (!stop_ || !stop_->leased || stop_->generation != e.generation) return;
+  if (stop_->has_effect()) {
+    // Others may go by the effect or by its not having happened, and only the
+    // coordinator knows: ask, and stay masked until told.
+    HoldRoundsLease(out);
+    if (stop_->acted >= MultiStopState::kRun && stop_->acked) AckStop(out);
+    return;
+  }
+  const Generation generation = stop_->generation;
+  const MultiStopState state = stop_->published;
+  const Generation closed = closed_generation_;
+  GiveUpRound(out);
+  if (Lacks(LeaseWithout::kClosedGenerations)) closed_generation_ = closed;
+  out.push_back(
+      Tell{StopAck{.generation = generation, .state = state, .refused = true}});
+}
+
+// A CPU that is not in a round will not have been masked when it ends.
+void Cpu::RefuseRound(Generation generation, MultiStopState state,
+                      CpuEffects& out) {
+  if (!Leased()) return;
+  if (!Lacks(LeaseWithout::kClosedGenerations)) {
+    closed_generation_ = std::max(closed_generation_, generation);
+  }
+  out.push_back(
+      Tell{StopAck{.generation = generation, .state = state, .refused = true}});
+}
+
+// The last look before the effect. What lies between look and effect is what a
+// pause can spoil; CONFIRM finds it out.
+bool Cpu::LookBeforeRun(CpuEffects& out) {
+  if (!std::exchange(stop_->looks, true)) {
+    out.push_back(LookAtWindow{stop_->generation});
+  }
+  return false;
+}
+
+void Cpu::On(WindowIs& e, CpuEffects& out) {
+  if (!stop_ || !stop_->looks || stop_->generation != e.generation ||
+      stop_->in_time || stop_->declined) {
+    return;
+  }
+  if (e.open) {
+    stop_->in_time = true;
+    return;
+  }
+  stop_->run = StopWork::Run::kDone;
+  stop_->declined = true;
+  AckStop(out);
+}
+
+// The round was given up while the effect was under way.
+bool Cpu::GiveBackEffect(CpuEffects& out) {
+  if (!stop_->abort_due) return false;
+  const Generation generation = stop_->generation;
+  AbortStop(out);
+  out.push_back(Tell{StopAborted{generation}});
+  return true;
+}
+
+// It is in no view any more, and nobody will call it by a view that it is in.
+bool Cpu::HasLeft() const {
+  return Leased() && !view_.online.Has(config_.id) &&
+         (life_ == Life::kShouldDie || life_ == Life::kDead);
+}
+
+// Calls of CPUs that had left the round before its outcome, and went by the
+// view that they had.
+void Cpu::RefuseWhatItHolds(CpuEffects& out) {
+  for (const Csd& csd : queue_.TakeAll()) {
+    TraceEvent event = Event(TraceKind::kCsdDropped);
+    event.csd = csd.key;
+    event.func = csd.func;
+    event.detail = "refused";
+    out.push_back(Trace{std::move(event)});
+    const auto peer = peers_.find(csd.key.src);
+    if (peer == peers_.end() ||
+        peer->second.incarnation != csd.key.src_incarnation) {
+      continue;
+    }
+    peer->second.answers.Put(csd.key.seq, Done{.from = csd.key.src,
+                                               .seq = csd.key.seq,
+                                               .error = Errno::kEnxio,
+                                               .refused = true});
+    out.push_back(SendDone{.dst = csd.key.src,
+                           .seq = csd.key.seq,
+                           .error = Errno::kEnxio,
+                           .refused = true});
+  }
+}
+
+}  // namespace belfry::kernel
