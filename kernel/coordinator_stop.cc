@@ -86,7 +86,8 @@ void Coordinator::Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out) {
                out);
     return;
   }
-  if (!stop_->missing().Has(cpu)) return;
+  // ABORT is decided, or will be.
+  if (op_->leg == Leg::kAbort || !stop_->missing().Has(cpu)) return;
   if (m.generation == stop_->generation() && m.state == MultiStopState::kRun &&
       stop_->active().Has(cpu)) {
     if (op_->error == Errno::kOk && op_->leg == Leg::kStop) {

@@ -73,7 +73,7 @@ bool operator==(const Cpu& a, const Cpu& b) {
          a.stop_two_tasks_ == b.stop_two_tasks_ &&
          a.stop_twos_ == b.stop_twos_ &&
          a.closed_generation_ == b.closed_generation_ && a.epoch_ == b.epoch_ &&
-         a.leases_ == b.leases_ && a.walk_ == b.walk_ &&
+         a.walk_ == b.walk_ &&
          a.last_walk_ == b.last_walk_ && a.kicked_op_ == b.kicked_op_ &&
          a.last_doorbell_ == b.last_doorbell_ &&
          a.report_owed_ == b.report_owed_ && a.timers_ == b.timers_ &&

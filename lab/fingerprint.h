@@ -175,7 +175,7 @@ class BasicFingerprinter {
   template <typename T>
   void AddMembers(const T& value) {
     constexpr int n = kMembers<T>;
-    static_assert(n <= 8);
+    static_assert(n <= 9);
     if constexpr (n == 1) {
       const auto& [a] = value;
       AddAll(a);
@@ -197,9 +197,12 @@ class BasicFingerprinter {
     } else if constexpr (n == 7) {
       const auto& [a, b, c, d, e, f, g] = value;
       AddAll(a, b, c, d, e, f, g);
-    } else {
+    } else if constexpr (n == 8) {
       const auto& [a, b, c, d, e, f, g, i] = value;
       AddAll(a, b, c, d, e, f, g, i);
+    } else {
+      const auto& [a, b, c, d, e, f, g, i, j] = value;
+      AddAll(a, b, c, d, e, f, g, i, j);
     }
   }
 

@@ -107,9 +107,13 @@ inline constexpr int kMembers<kernel::ArmTimer> = 1;
 template <>
 inline constexpr int kMembers<kernel::Dead> = 1;
 template <>
-inline constexpr int kMembers<kernel::StopPublish> = 8;
+inline constexpr int kMembers<kernel::StopPublish> = 9;
 template <>
-inline constexpr int kMembers<kernel::StopAbort> = 1;
+inline constexpr int kMembers<kernel::StopAbort> = 2;
+template <>
+inline constexpr int kMembers<kernel::LeaseOver> = 1;
+template <>
+inline constexpr int kMembers<kernel::WindowIs> = 2;
 template <>
 inline constexpr int kMembers<kernel::Kick> = 1;
 template <>
@@ -122,7 +126,9 @@ template <>
 inline constexpr int kMembers<kernel::PeerGone> = 2;
 
 template <>
-inline constexpr int kMembers<kernel::StopAck> = 6;
+inline constexpr int kMembers<kernel::StopAck> = 7;
+template <>
+inline constexpr int kMembers<kernel::StopAborted> = 1;
 template <>
 inline constexpr int kMembers<kernel::Alive> = 1;
 template <>
@@ -144,6 +150,8 @@ template <>
 inline constexpr int kMembers<kernel::Journaled> = 2;
 template <>
 inline constexpr int kMembers<kernel::PublishState> = 2;
+template <>
+inline constexpr int kMembers<kernel::StopTick> = 1;
 template <>
 inline constexpr int kMembers<kernel::HandoffTimeout> = 2;
 

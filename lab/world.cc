@@ -669,7 +669,7 @@ void World::Do(CpuId id, const SendEnqueued& e) {
 
 void World::Do(CpuId id, const SendDone& e) {
   Post({Lane::Kind::kReply, id.value, e.dst.value},
-       {.event = CpuEvent(Done{id, e.seq, e.error, e.result}),
+       {.event = CpuEvent(Done{id, e.seq, e.error, e.result, e.refused}),
         .from = cpu(id.value).incarnation(),
         .to = IncarnationSeenBy(id, e.dst)});
 }
@@ -706,6 +706,11 @@ void World::Do(CpuId id, const NextStep& e) {
 }
 
 void World::Do(CpuId id, const WakeStopper&) { Tell(id.value, StopperRuns{}); }
+
+void World::Do(CpuId id, const LookAtWindow& e) {
+  Tell(id.value, WindowIs{e.generation, true});
+}
+
 void World::Do(CpuId id, const NextStage& e) {
   Tell(id.value, RunStage{e.stage});
 }

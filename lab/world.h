@@ -281,6 +281,10 @@ class World {
   void Do(kernel::CpuId cpu, const kernel::RunFunction& e);
   void Do(kernel::CpuId cpu, const kernel::NextStep& e);
   void Do(kernel::CpuId cpu, const kernel::WakeStopper& e);
+  // Here no time passes but where it is asked for: no lease runs out.
+  void Do(kernel::CpuId, const kernel::HoldLease&) {}
+  void Do(kernel::CpuId, const kernel::OpenWindow&) {}
+  void Do(kernel::CpuId cpu, const kernel::LookAtWindow& e);
   void Do(kernel::CpuId cpu, const kernel::SendStopTwo& e);
   void Do(kernel::CpuId cpu, const kernel::SendStopTwoReport& e);
   void Do(kernel::CpuId cpu, const kernel::NextStage& e);
@@ -292,6 +296,7 @@ class World {
   void Do(const kernel::JournalView& e);
   void Do(const kernel::TellCpu& e);
   void Do(const kernel::AdvanceStop& e);
+  void Do(const kernel::StartStopTick&) {}
   void Do(const kernel::AwaitReaders& e);
   void Do(const kernel::StartHandoff&) {}
   void Do(const kernel::OpEnded& e);

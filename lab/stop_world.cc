@@ -1,0 +1,637 @@
+#include "lab/stop_world.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "kernel/event_text.h"
+#include "kernel/functions.h"
+#include "lab/world.h"
+
+namespace belfry::lab {
+
+using namespace kernel;  // NOLINT: this file is about little else.
+
+class StopMemo {
+ public:
+  template <typename Machine, typename Effects>
+  struct Step {
+    Shared<Machine> machine;
+    Effects effects;
+  };
+  template <typename Machine, typename Effects>
+  using Steps =
+      absl::flat_hash_map<std::pair<Digest, Digest>, Step<Machine, Effects>>;
+
+  // What the event leads to there.
+  template <typename Machine, typename Effects, typename AnyEvent>
+  static const Step<Machine, Effects>& Of(Steps<Machine, Effects>& known,
+                                          const Shared<Machine>& machine,
+                                          const AnyEvent& event) {
+    const auto [step, is_new] =
+        known.try_emplace({machine.fingerprint(), DigestOf(event)});
+    if (is_new) {
+      step->second.machine = machine;
+      step->second.machine.Mutable().Step(event, step->second.effects);
+    }
+    return step->second;
+  }
+
+  Steps<Cpu, CpuEffects> cpus;
+  Steps<Coordinator, CoordinatorEffects> coordinators;
+};
+
+namespace {
+
+// Rounds end long before so many exchanges, or never.
+constexpr int kExchangesToRest = 64;
+
+bool IsOfRounds(const ToCpu& message) {
+  return !std::holds_alternative<PeerIs>(message) &&
+         !std::holds_alternative<PeerGone>(message) &&
+         !std::holds_alternative<ReadersGranted>(message);
+}
+
+bool HasEffect(const Cpu& cpu) {
+  return cpu.stop() && cpu.stop()->has_effect();
+}
+
+}  // namespace
+
+StopWorld::StopWorld(const StopScope& scope, StopMemo& memo) : scope_(scope) {
+  World booted({.profile = scope.profile, .cpus = scope.cpus});
+  booted.Boot(nullptr);
+  for (std::uint32_t cpu = 0; cpu < scope.cpus; ++cpu) {
+    cpus_.push_back(Shared<Cpu>(booted.cpu(cpu)));
+  }
+  const Coordinator& coordinator = booted.coordinator();
+  coordinators_.push_back(Shared<Coordinator>(coordinator));
+  mail_ = Shared<Mail>(Mail{});
+  rest_ = Shared<Rest>(
+      Rest{.journal = {.view = coordinator.view(),
+                       .last_generation = coordinator.last_generation(),
+                       .cpus = coordinator.cpus()},
+           .cpu_owes = std::vector<std::vector<CpuEvent>>(scope.cpus),
+           .owes = std::vector<std::vector<CoordinatorEvent>>(1),
+           .views = {{coordinator.view().number, coordinator.view().online}}});
+  for (const Request& request : scope.requests) {
+    StepCoordinator(0, request, memo);
+  }
+  const auto stands_before_round = [&] {
+    const auto& op = coordinators_[0]->current();
+    return op && (op->leg == Leg::kTakedown || op->leg == Leg::kStop);
+  };
+  for (int i = 0; i < kExchangesToRest && !stands_before_round(); ++i) {
+    const std::vector<Move> moves = Moves();
+    for (std::size_t m = 0; m < moves.size() && !stands_before_round(); ++m) {
+      if (moves[m].kind == Move::Kind::kOwes) {
+        Apply(Moves().front(), memo);
+        break;
+      }
+      Apply(moves[m], memo);
+    }
+  }
+  mail_ = Shared<Mail>(Mail{});
+  Rest& rest = rest_.Mutable();
+  rest.leases_left = scope.leases;
+  rest.ticks_left = scope.ticks;
+  rest.takeovers_left = scope.takeovers;
+  rest.calls_left = scope.calls;
+}
+
+// ---- What can happen.
+
+std::vector<StopWorld::Move> StopWorld::Moves() const {
+  std::vector<Move> moves;
+  const Rest& rest = *rest_;
+  const auto office = static_cast<std::uint32_t>(coordinators_.size() - 1);
+  for (std::uint32_t at = 0; at <= office; ++at) {
+    if (rest.fenced.contains(at)) continue;
+    for (std::uint32_t i = 0; i < rest.owes[at].size(); ++i) {
+      moves.push_back({Move::Kind::kOwes, at, i});
+    }
+  }
+  for (std::uint32_t cpu = 0; cpu < cpus_.size(); ++cpu) {
+    for (std::uint32_t i = 0; i < rest.cpu_owes[cpu].size(); ++i) {
+      moves.push_back({Move::Kind::kCpuOwes, cpu, i});
+    }
+  }
+  for (std::uint32_t i = 0; i < mail_->sent.size(); ++i) {
+    if (mail_->sent[i]->to) {
+      moves.push_back({Move::Kind::kDeliver, 0, i});
+      continue;
+    }
+    for (std::uint32_t at = 0; at <= office; ++at) {
+      if (!rest.fenced.contains(at)) {
+        moves.push_back({Move::Kind::kDeliver, at, i});
+      }
+    }
+  }
+  if (rest.leases_left > 0) {
+    for (const auto& [cpu, lease] : rest.leases) {
+      moves.push_back({Move::Kind::kLeaseOver, cpu, 0});
+    }
+  }
+  if (rest.ticks_left > 0 && coordinators_[office]->stop()) {
+    moves.push_back({Move::Kind::kTick, office, 0});
+  }
+  if (rest.takeovers_left > 0) moves.push_back({Move::Kind::kTakeOver, 0, 0});
+  if (rest.calls_left > 0) {
+    for (std::uint32_t cpu = 0; cpu < cpus_.size(); ++cpu) {
+      // Those that stand in a round call nobody.
+      if (cpus_[cpu]->life() == Life::kOnline && !cpus_[cpu]->irqs_masked() &&
+          !cpus_[cpu]->stop() && coordinators_[office]->stop()) {
+        moves.push_back({Move::Kind::kCall, cpu, 0});
+      }
+    }
+  }
+  return moves;
+}
+
+void StopWorld::Apply(Move move, StopMemo& memo) {
+  switch (move.kind) {
+    case Move::Kind::kDeliver: {
+      const Shared<Sent> sent = mail_->sent[move.index];
+      if (sent->to) {
+        StepCpu(sent->to->value, std::get<CpuEvent>(sent->event), memo);
+      } else {
+        StepCoordinator(move.at, std::get<CoordinatorEvent>(sent->event), memo);
+      }
+      break;
+    }
+    case Move::Kind::kCpuOwes: {
+      std::vector<CpuEvent>& owes = rest_.Mutable().cpu_owes[move.at];
+      const CpuEvent event = owes[move.index];
+      owes.erase(owes.begin() + move.index);
+      // The clock is looked at once, and says one thing.
+      if (std::holds_alternative<WindowIs>(event)) {
+        std::erase_if(owes, [](const CpuEvent& other) {
+          return std::holds_alternative<WindowIs>(other);
+        });
+      }
+      StepCpu(move.at, event, memo);
+      break;
+    }
+    case Move::Kind::kOwes: {
+      std::vector<CoordinatorEvent>& owes = rest_.Mutable().owes[move.at];
+      const CoordinatorEvent event = owes[move.index];
+      owes.erase(owes.begin() + move.index);
+      StepCoordinator(move.at, event, memo);
+      break;
+    }
+    case Move::Kind::kLeaseOver:
+      --rest_.Mutable().leases_left;
+      RunOutLease(move.at, memo);
+      break;
+    case Move::Kind::kTick:
+      --rest_.Mutable().ticks_left;
+      StepCoordinator(move.at,
+                      StopTick{coordinators_[move.at]->stop()->generation()},
+                      memo);
+      break;
+    case Move::Kind::kTakeOver:
+      --rest_.Mutable().takeovers_left;
+      TakeOver(memo);
+      break;
+    case Move::Kind::kCall:
+      --rest_.Mutable().calls_left;
+      Call(move.at, memo);
+      break;
+  }
+  JudgeViews();
+}
+
+std::string StopWorld::TextOf(Move move) const {
+  switch (move.kind) {
+    case Move::Kind::kDeliver: {
+      const Sent& sent = *mail_->sent[move.index];
+      return sent.to ? EventText(std::get<CpuEvent>(sent.event), *sent.to)
+                     : absl::StrCat(
+                           EventText(std::get<CoordinatorEvent>(sent.event)),
+                           " at coordinator ", move.at);
+    }
+    case Move::Kind::kCpuOwes:
+      return EventText(rest_->cpu_owes[move.at][move.index], {move.at});
+    case Move::Kind::kOwes:
+      return absl::StrCat(EventText(rest_->owes[move.at][move.index]),
+                          " at coordinator ", move.at);
+    case Move::Kind::kLeaseOver:
+      return absl::StrCat("lease_over ", move.at);
+    case Move::Kind::kTick:
+      return absl::StrCat("stop_tick at coordinator ", move.at);
+    case Move::Kind::kTakeOver:
+      return absl::StrCat("coordinator ", coordinators_.size(), " takes over");
+    case Move::Kind::kCall:
+      return absl::StrCat("call of ", move.at);
+  }
+  return "";
+}
+
+// ---- CPUs.
+
+// Carries out what a CPU wants done; what the round does not need is left.
+struct StopWorld::CpuHands {
+  StopWorld& world;
+  CpuId cpu;
+  AtOnce& at_once;
+
+  void operator()(const kernel::Tell& e) const {
+    world.Send({}, CoordinatorEvent(FromCpuEvent{
+                       cpu, world.cpus_[cpu.value]->incarnation(), e.message}));
+  }
+  void operator()(const HoldLease& e) const {
+    Rest::Lease lease{.generation = e.generation};
+    if (!world.scope_->pauses) {
+      for (const auto& [other, window] : world.rest_->windows) {
+        lease.windows_before.insert(other);
+      }
+    }
+    world.rest_.Mutable().leases[cpu.value] = std::move(lease);
+  }
+  void operator()(const OpenWindow& e) const {
+    if (world.scope_->pauses) return;
+    Rest& rest = world.rest_.Mutable();
+    rest.windows[cpu.value] = {e.generation, false};
+    for (auto& [other, lease] : rest.leases) {
+      lease.windows_before.erase(cpu.value);
+    }
+  }
+  // Where processes pause, either may be found: it says nothing of later.
+  void operator()(const LookAtWindow& e) const {
+    const auto window = world.rest_->windows.find(cpu.value);
+    const bool over =
+        window != world.rest_->windows.end() && window->second.second;
+    if (!over) Owe(WindowIs{e.generation, true});
+    if (over || world.scope_->pauses) Owe(WindowIs{e.generation, false});
+  }
+  void operator()(const RunFunction&) const { Owe(FunctionReturned{}); }
+  void operator()(const NextStep& e) const {
+    at_once.emplace_back(cpu, RunStep{e.walk, e.step});
+  }
+  void operator()(const SendEnqueue& e) const {
+    at_once.emplace_back(e.dst, Enqueue{.csd = e.csd, .fused = e.fused});
+  }
+  void operator()(const SendEnqueued& e) const {
+    at_once.emplace_back(e.dst,
+                         Enqueued{cpu, e.seq, e.was_empty, e.rung, e.error});
+  }
+  void operator()(const SendDone& e) const {
+    at_once.emplace_back(e.dst, Done{cpu, e.seq, e.error, e.result, e.refused});
+  }
+  void operator()(const RingSelf& e) const {
+    at_once.emplace_back(cpu, Doorbell{e.key, false});
+  }
+  void operator()(const RaiseIrq&) const {
+    at_once.emplace_back(cpu, IrqEntry{});
+  }
+  template <typename Other>
+  void operator()(const Other&) const {}
+
+ private:
+  void Owe(CpuEvent event) const {
+    if (world.scope_->pauses) {
+      world.rest_.Mutable().cpu_owes[cpu.value].push_back(std::move(event));
+    } else {
+      at_once.emplace_back(cpu, std::move(event));
+    }
+  }
+};
+
+void StopWorld::StepCpu(std::uint32_t cpu, const CpuEvent& event,
+                        StopMemo& memo) {
+  AtOnce at_once = {{CpuId{cpu}, event}};
+  while (!at_once.empty()) {
+    const auto [to, next] = std::move(at_once.front());
+    at_once.pop_front();
+    Shared<Cpu>& machine = cpus_[to.value];
+    const bool had_effect = HasEffect(*machine);
+    const auto& step = StopMemo::Of(memo.cpus, machine, next);
+    machine = step.machine;
+    const CpuHands hands{*this, to, at_once};
+    for (const CpuEffect& effect : step.effects) std::visit(hands, effect);
+    const bool begins = !had_effect && HasEffect(*machine);
+    JudgeEffects(begins ? std::optional(to) : std::nullopt);
+  }
+}
+
+void StopWorld::RunOutLease(std::uint32_t cpu, StopMemo& memo) {
+  Rest& rest = rest_.Mutable();
+  const Rest::Lease lease = rest.leases.at(cpu);
+  rest.leases.erase(cpu);
+  for (std::uint32_t earlier : lease.windows_before) {
+    rest.windows.at(earlier).second = true;
+  }
+  StepCpu(cpu, LeaseOver{lease.generation}, memo);
+}
+
+void StopWorld::Call(std::uint32_t cpu, StopMemo& memo) {
+  for (const Request& request : scope_->requests) {
+    if (request.kind != OpKind::kOffline || request.cpu.value == cpu) continue;
+    StepCpu(cpu, kernel::Call{.token = 1, .dst = request.cpu, .func = kNop},
+            memo);
+    return;
+  }
+}
+
+// ---- Coordinators.
+
+// The same for a coordinator. False: the journal has refused it, and it ends.
+struct StopWorld::CoordinatorHands {
+  StopWorld& world;
+  std::uint32_t at;
+
+  bool operator()(const JournalLeg& e) const {
+    if (!MayWrite()) return false;
+    Rest& rest = world.rest_.Mutable();
+    rest.journal.view = e.view;
+    rest.journal.last_generation = e.last_generation;
+    rest.journal.cpus = world.coordinators_[at]->cpus();
+    rest.journal.op = e.op;
+    rest.begun.insert(e.op.id);
+    rest.owes[at].push_back(Journaled{e.op.id, e.op.leg});
+    world.JudgeJournal(e);
+    return true;
+  }
+  bool operator()(const OpEnded& e) const {
+    if (!MayWrite()) return false;
+    if (!e.refused) world.rest_.Mutable().journal.op.reset();
+    return true;
+  }
+  bool operator()(const TellCpu& e) const {
+    if (IsOfRounds(e.message)) {
+      world.Send(e.cpu, std::visit([](const auto& m) { return CpuEvent(m); },
+                                   e.message));
+    }
+    return true;
+  }
+  bool operator()(const AdvanceStop& e) const {
+    world.rest_.Mutable().owes[at].push_back(
+        PublishState{e.generation, e.state});
+    return true;
+  }
+  template <typename Other>
+  bool operator()(const Other&) const {
+    return true;
+  }
+
+ private:
+  bool MayWrite() const {
+    const StopScope& scope = *world.scope_;
+    const bool old =
+        world.coordinators_[at]->epoch() < world.rest_->journal.epoch;
+    if (!old || scope.profile.lease_without == LeaseWithout::kEpochFence) {
+      return true;
+    }
+    world.rest_.Mutable().fenced.insert(at);
+    return false;
+  }
+};
+
+void StopWorld::StepCoordinator(std::uint32_t at, const CoordinatorEvent& event,
+                                StopMemo& memo) {
+  const auto& step = StopMemo::Of(memo.coordinators, coordinators_[at], event);
+  coordinators_[at] = step.machine;
+  for (const CoordinatorEffect& effect : step.effects) {
+    if (!std::visit(CoordinatorHands{*this, at}, effect)) return;
+  }
+}
+
+void StopWorld::Send(std::optional<CpuId> to, Event event) {
+  Shared<Sent> sent(Sent{to, std::move(event)});
+  const auto less = [](const Shared<Sent>& a, const Shared<Sent>& b) {
+    return a.fingerprint() < b.fingerprint();
+  };
+  const std::vector<Shared<Sent>>& known = mail_->sent;
+  const auto place = std::lower_bound(known.begin(), known.end(), sent, less);
+  if (place != known.end() && place->fingerprint() == sent.fingerprint()) {
+    return;
+  }
+  const auto at = place - known.begin();
+  std::vector<Shared<Sent>>& all = mail_.Mutable().sent;
+  all.insert(all.begin() + at, std::move(sent));
+}
+
+// The old one is not killed: it may only be slow.
+void StopWorld::TakeOver(StopMemo& memo) {
+  Rest& rest = rest_.Mutable();
+  rest.journal.epoch = Epoch{rest.journal.epoch.value + 1};
+  rest.owes.emplace_back();
+  coordinators_.push_back(Shared<Coordinator>(
+      Coordinator(scope_->profile, scope_->cpus, rest.journal)));
+  const auto office = static_cast<std::uint32_t>(coordinators_.size() - 1);
+  for (const Shared<Cpu>& cpu : cpus_) {
+    StepCoordinator(office, Attached{cpu->id(), cpu->status()}, memo);
+  }
+  for (const Request& request : scope_->requests) {
+    if (rest_->begun.contains(request.id)) continue;
+    StepCoordinator(office, request, memo);
+  }
+}
+
+// ---- Judging.
+
+void StopWorld::Report(Invariant invariant, std::optional<CpuId> cpu,
+                       std::string what) {
+  violations_.push_back({invariant, cpu, std::move(what)});
+}
+
+// `begun_by`: the CPU whose effect began just now, though it may be over too.
+void StopWorld::JudgeEffects(std::optional<CpuId> begun_by) {
+  for (const Shared<Cpu>& active : cpus_) {
+    const Cpu& cpu = *active;
+    if (!HasEffect(cpu)) continue;
+    const bool over = cpu.stop()->run == StopWork::Run::kDone;
+    if (over && cpu.id() != begun_by) continue;
+    const std::uint64_t round = cpu.stop()->generation.value;
+    for (const Shared<Cpu>& other : cpus_) {
+      if (other->id() == cpu.id() || other->irqs_masked() ||
+          rest_->unstopped.contains(round)) {
+        continue;
+      }
+      rest_.Mutable().unstopped.insert(round);
+      if (!scope_->pauses) {
+        Report(Invariant::kStoppedMeansStopped, other->id(),
+               absl::StrCat("it runs in the effect of round ", round,
+                            ", and nobody paused"));
+      }
+    }
+  }
+}
+
+void StopWorld::JudgeJournal(const JournalLeg& leg) {
+  const std::uint64_t round = leg.op.generation.value;
+  Rest& rest = rest_.Mutable();
+  if (leg.op.leg == Leg::kCommit) rest.committed.insert(round);
+  if (leg.op.leg == Leg::kAbort) rest.aborted.insert(round);
+  if (rest.committed.contains(round) && rest.unstopped.contains(round)) {
+    Report(Invariant::kStoppedMeansStopped, {},
+           absl::StrCat("round ", round,
+                        " is committed, and not all were stopped"));
+  }
+  if (rest.committed.contains(round) && rest.aborted.contains(round)) {
+    Report(Invariant::kOneView, {},
+           absl::StrCat("round ", round, " is committed and aborted"));
+  }
+  const auto [view, is_new] =
+      rest.views.try_emplace(leg.view.number, leg.view.online);
+  if (view->second != leg.view.online) {
+    Report(Invariant::kOneView, {},
+           absl::StrCat("view ", leg.view.number, " is journaled as ",
+                        FormatCpuList(view->second), " and as ",
+                        FormatCpuList(leg.view.online)));
+  }
+}
+
+void StopWorld::JudgeViews() {
+  const View& journaled = rest_->journal.view;
+  for (const Shared<Cpu>& cpu : cpus_) {
+    const auto view = rest_->views.find(cpu->view().number);
+    if (view == rest_->views.end() || view->second != cpu->view().online) {
+      Report(Invariant::kOneView, cpu->id(),
+             absl::StrCat("its view ", cpu->view().number,
+                          " was never journaled so"));
+    }
+    const bool member = journaled.online.Has(cpu->id());
+    if (!member && cpu->life() == Life::kOnline && !cpu->irqs_masked()) {
+      Report(Invariant::kOneView, cpu->id(), "it runs, and has left");
+    }
+    if (member && cpu->life() == Life::kDead) {
+      Report(Invariant::kOneView, cpu->id(), "it has gone, and has not left");
+    }
+    CheckNothingLeftBehind(*cpu, violations_);
+  }
+}
+
+// ---- Rest.
+
+bool StopWorld::DoAllOwed(StopMemo& memo) {
+  const auto office = static_cast<std::uint32_t>(coordinators_.size() - 1);
+  bool any = false;
+  for (;;) {
+    std::optional<Move> owed;
+    for (const Move& move : Moves()) {
+      if (move.kind == Move::Kind::kCpuOwes ||
+          (move.kind == Move::Kind::kOwes && move.at == office)) {
+        owed = move;
+        break;
+      }
+    }
+    if (!owed) return any;
+    Apply(*owed, memo);
+    any = true;
+  }
+}
+
+bool StopWorld::IsAtRest() const {
+  const Coordinator& office = *coordinators_.back();
+  if (office.current() || office.stop()) return false;
+  return std::all_of(cpus_.begin(), cpus_.end(), [&](const auto& cpu) {
+    const bool member = office.view().online.Has(cpu->id());
+    const bool calls = std::any_of(
+        cpu->peers().begin(), cpu->peers().end(),
+        [](const auto& peer) { return peer.second.out.size() > 0; });
+    return !cpu->stop() && !calls && cpu->view() == office.view() &&
+           (member ? cpu->life() == Life::kOnline && !cpu->irqs_masked()
+                   : cpu->life() == Life::kDead);
+  });
+}
+
+bool StopWorld::ComesToRest(StopMemo& memo) const {
+  StopWorld world = *this;
+  Rest& quiet = world.rest_.Mutable();
+  quiet.takeovers_left = 0;
+  quiet.calls_left = 0;
+  const auto office = static_cast<std::uint32_t>(coordinators_.size() - 1);
+  for (std::uint32_t old = 0; old < office; ++old) quiet.fenced.insert(old);
+  for (int i = 0; i < kExchangesToRest; ++i) {
+    world.DoAllOwed(memo);
+    for (const Shared<Sent>& sent : std::vector(world.mail_->sent)) {
+      if (sent->to) {
+        world.StepCpu(sent->to->value, std::get<CpuEvent>(sent->event), memo);
+      } else {
+        world.StepCoordinator(office, std::get<CoordinatorEvent>(sent->event),
+                              memo);
+      }
+      world.DoAllOwed(memo);
+    }
+    if (world.IsAtRest()) return true;
+    if (world.coordinators_[office]->stop()) {
+      world.StepCoordinator(
+          office, StopTick{world.coordinators_[office]->stop()->generation()},
+          memo);
+    }
+    for (std::uint32_t cpu = 0; cpu < cpus_.size(); ++cpu) {
+      if (world.rest_->leases.contains(cpu)) world.RunOutLease(cpu, memo);
+    }
+  }
+  return false;
+}
+
+Digest StopWorld::fingerprint() const {
+  Fingerprinter f;
+  for (const auto& cpu : cpus_) f.Add(cpu.fingerprint());
+  for (const auto& coordinator : coordinators_) {
+    f.Add(coordinator.fingerprint());
+  }
+  f.Add(mail_.fingerprint());
+  f.Add(rest_.fingerprint());
+  return f.Get();
+}
+
+// ---- Searching.
+
+StopSearch SearchStops(const StopScope& scope, std::uint64_t most,
+                       std::uint64_t rest_sample) {
+  struct Node {
+    std::size_t parent = 0;
+    StopWorld::Move move;
+    std::uint32_t depth = 0;
+  };
+  StopMemo memo;
+  StopSearch result;
+  const StopWorld start(scope, memo);
+  absl::flat_hash_set<Digest> seen = {start.fingerprint()};
+  std::vector<Node> nodes = {{}};
+  std::deque<std::pair<std::size_t, StopWorld>> frontier = {{0, start}};
+  const auto tell = [&](std::size_t last, Violations violations) {
+    std::vector<StopWorld::Move> moves;
+    for (std::size_t n = last; n != 0; n = nodes[n].parent) {
+      moves.push_back(nodes[n].move);
+    }
+    StopWorld world = start;
+    for (auto move = moves.rbegin(); move != moves.rend(); ++move) {
+      result.way.push_back(world.TextOf(*move));
+      world.Apply(*move, memo);
+    }
+    result.violations = std::move(violations);
+  };
+  while (!frontier.empty() && nodes.size() < most) {
+    const auto [number, world] = std::move(frontier.front());
+    frontier.pop_front();
+    ++result.states;
+    result.depth = nodes[number].depth;
+    if (rest_sample > 0 && world.fingerprint().low % rest_sample == 0 &&
+        !world.ComesToRest(memo)) {
+      tell(number, {{Invariant::kEveryWaitEnds, {}, "it never comes to rest"}});
+      return result;
+    }
+    for (StopWorld::Move move : world.Moves()) {
+      StopWorld next = world;
+      next.Apply(move, memo);
+      ++result.transitions;
+      if (!seen.insert(next.fingerprint()).second) continue;
+      nodes.push_back({number, move, nodes[number].depth + 1});
+      if (!next.violations().empty()) {
+        tell(nodes.size() - 1, next.violations());
+        return result;
+      }
+      frontier.emplace_back(nodes.size() - 1, std::move(next));
+    }
+  }
+  result.exhausted = frontier.empty();
+  return result;
+}
+
+}  // namespace belfry::lab
