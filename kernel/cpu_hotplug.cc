@@ -52,6 +52,8 @@ void Cpu::On(StopPublish& e, CpuEffects& out) {
     if (round->acked && round->acted == e.state) AckStop(out);
     return;
   }
+  // It comes late: all had acknowledged it.
+  if (e.state < round->published) return;
   round->published = e.state;
   round->view = std::move(e.view);
   if (e.state == MultiStopState::kExit) round->handover = std::move(e.handover);
@@ -111,7 +113,11 @@ bool Cpu::ActOnStop(CpuEffects& out) {
       out.push_back(OpenWindow{stop_->generation});
     }
     // After the mask: the lease is a promise to stay behind it.
-    if (masked_ && stop_->acted != MultiStopState::kExit) HoldRoundsLease(out);
+    const bool begun = Lacks(LeaseWithout::kPrepareAcks) &&
+                       stop_->acted == MultiStopState::kDisableIrq;
+    if (masked_ && !begun && stop_->acted != MultiStopState::kExit) {
+      HoldRoundsLease(out);
+    }
   }
   if (stop_->acted == MultiStopState::kExit) {
     LeaveStop(out);

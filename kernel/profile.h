@@ -219,7 +219,8 @@ enum class StopLease : std::uint8_t {
 // A safeguard of the stop lease that is left out, to see what it is for.
 enum class LeaseWithout : std::uint8_t {
   kNothing,
-  // CPUs mask as soon as they prepare, not when all have.
+  // CPUs mask, and their leases begin, as soon as they prepare, not when all
+  // have.
   kPrepareAcks,
   // An acknowledgement counts whichever round it is of.
   kAckGeneration,

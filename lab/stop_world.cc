@@ -76,24 +76,19 @@ StopWorld::StopWorld(const StopScope& scope, StopMemo& memo) : scope_(scope) {
            .cpu_owes = std::vector<std::vector<CpuEvent>>(scope.cpus),
            .owes = std::vector<std::vector<CoordinatorEvent>>(1),
            .views = {{coordinator.view().number, coordinator.view().online}}});
-  for (const Request& request : scope.requests) {
-    StepCoordinator(0, request, memo);
-  }
-  const auto stands_before_round = [&] {
-    const auto& op = coordinators_[0]->current();
-    return op && (op->leg == Leg::kTakedown || op->leg == Leg::kStop);
-  };
-  for (int i = 0; i < kExchangesToRest && !stands_before_round(); ++i) {
-    const std::vector<Move> moves = Moves();
-    for (std::size_t m = 0; m < moves.size() && !stands_before_round(); ++m) {
-      if (moves[m].kind == Move::Kind::kOwes) {
-        Apply(Moves().front(), memo);
-        break;
-      }
-      Apply(moves[m], memo);
+  for (std::uint32_t i = 0; i < scope.requests.size(); ++i) {
+    if (i > 0 && i <= scope.settled) {
+      Settle([this] { return IsAtRest(); }, memo);
     }
+    StepCoordinator(0, scope.requests[i], memo);
   }
-  mail_ = Shared<Mail>(Mail{});
+  Settle(
+      [this] {
+        const auto& op = coordinators_[0]->current();
+        return op && (op->leg == Leg::kTakedown || op->leg == Leg::kStop);
+      },
+      memo);
+  if (scope.settled == 0) mail_ = Shared<Mail>(Mail{});
   Rest& rest = rest_.Mutable();
   rest.leases_left = scope.leases;
   rest.ticks_left = scope.ticks;
@@ -506,22 +501,45 @@ void StopWorld::JudgeViews() {
 
 // ---- Rest.
 
-bool StopWorld::DoAllOwed(StopMemo& memo) {
+// Does what is owed, or delivers all that was sent, until it is `done`.
+bool StopWorld::Settle(absl::FunctionRef<bool()> done, StopMemo& memo) {
   const auto office = static_cast<std::uint32_t>(coordinators_.size() - 1);
-  bool any = false;
-  for (;;) {
-    std::optional<Move> owed;
-    for (const Move& move : Moves()) {
-      if (move.kind == Move::Kind::kCpuOwes ||
-          (move.kind == Move::Kind::kOwes && move.at == office)) {
-        owed = move;
-        break;
-      }
+  const auto do_owed = [&] {
+    while (!done()) {
+      const std::optional<Move> owed = FirstOwed();
+      if (!owed) return false;
+      Apply(*owed, memo);
     }
-    if (!owed) return any;
-    Apply(*owed, memo);
-    any = true;
+    return true;
+  };
+  for (int i = 0; i < kExchangesToRest; ++i) {
+    if (do_owed()) return true;
+    for (const Shared<Sent>& sent : std::vector(mail_->sent)) {
+      if (sent->to) {
+        StepCpu(sent->to->value, std::get<CpuEvent>(sent->event), memo);
+      } else {
+        StepCoordinator(office, std::get<CoordinatorEvent>(sent->event), memo);
+      }
+      if (do_owed()) return true;
+    }
+    if (coordinators_[office]->stop()) {
+      StepCoordinator(
+          office, StopTick{coordinators_[office]->stop()->generation()}, memo);
+    }
   }
+  return false;
+}
+
+// Of a CPU, or of the coordinator in office.
+std::optional<StopWorld::Move> StopWorld::FirstOwed() const {
+  const auto office = static_cast<std::uint32_t>(coordinators_.size() - 1);
+  for (const Move& move : Moves()) {
+    if (move.kind == Move::Kind::kCpuOwes ||
+        (move.kind == Move::Kind::kOwes && move.at == office)) {
+      return move;
+    }
+  }
+  return std::nullopt;
 }
 
 bool StopWorld::IsAtRest() const {
@@ -543,30 +561,17 @@ bool StopWorld::ComesToRest(StopMemo& memo) const {
   Rest& quiet = world.rest_.Mutable();
   quiet.takeovers_left = 0;
   quiet.calls_left = 0;
-  const auto office = static_cast<std::uint32_t>(coordinators_.size() - 1);
-  for (std::uint32_t old = 0; old < office; ++old) quiet.fenced.insert(old);
-  for (int i = 0; i < kExchangesToRest; ++i) {
-    world.DoAllOwed(memo);
-    for (const Shared<Sent>& sent : std::vector(world.mail_->sent)) {
-      if (sent->to) {
-        world.StepCpu(sent->to->value, std::get<CpuEvent>(sent->event), memo);
-      } else {
-        world.StepCoordinator(office, std::get<CoordinatorEvent>(sent->event),
-                              memo);
-      }
-      world.DoAllOwed(memo);
-    }
-    if (world.IsAtRest()) return true;
-    if (world.coordinators_[office]->stop()) {
-      world.StepCoordinator(
-          office, StopTick{world.coordinators_[office]->stop()->generation()},
-          memo);
-    }
+  for (std::uint32_t old = 0; old + 1 < coordinators_.size(); ++old) {
+    quiet.fenced.insert(old);
+  }
+  // Who has asked twice and heard nothing gives up before he hears: the worst.
+  for (int lease = 0; lease < 2; ++lease) {
+    if (world.Settle([&] { return world.IsAtRest(); }, memo)) return true;
     for (std::uint32_t cpu = 0; cpu < cpus_.size(); ++cpu) {
       if (world.rest_->leases.contains(cpu)) world.RunOutLease(cpu, memo);
     }
   }
-  return false;
+  return world.Settle([&] { return world.IsAtRest(); }, memo);
 }
 
 Digest StopWorld::fingerprint() const {
@@ -582,8 +587,7 @@ Digest StopWorld::fingerprint() const {
 
 // ---- Searching.
 
-StopSearch SearchStops(const StopScope& scope, std::uint64_t most,
-                       std::uint64_t rest_sample) {
+StopSearch SearchStops(const StopScope& scope, const StopSearchOptions& how) {
   struct Node {
     std::size_t parent = 0;
     StopWorld::Move move;
@@ -607,17 +611,22 @@ StopSearch SearchStops(const StopScope& scope, std::uint64_t most,
     }
     result.violations = std::move(violations);
   };
-  while (!frontier.empty() && nodes.size() < most) {
-    const auto [number, world] = std::move(frontier.front());
-    frontier.pop_front();
+  while (!frontier.empty() && nodes.size() < how.states) {
+    const bool newest = how.depth_first;
+    const auto [number, world] =
+        std::move(newest ? frontier.back() : frontier.front());
+    newest ? frontier.pop_back() : frontier.pop_front();
     ++result.states;
     result.depth = nodes[number].depth;
-    if (rest_sample > 0 && world.fingerprint().low % rest_sample == 0 &&
+    if (how.rest_sample > 0 && world.fingerprint().low % how.rest_sample == 0 &&
         !world.ComesToRest(memo)) {
       tell(number, {{Invariant::kEveryWaitEnds, {}, "it never comes to rest"}});
       return result;
     }
-    for (StopWorld::Move move : world.Moves()) {
+    std::vector<StopWorld::Move> moves = world.Moves();
+    // Depth first, faults come last.
+    if (how.depth_first) std::reverse(moves.begin(), moves.end());
+    for (StopWorld::Move move : moves) {
       StopWorld next = world;
       next.Apply(move, memo);
       ++result.transitions;

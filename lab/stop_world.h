@@ -20,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "kernel/coordinator.h"
 #include "kernel/cpu.h"
 #include "kernel/invariants.h"
@@ -34,6 +35,9 @@ struct StopScope {
   std::uint32_t cpus = 3;
   // One after another, from a machine whose CPUs are all online.
   std::vector<kernel::Request> requests;
+  // So many of them have ended when it begins, and what was sent for them may
+  // still come.
+  std::uint32_t settled = 0;
   // Whether a process may stand still between any two of its steps. Else a
   // lease runs out only when every window is over that was opened before it,
   // and what an active CPU does when it has looked at the clock takes no time.
@@ -163,7 +167,8 @@ class StopWorld {
   void RunOutLease(std::uint32_t cpu, StopMemo& memo);
   void TakeOver(StopMemo& memo);
   void Call(std::uint32_t cpu, StopMemo& memo);
-  bool DoAllOwed(StopMemo& memo);
+  bool Settle(absl::FunctionRef<bool()> done, StopMemo& memo);
+  std::optional<Move> FirstOwed() const;
   void JudgeEffects(std::optional<kernel::CpuId> begun_by);
   void JudgeViews();
   void JudgeJournal(const kernel::JournalLeg& leg);
@@ -180,20 +185,27 @@ class StopWorld {
   kernel::Violations violations_;
 };
 
-// Breadth first over all of it, each state once.
+struct StopSearchOptions {
+  // At most so many are seen.
+  std::uint64_t states = 5'000'000;
+  // Finds a way to a violation sooner, and not a shortest one.
+  bool depth_first = false;
+  // One state in so many is followed until it comes to rest; 0: none.
+  std::uint64_t rest_sample = 0;
+};
+
 struct StopSearch {
   std::uint64_t states = 0;
   std::uint64_t transitions = 0;
   std::uint32_t depth = 0;
-  // Every state was seen; else `most` were.
+  // Every state was seen; else as many as were asked for.
   bool exhausted = false;
-  // A shortest way to the first violation, and what that is.
+  // The way to the first violation that was found, and what that is.
   std::vector<std::string> way;
   kernel::Violations violations;
 };
-// Every `rest_sample`th state is followed until it comes to rest; 0: none.
-StopSearch SearchStops(const StopScope& scope, std::uint64_t most,
-                       std::uint64_t rest_sample);
+// Each state once.
+StopSearch SearchStops(const StopScope& scope, const StopSearchOptions& how);
 
 }  // namespace belfry::lab
 
