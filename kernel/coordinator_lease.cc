@@ -72,6 +72,7 @@ void Coordinator::On(StopTick& e, CoordinatorEffects& out) {
     return;
   }
   const MultiStopState state = stop_->state();
+  if (!IsOutcomeOpen() && state != MultiStopState::kExit) return;
   // Nobody is masked in PREPARE; a function may take its time; and what is
   // committed is told until it is heard.
   const bool may_wait =

@@ -88,6 +88,8 @@ void Coordinator::Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out) {
   }
   // ABORT is decided, or will be.
   if (op_->leg == Leg::kAbort || !stop_->missing().Has(cpu)) return;
+  // A second answer to an earlier state.
+  if (m.state != stop_->state()) return;
   if (m.generation == stop_->generation() && m.state == MultiStopState::kRun &&
       stop_->active().Has(cpu)) {
     if (op_->error == Errno::kOk && op_->leg == Leg::kStop) {
