@@ -256,6 +256,7 @@ absl::Status Journal::LoadMachine(const std::string& value,
         "; start with the same --cpus, --profile and --set"));
   }
   epoch_ = machine.epoch() + 1;
+  recovery_.epoch = kernel::Epoch{epoch_};
   machine.set_possible_cpus(possible);
   *machine.mutable_profile() = wanted;
   machine.set_epoch(epoch_);

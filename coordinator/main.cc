@@ -25,6 +25,7 @@ struct Flags {
   std::vector<std::string> knobs;
   std::string doorbell = "fused";
   std::string csd_lock_timeout = "5s";
+  std::string stop_lease = "300ms";
 };
 
 void AddFlags(CLI::App* app, Flags* flags) {
@@ -67,6 +68,10 @@ void AddFlags(CLI::App* app, Flags* flags) {
   app->add_option("--csd-lock-timeout", flags->csd_lock_timeout,
                   "when a waiting call is reported as stuck: 5s, 500ms")
       ->capture_default_str();
+  app->add_option("--stop-lease", flags->stop_lease,
+                  "how long a CPU trusts a stop_machine of which it hears "
+                  "nothing (profile belfry)")
+      ->capture_default_str();
   app->add_option("--queue-capacity", options.queue_capacity,
                   "calls that a CPU's queue holds")
       ->check(CLI::Range(1, 1 << 24))
@@ -75,6 +80,17 @@ void AddFlags(CLI::App* app, Flags* flags) {
                 "let clients hold the protocol at named points")
       ->envname("BELFRY_GATES");
   app->set_version_flag("--version", rpc::Version());
+}
+
+absl::StatusOr<absl::Duration> ParseTime(absl::string_view flag,
+                                         const std::string& text,
+                                         absl::string_view example) {
+  absl::Duration time;
+  if (absl::ParseDuration(text, &time) && time >= absl::Milliseconds(10)) {
+    return time;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      flag, " ", text, ": a time of at least 10ms is right, like ", example));
 }
 
 absl::StatusOr<Options> Understand(Flags flags) {
@@ -87,15 +103,14 @@ absl::StatusOr<Options> Understand(Flags flags) {
         kernel::SetKnob(&*profile, parts.first, parts.second);
     if (!status.ok()) return status;
   }
-  absl::Duration timeout;
-  if (!absl::ParseDuration(flags.csd_lock_timeout, &timeout) ||
-      timeout < absl::Milliseconds(10)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--csd-lock-timeout ", flags.csd_lock_timeout,
-                     ": a time of at least 10ms is right, like 5s"));
-  }
+  const auto timeout =
+      ParseTime("--csd-lock-timeout", flags.csd_lock_timeout, "5s");
+  if (!timeout.ok()) return timeout.status();
+  const auto lease = ParseTime("--stop-lease", flags.stop_lease, "300ms");
+  if (!lease.ok()) return lease.status();
   flags.options.profile = *std::move(profile);
-  flags.options.csd_lock_timeout = absl::ToChronoNanoseconds(timeout);
+  flags.options.csd_lock_timeout = absl::ToChronoNanoseconds(*timeout);
+  flags.options.stop_lease = absl::ToChronoNanoseconds(*lease);
   flags.options.split_doorbell = flags.doorbell == "split";
   return std::move(flags.options);
 }

@@ -171,6 +171,13 @@ void Process::Impl::On(kernel::AdvanceStop& e) {
   Feed(kernel::PublishState{e.generation, e.state});
 }
 
+// Who holds the machine at its gates holds its time as well.
+void Process::Impl::On(kernel::StartStopTick& e) {
+  if (gates_.enabled()) return;
+  loop().After(options_.stop_lease / 2,
+               [this, round = e.generation] { Feed(kernel::StopTick{round}); });
+}
+
 void Process::Impl::On(kernel::StartHandoff& e) {
   loop().After(kHandoff, [this, op = e.op, leg = e.leg] {
     Feed(kernel::HandoffTimeout{op, leg});
@@ -253,6 +260,7 @@ v1::Welcome Process::Impl::Welcome(CpuId cpu) const {
   *welcome.mutable_csd_lock_timeout() =
       rpc::ToDuration(options_.csd_lock_timeout);
   welcome.set_split_doorbell(options_.split_doorbell);
+  *welcome.mutable_stop_lease() = rpc::ToDuration(options_.stop_lease);
   return welcome;
 }
 

@@ -31,6 +31,7 @@ struct Options {
   kernel::Profile profile;
   bool split_doorbell = false;
   std::chrono::nanoseconds csd_lock_timeout = std::chrono::seconds(5);
+  std::chrono::nanoseconds stop_lease = std::chrono::milliseconds(300);
   // Calls that a CPU's queue holds.
   std::uint64_t queue_capacity = 65536;
   bool gates = false;

@@ -48,6 +48,7 @@ class Process::Impl {
   void On(kernel::JournalLeg& e);
   void On(kernel::JournalView& e);
   void On(kernel::TellCpu& e);
+  void On(kernel::StartStopTick& e);
   void On(kernel::AdvanceStop& e);
   void On(kernel::AwaitReaders& e);
   void On(kernel::StartHandoff& e);

@@ -33,6 +33,9 @@ constexpr Time kSecond = 1'000'000'000;
 // The csd_lock_timeout: how often the watchdogs look, and how old a call must
 // be for them.
 constexpr Time kWatchPeriod = kSecond;
+// The stop lease, and how long of it a CPU may begin its effect.
+constexpr Time kStopLease = 300'000 * kMicrosecond;
+constexpr Time kStopWindow = kStopLease / 10 * 9;
 // A message that cannot be delivered yet is tried again so much later.
 constexpr Time kRetry = 100 * kMicrosecond;
 // From the last input to the restart of what is dead.
@@ -53,10 +56,20 @@ class Simulation {
         world_({.profile = trace::FromProto(run.profile()).value(),
                 .cpus = run.cpus(),
                 .split_doorbell = run.split_doorbell(),
-                .on_post = [this](const Lane& lane,
-                                  const Shared<Message>& message) {
-                  Posted(lane, message);
-                }}) {}
+                .on_post =
+                    [this](const Lane& lane, const Shared<Message>& message) {
+                      Posted(lane, message);
+                    },
+                .windows = lab::WindowClock{
+                    .open =
+                        [this](kernel::CpuId cpu, kernel::Generation round) {
+                          windows_[cpu] = {round, now_};
+                        },
+                    .is_open =
+                        [this](kernel::CpuId cpu, kernel::Generation round) {
+                          const auto& [opened, at] = windows_[cpu];
+                          return opened == round && now_ - at < kStopWindow;
+                        }}}) {}
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
@@ -113,9 +126,20 @@ class Simulation {
     ++clock.messages;
     Due due{now_ + latencies_.Draw(lane.kind, chance), 0, lane, message};
     if (IsDoorbell(*message)) Disturb(&due);
+    if (const Time length = LengthOf(*message)) due.time = now_ + length;
     // Links are in order.
     if (!lane.is_bag()) due.time = clock.last = std::max(due.time, clock.last);
     Push(std::move(due));
+  }
+
+  // Of a time that is to pass; 0: it is a message.
+  static Time LengthOf(const Message& message) {
+    if (const auto* at_cpu = std::get_if<kernel::CpuEvent>(&message.event)) {
+      return std::holds_alternative<kernel::LeaseOver>(*at_cpu) ? kStopLease
+                                                                : 0;
+    }
+    const auto& event = std::get<kernel::CoordinatorEvent>(message.event);
+    return std::holds_alternative<kernel::StopTick>(event) ? kStopLease / 2 : 0;
   }
 
   void Push(Due due) {
@@ -573,6 +597,8 @@ class Simulation {
   std::uint64_t pushed_ = 0;
   std::priority_queue<Due> due_;
   std::map<Lane, LaneClock> lanes_;
+  // By CPU: the round whose window it opened last, and when.
+  std::map<kernel::CpuId, std::pair<kernel::Generation, Time>> windows_;
 
   std::size_t next_input_ = 0;
   // Inputs that wait for their gates.

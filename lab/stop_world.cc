@@ -639,7 +639,6 @@ StopSearch SearchStops(const StopScope& scope, const StopSearchOptions& how) {
       frontier.emplace_back(nodes.size() - 1, std::move(next));
     }
   }
-  if (getenv("DEEP") && !frontier.empty()) tell(frontier.back().first, {});
   result.exhausted = frontier.empty();
   return result;
 }

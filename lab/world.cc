@@ -707,8 +707,24 @@ void World::Do(CpuId id, const NextStep& e) {
 
 void World::Do(CpuId id, const WakeStopper&) { Tell(id.value, StopperRuns{}); }
 
+void World::Do(CpuId id, const HoldLease& e) {
+  if (!options_->windows) return;
+  std::erase_if(pending_, [&](const Pending& p) {
+    if (p.lane != Lane{Lane::Kind::kSelf, id.value, id.value}) return false;
+    const auto* event = std::get_if<CpuEvent>(&p.message->event);
+    return event != nullptr && std::holds_alternative<LeaseOver>(*event);
+  });
+  Tell(id.value, LeaseOver{e.generation});
+}
+
+void World::Do(CpuId id, const OpenWindow& e) {
+  if (options_->windows) options_->windows->open(id, e.generation);
+}
+
 void World::Do(CpuId id, const LookAtWindow& e) {
-  Tell(id.value, WindowIs{e.generation, true});
+  const bool open =
+      !options_->windows || options_->windows->is_open(id, e.generation);
+  Tell(id.value, WindowIs{e.generation, open});
 }
 
 void World::Do(CpuId id, const NextStage& e) {
@@ -751,6 +767,10 @@ void World::Do(const TellCpu& e) {
 
 void World::Do(const AdvanceStop& e) {
   TellCoordinator(PublishState{e.generation, e.state});
+}
+
+void World::Do(const StartStopTick& e) {
+  if (options_->windows) TellCoordinator(StopTick{e.generation});
 }
 
 void World::Do(const AwaitReaders& e) { TellCoordinator(SleepOnLock{e.op}); }

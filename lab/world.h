@@ -37,6 +37,13 @@ class StepCache;
 // Told of every message that is put on its way, for who gives them times.
 using OnPost = std::function<void(const Lane&, const Shared<Message>&)>;
 
+// For who has times: when a CPU read the clock to open its window in a round,
+// and whether that window is open still.
+struct WindowClock {
+  std::function<void(kernel::CpuId, kernel::Generation)> open;
+  std::function<bool(kernel::CpuId, kernel::Generation)> is_open;
+};
+
 struct WorldOptions {
   kernel::Profile profile;
   std::uint32_t cpus = 4;
@@ -48,6 +55,9 @@ struct WorldOptions {
   bool prompt_doorbells = false;
   // May be empty. Copies of a world share it.
   OnPost on_post;
+  // Nothing: time stands still for stop_machine. No lease runs out, and every
+  // window is open.
+  std::optional<WindowClock> windows;
 };
 
 // One message to deliver: its place in World::pending().
@@ -281,9 +291,8 @@ class World {
   void Do(kernel::CpuId cpu, const kernel::RunFunction& e);
   void Do(kernel::CpuId cpu, const kernel::NextStep& e);
   void Do(kernel::CpuId cpu, const kernel::WakeStopper& e);
-  // Here no time passes but where it is asked for: no lease runs out.
-  void Do(kernel::CpuId, const kernel::HoldLease&) {}
-  void Do(kernel::CpuId, const kernel::OpenWindow&) {}
+  void Do(kernel::CpuId cpu, const kernel::HoldLease& e);
+  void Do(kernel::CpuId cpu, const kernel::OpenWindow& e);
   void Do(kernel::CpuId cpu, const kernel::LookAtWindow& e);
   void Do(kernel::CpuId cpu, const kernel::SendStopTwo& e);
   void Do(kernel::CpuId cpu, const kernel::SendStopTwoReport& e);
@@ -296,7 +305,7 @@ class World {
   void Do(const kernel::JournalView& e);
   void Do(const kernel::TellCpu& e);
   void Do(const kernel::AdvanceStop& e);
-  void Do(const kernel::StartStopTick&) {}
+  void Do(const kernel::StartStopTick& e);
   void Do(const kernel::AwaitReaders& e);
   void Do(const kernel::StartHandoff&) {}
   void Do(const kernel::OpEnded& e);

@@ -12,15 +12,17 @@ namespace belfry::node {
 
 namespace {
 
+// Of a lease: what is left is for clocks that drift.
+constexpr int kWindowTenths = 9;
+
 kernel::FunctionReturned TooLong() { return {kernel::Errno::kEnobufs, {}}; }
 
 }  // namespace
 
 CpuDriver::CpuDriver(kernel::CpuConfig config, std::size_t trace_events,
-                     std::chrono::nanoseconds csd_lock_timeout,
-                     Surroundings around)
+                     const Times& times, Surroundings around)
     : around_(around),
-      csd_lock_timeout_(csd_lock_timeout),
+      lengths_(times),
       cpu_(config),
       ledger_(config.id),
       trace_(config.id, trace_events) {}
@@ -99,6 +101,37 @@ void CpuDriver::On(kernel::NextStage& effect) {
   Feed(kernel::RunStage{effect.stage});
 }
 
+// Who holds the machine at its gates holds its time as well.
+void CpuDriver::On(kernel::HoldLease& effect) {
+  if (around_.gates->enabled()) return;
+  leased_ = effect.generation;
+  lease_end_ = std::chrono::steady_clock::now() + lengths_.stop_lease;
+  if (!std::exchange(awaits_lease_, true)) AwaitLease();
+}
+
+// One timer for all leases: a later one moves the end, and the timer looks.
+void CpuDriver::AwaitLease() {
+  const auto left = lease_end_ - std::chrono::steady_clock::now();
+  if (left > std::chrono::nanoseconds(0)) {
+    around_.loop->After(left, [this] { AwaitLease(); });
+    return;
+  }
+  awaits_lease_ = false;
+  Feed(kernel::LeaseOver{leased_});
+}
+
+void CpuDriver::On(kernel::OpenWindow& effect) {
+  window_ = {effect.generation, std::chrono::steady_clock::now()};
+}
+
+void CpuDriver::On(kernel::LookAtWindow& effect) {
+  const auto open_for = std::chrono::steady_clock::now() - window_.second;
+  const bool in_time = window_.first == effect.generation &&
+                       open_for < lengths_.stop_lease / 10 * kWindowTenths;
+  Feed(
+      kernel::WindowIs{effect.generation, in_time || around_.gates->enabled()});
+}
+
 void CpuDriver::On(kernel::RunFunction& effect) {
   if (!around_.gates->enabled()) return Run(std::move(effect));
   around_.gates->Pass("run",
@@ -140,7 +173,8 @@ void CpuDriver::On(kernel::Trace& effect) {
 
 TimePoint CpuDriver::overdue_before() const {
   return std::chrono::system_clock::now() -
-         std::chrono::duration_cast<TimePoint::duration>(csd_lock_timeout_);
+         std::chrono::duration_cast<TimePoint::duration>(
+             lengths_.csd_lock_timeout);
 }
 
 // A waiter that is overdue is told so once. Beside that one call that is

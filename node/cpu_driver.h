@@ -60,8 +60,14 @@ class CpuDriver {
     Outlet* outlet;
   };
 
+  // Of the machine, as its coordinator has them.
+  struct Times {
+    std::chrono::nanoseconds csd_lock_timeout{};
+    std::chrono::nanoseconds stop_lease{};
+  };
+
   CpuDriver(kernel::CpuConfig config, std::size_t trace_events,
-            std::chrono::nanoseconds csd_lock_timeout, Surroundings around);
+            const Times& times, Surroundings around);
 
   // Events that have come at once, as the calls of a frame do, stand before
   // what follows from any of them: one drain runs them all, and one frame
@@ -118,12 +124,16 @@ class CpuDriver {
   void On(kernel::NextStep& effect);
   void On(kernel::WakeStopper& effect);
   void On(kernel::NextStage& effect);
+  void On(kernel::HoldLease& effect);
+  void On(kernel::OpenWindow& effect);
+  void On(kernel::LookAtWindow& effect);
+  void AwaitLease();
   void On(kernel::RunFunction& effect);
   void On(kernel::Trace& effect);
   void Run(kernel::RunFunction effect);
 
   Surroundings around_;
-  std::chrono::nanoseconds csd_lock_timeout_;
+  Times lengths_;
   kernel::Cpu cpu_;
   kernel::Ledger ledger_;
   rpc::TraceRing trace_;
@@ -137,6 +147,13 @@ class CpuDriver {
   trace::CallTimes times_;
   // When a target was last rung for calls that are overdue.
   std::map<kernel::CpuId, TimePoint> rung_;
+  // The round that a lease is held for, and when that ends; a timer is under
+  // way. When the window of a round was opened. No clock that anybody sets.
+  using Steady = std::chrono::steady_clock::time_point;
+  kernel::Generation leased_;
+  Steady lease_end_;
+  bool awaits_lease_ = false;
+  std::pair<kernel::Generation, Steady> window_;
   CpuThread thread_;
 };
 

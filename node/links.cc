@@ -137,7 +137,7 @@ class OutLink : public rpc::StreamUser<v1::LinkResponse, v1::LinkRequest> {
     for (auto& e : *m.mutable_done()) {
       driver->Feed(kernel::Done{cpu(), e.seq(),
                                 static_cast<kernel::Errno>(e.errno_value()),
-                                std::move(*e.mutable_result())});
+                                std::move(*e.mutable_result()), e.refused()});
     }
     for (const auto& e : m.stop_two()) {
       auto report = rpc::FromProto(e, cpu());
@@ -275,6 +275,7 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
       auto* done = frame->add_done();
       done->set_seq(m.seq);
       done->set_errno_value(static_cast<std::int32_t>(m.error));
+      done->set_refused(m.refused);
       bytes += m.result.size();
       done->set_result(std::move(m.result));
       done_.pop_front();

@@ -255,7 +255,9 @@ absl::Status Node::Process::Activate(const v1::Welcome& welcome) {
   links_ = std::make_unique<Links>(&loop(), &clock_, &functions_);
   driver_ = std::make_unique<CpuDriver>(
       config, options_.trace_events,
-      rpc::FromDuration(welcome.csd_lock_timeout()),
+      CpuDriver::Times{
+          .csd_lock_timeout = rpc::FromDuration(welcome.csd_lock_timeout()),
+          .stop_lease = rpc::FromDuration(welcome.stop_lease())},
       CpuDriver::Surroundings{&loop(), &gates_, &clock_, &functions_, this});
   calls_ =
       std::make_unique<Calls>(&loop(), driver_.get(), welcome.possible_cpus());

@@ -40,6 +40,7 @@ absl::StatusOr<kernel::ToCpu> Decode(const v1::StopPublish& m) {
     publish.view = *std::move(view);
   }
   publish.handover = FromProto(m.handover());
+  publish.epoch = kernel::Epoch{m.epoch()};
   return publish;
 }
 
@@ -51,7 +52,8 @@ absl::StatusOr<kernel::FromCpu> Decode(const v1::StopAck& m) {
                          .error = static_cast<Errno>(m.errno_value()),
                          .result = m.result(),
                          .flushed = m.calls_flushed(),
-                         .handover = FromProto(m.handover())};
+                         .handover = FromProto(m.handover()),
+                         .refused = m.refused()};
 }
 
 // One overload for each message to a CPU.
@@ -65,9 +67,11 @@ void Encode(const kernel::StopPublish& m, v1::CoordinatorMessage* out) {
   p->set_payload(m.payload);
   if (m.view) *p->mutable_view() = ToProto(*m.view);
   *p->mutable_handover() = ToProto(m.handover);
+  p->set_epoch(m.epoch.value);
 }
 void Encode(const kernel::StopAbort& m, v1::CoordinatorMessage* out) {
   out->mutable_stop_abort()->set_generation(m.generation.value);
+  out->mutable_stop_abort()->set_epoch(m.epoch.value);
 }
 void Encode(const kernel::WalkSteps& m, v1::CoordinatorMessage* out) {
   v1::WalkSteps* p = out->mutable_walk_steps();
@@ -111,6 +115,10 @@ void Encode(const kernel::StopAck& m, v1::NodeMessage* out) {
   p->set_result(m.result);
   p->set_calls_flushed(m.flushed);
   *p->mutable_handover() = ToProto(m.handover);
+  p->set_refused(m.refused);
+}
+void Encode(const kernel::StopAborted& m, v1::NodeMessage* out) {
+  out->mutable_stop_aborted()->set_generation(m.generation.value);
 }
 void Encode(const kernel::StepsDone& m, v1::NodeMessage* out) {
   v1::StepsDone* p = out->mutable_steps_done();
@@ -192,6 +200,9 @@ absl::StatusOr<kernel::FromCpu> FromProto(const v1::NodeMessage& message) {
   switch (message.message_case()) {
     case v1::NodeMessage::kStopAck:
       return Decode(message.stop_ack());
+    case v1::NodeMessage::kStopAborted:
+      return kernel::StopAborted{
+          Generation{message.stop_aborted().generation()}};
     case v1::NodeMessage::kStepsDone: {
       const v1::StepsDone& m = message.steps_done();
       return kernel::StepsDone{.walk = {m.walk()},
@@ -221,7 +232,8 @@ absl::StatusOr<kernel::ToCpu> FromProto(const v1::CoordinatorMessage& message) {
     case v1::CoordinatorMessage::kStopPublish:
       return Decode(message.stop_publish());
     case v1::CoordinatorMessage::kStopAbort:
-      return kernel::StopAbort{Generation{message.stop_abort().generation()}};
+      return kernel::StopAbort{Generation{message.stop_abort().generation()},
+                               kernel::Epoch{message.stop_abort().epoch()}};
     case v1::CoordinatorMessage::kWalkSteps: {
       const v1::WalkSteps& m = message.walk_steps();
       return kernel::WalkSteps{.walk = {m.walk()},
