@@ -194,9 +194,10 @@ void Metrics::AddStop(prometheus::Registry* registry, kernel::StopOrder order) {
   }
   aborted_ = &BuildCounter()
                   .Name("belfry_stop_machine_aborted_total")
-                  .Help("Rounds that were given up before RUN, by reason.")
+                  .Help("Rounds that were given up, by reason.")
                   .Register(*registry);
-  for (const char* reason : {"participant_died", "cancelled", "restart"}) {
+  for (const char* reason :
+       {"participant_died", "cancelled", "restart", "lease"}) {
     aborted_->Add({{"reason", reason}});
   }
 }
@@ -220,10 +221,12 @@ void Metrics::OnTrace(const kernel::TraceEvent& event) {
       return;
     case kernel::TraceKind::kStopAbort: {
       phase_.clear();
-      const char* reason = event.detail == "cancelled" ? "cancelled"
-                           : event.detail == "the coordinator was restarted"
-                               ? "restart"
-                               : "participant_died";
+      const char* reason =
+          event.detail == "cancelled"                       ? "cancelled"
+          : event.detail == "the coordinator was restarted" ? "restart"
+          : event.value2 == static_cast<std::int64_t>(kernel::Errno::kEtimedout)
+              ? "lease"
+              : "participant_died";
       aborted_->Add({{"reason", reason}}).Increment();
       return;
     }

@@ -147,8 +147,8 @@ void Coordinator::EndStop(CoordinatorEffects& out) {
   NextLeg(out);
 }
 
-// Only while nobody can have run anything: before RUN is published, or when the
-// only active CPU has given up.
+// Only while nobody has run anything, or what was run is taken back: before RUN
+// is published, or when no active CPU can begin any more.
 void Coordinator::AbortStop(Errno error, std::string message,
                             CoordinatorEffects& out) {
   const Generation generation = stop_->generation();
@@ -157,6 +157,7 @@ void Coordinator::AbortStop(Errno error, std::string message,
   }
   TraceEvent event = Event(TraceKind::kStopAbort);
   event.value = static_cast<std::int64_t>(generation.value);
+  event.value2 = static_cast<std::int64_t>(error);
   event.detail = message;
   out.push_back(CoordinatorTrace{std::move(event)});
   stop_.reset();

@@ -74,7 +74,7 @@ enum class TraceKind : std::uint8_t {
   // stop_machine. value: generation; detail: state
   kStopState,    // the CPU acts on a state
   kStopAck,      // ... and has acknowledged it
-  kStopAbort,    // the round was given up
+  kStopAbort,    // the round was given up; the coordinator's: value2: errno
   kStopPublish,  // the coordinator publishes a state; NONE when the round ended
   kStopQueue,  // its work waits in the stopper's queue; value2: behind so many
   kStopDiscard,  // the stopper was not enabled: completed without running

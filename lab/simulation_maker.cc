@@ -27,7 +27,7 @@ constexpr std::array<absl::string_view, 9> kJournalGates = {
     "journal:ap",      "journal:takedown", "journal:stop",
     "commit",          "journal:dead",     "journal:done"};
 // Knobs that decide whether anything is lost at all.
-constexpr std::array<absl::string_view, 12> kPromises = {
+constexpr std::array<absl::string_view, 13> kPromises = {
     "offline_drain", "enqueue_guard", "refuse_offline",  "ring_order",
     "many_mask",     "idle_flush",    "nohz_release",    "irq_call",
     "irq_migration", "death_report",  "timer_migration", "lock_wakeup"};

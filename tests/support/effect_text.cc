@@ -53,6 +53,9 @@ std::string Line(const NextStage& e) {
   return absl::StrCat("next_stage ", OfflineStageName(e.stage));
 }
 std::string Line(const WakeStopper&) { return "wake stopper"; }
+std::string Line(const HoldLease&) { return "hold lease"; }
+std::string Line(const OpenWindow&) { return "open window"; }
+std::string Line(const LookAtWindow&) { return "look at window"; }
 std::string Line(const SendStopTwo& e) {
   return absl::StrCat(e.order.verb == StopTwoVerb::kPublish
                           ? MultiStopStateName(e.order.state)
@@ -78,12 +81,14 @@ std::string Line(const CallEnded& e) {
 
 std::string Message(const StopAck& m) {
   return absl::StrCat(
-      "ack ", MultiStopStateName(m.state), Failed(m.error),
+      m.refused ? "refuse " : "ack ", MultiStopStateName(m.state),
+      Failed(m.error),
       m.flushed > 0 ? absl::StrCat(" flushed ", m.flushed) : "",
       m.handover.device_irqs.empty()
           ? ""
           : absl::StrCat(" irqs ", m.handover.device_irqs.size()));
 }
+std::string Message(const StopAborted&) { return "aborted"; }
 std::string Message(const StepsDone& m) {
   return absl::StrCat("walk ", m.walk.value, " at ", m.state, Failed(m.error));
 }
