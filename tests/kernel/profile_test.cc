@@ -68,6 +68,9 @@ const std::map<std::string, std::vector<std::string>> kTable = {
     {"stop_two_wake",
      {"preempt_off", "preempt_off", "preempt_off", "preempt_off", "preempt_off",
       "preempt_off"}},
+    {"stop_lease", {"none", "none", "none", "none", "none", "none"}},
+    {"lease_without",
+     {"nothing", "nothing", "nothing", "nothing", "nothing", "nothing"}},
 };
 
 TEST(ProfileTest, PresetsAreTheRowsOfTheTable) {
