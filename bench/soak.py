@@ -59,13 +59,16 @@ def taken(pid):
 
 
 def latency(belfry, state_dir):
-    """Of a hundred waiting calls beside all that goes on; nothing when one fails."""
+    """Of a hundred waiting calls beside all that goes on; nothing unless all are
+    completed: one that is refused, for its CPU is offline, takes no time at all."""
     result = subprocess.run(
         [belfry, "--state-dir", state_dir, "call", "1", "nop", "--from", "0",
          "--count", "100", "--timeout", "4s", "-o", "json"],
         capture_output=True, text=True, check=False)
     try:
         answer = json.loads(result.stdout)["results"][0]
+        if int(answer.get("completed", 0)) != 100:
+            return None
         return {key: float(answer[name].rstrip("s")) * 1e6
                 for key, name in (("p50_us", "p50"), ("p99_us", "p99"))}
     except (ValueError, KeyError, IndexError):
