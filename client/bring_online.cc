@@ -1,8 +1,8 @@
 // The part of starting a cluster that talks to it.
-#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -36,16 +36,27 @@ Coordinator CoordinatorOf(const v1::LocalCluster& cluster) {
                      [] { return "see: belfry logs coordinator"; });
 }
 
-// The boot CPU comes up by itself; without it nobody can bring up the others.
-absl::StatusOr<v1::Cluster> AwaitBootCpu(Coordinator& coordinator,
-                                         const Patience& patience) {
+// Asks until nothing is amiss any more: `amiss` says what is, in words.
+absl::StatusOr<v1::Cluster> AwaitCluster(
+    Coordinator& coordinator, const Patience& patience,
+    absl::FunctionRef<std::string(const v1::Cluster&)> amiss) {
   while (true) {
     absl::StatusOr<v1::Cluster> cluster = coordinator.GetCluster();
-    if (!cluster.ok() || LowestOnline(*cluster).has_value()) return cluster;
-    const absl::Status status = patience.Check("no CPU was online");
+    if (!cluster.ok()) return cluster;
+    const std::string what = amiss(*cluster);
+    if (what.empty()) return cluster;
+    const absl::Status status = patience.Check(what);
     if (!status.ok()) return status;
     absl::SleepFor(kPollInterval);
   }
+}
+
+// The boot CPU comes up by itself; without it nobody can bring up the others.
+absl::StatusOr<v1::Cluster> AwaitBootCpu(Coordinator& coordinator,
+                                         const Patience& patience) {
+  return AwaitCluster(coordinator, patience, [](const v1::Cluster& cluster) {
+    return LowestOnline(cluster) ? "" : "no CPU was online";
+  });
 }
 
 }  // namespace
@@ -53,34 +64,25 @@ absl::StatusOr<v1::Cluster> AwaitBootCpu(Coordinator& coordinator,
 absl::Status AwaitDetached(const v1::LocalCluster& cluster,
                            const std::string& name, const Patience& patience) {
   Coordinator coordinator = CoordinatorOf(cluster);
-  while (true) {
-    const absl::StatusOr<v1::Cluster> now = coordinator.GetCluster();
-    if (!now.ok()) return now.status();
-    const bool attached = std::any_of(
-        now->cpus().begin(), now->cpus().end(), [&](const v1::CpuInfo& cpu) {
-          return CpuName(cpu.cpu()) == name && IsAttached(cpu);
-        });
-    if (!attached) return absl::OkStatus();
-    const absl::Status status = patience.Check(
-        absl::StrCat("the coordinator had not heard of the end of ", name));
-    if (!status.ok()) return status;
-    absl::SleepFor(kPollInterval);
-  }
+  const auto amiss = [&](const v1::Cluster& now) -> std::string {
+    for (const v1::CpuInfo& cpu : now.cpus()) {
+      if (CpuName(cpu.cpu()) != name || !IsAttached(cpu)) continue;
+      return "the coordinator had not heard of the end of " + name;
+    }
+    return "";
+  };
+  return AwaitCluster(coordinator, patience, amiss).status();
 }
 
 absl::Status AwaitAttached(const v1::LocalCluster& cluster,
                            const Patience& patience) {
   Coordinator coordinator = CoordinatorOf(cluster);
-  while (true) {
-    const absl::StatusOr<v1::Cluster> now = coordinator.GetCluster();
-    if (!now.ok()) return now.status();
-    const std::string missing = NotAttached(*now);
-    if (missing.empty() && !now->recovering()) return absl::OkStatus();
-    const absl::Status status = patience.Check(
-        absl::StrCat(missing, " had not attached to the coordinator"));
-    if (!status.ok()) return status;
-    absl::SleepFor(kPollInterval);
-  }
+  const auto amiss = [](const v1::Cluster& now) -> std::string {
+    const std::string missing = NotAttached(now);
+    if (missing.empty() && !now.recovering()) return "";
+    return absl::StrCat(missing, " had not attached to the coordinator");
+  };
+  return AwaitCluster(coordinator, patience, amiss).status();
 }
 
 absl::Status BringOnline(const v1::LocalCluster& cluster,
