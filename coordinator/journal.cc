@@ -255,11 +255,10 @@ absl::Status Journal::LoadMachine(const std::string& value,
         machine.possible_cpus(), " CPUs, profile ", machine.profile().name(),
         "; start with the same --cpus, --profile and --set"));
   }
-  epoch_ = machine.epoch() + 1;
-  recovery_.epoch = kernel::Epoch{epoch_};
+  recovery_.epoch = kernel::Epoch{machine.epoch() + 1};
   machine.set_possible_cpus(possible);
   *machine.mutable_profile() = wanted;
-  machine.set_epoch(epoch_);
+  machine.set_epoch(epoch());
   return Put("machine", machine.SerializeAsString());
 }
 

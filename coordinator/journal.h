@@ -34,7 +34,7 @@ class Journal {
 
   // What was found when it was opened.
   const kernel::Recovery& recovery() const { return recovery_; }
-  std::uint64_t epoch() const { return epoch_; }
+  std::uint64_t epoch() const { return recovery_.epoch.value; }
   kernel::OpId last_op() const { return last_op_; }
 
   // Each is one transaction. `record` is the one of the leg's CPU; null for
@@ -68,7 +68,6 @@ class Journal {
   sqlite3_stmt* put_ = nullptr;
   kernel::Recovery recovery_;
   kernel::Generation last_generation_;
-  std::uint64_t epoch_ = 0;
   kernel::OpId last_op_;
 };
 
