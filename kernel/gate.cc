@@ -135,7 +135,7 @@ absl::StatusOr<std::string> ParseCpuGate(absl::string_view name,
       "unknown gate '", name,
       "' of a CPU; there are: task, enqueue, ring, latch, irq_entry, "
       "idle_exit, run, reset, stopper, stop_work, second_work, io, ack:STATE "
-      "(PREPARE, DISABLE_IRQ, RUN, EXIT), step:N or step:NAME, "
+      "(PREPARE, DISABLE_IRQ, RUN, CONFIRM, EXIT), step:N or step:NAME, "
       "fixup_irqs, report_dead, order, answer, overdue, peer, link, attach, "
       "all"));
 }
@@ -155,7 +155,8 @@ absl::StatusOr<std::string> ParseCoordinatorGate(absl::string_view name) {
   return absl::InvalidArgumentError(absl::StrCat(
       "unknown gate '", name,
       "' of the coordinator; there are: journal:LEG (prepare, bringup, online, "
-      "ap, takedown, stop, dead, done), commit, publish:STATE, report, "
+      "ap, takedown, stop, run, abort, dead, done), commit, publish:STATE, "
+      "report, "
       "lock_sleep, timeout, link, all"));
 }
 

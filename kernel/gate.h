@@ -44,9 +44,8 @@ inline constexpr absl::string_view kAllGates = "all";
 //   overdue     the watchdog has found a call
 //   peer        another CPU has a new process, or its process is held for dead
 //   link        the coordinator is lost, or a data link that broke is up again
-//   attach      the control link that broke is about to be opened again; no
-//   event
-//               of the machine's
+//   attach      the control link that broke is about to be opened again: no
+//               event of the machine's
 std::string GateOf(const CpuEvent& event, const Cpu& cpu);
 
 // `run`: a called function is about to run.
