@@ -1,8 +1,6 @@
 // The stop lease under a network that does its worst: what it promises holds in
 // every state, and no safeguard can be left out. docs/PROTOCOL.md has what the
 // larger scopes came to, which take too long for every run.
-#include "lab/stop_world.h"
-
 #include <algorithm>
 #include <ostream>
 #include <string>
@@ -10,6 +8,7 @@
 
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
+#include "lab/stop_search.h"
 
 namespace belfry::lab {
 namespace {
