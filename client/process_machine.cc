@@ -339,13 +339,13 @@ absl::Status ProcessMachine::Act(const v1::CpuAct& act) {
       .status();
 }
 
-absl::Status ProcessMachine::Kill(std::optional<std::uint32_t> cpu) {
+absl::Status ProcessMachine::KillProcess(std::optional<std::uint32_t> cpu) {
   if (cluster_ == nullptr) return NotOurs();
   if (cpu) processes_.erase(*cpu);
   return cluster_->Kill(ProcessName(cpu));
 }
 
-absl::Status ProcessMachine::Start(std::optional<std::uint32_t> cpu) {
+absl::Status ProcessMachine::StartProcess(std::optional<std::uint32_t> cpu) {
   if (cluster_ == nullptr) return NotOurs();
   const absl::StatusOr<std::string> address =
       cluster_->Restart(ProcessName(cpu), patience_);

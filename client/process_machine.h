@@ -45,8 +45,8 @@ class ProcessMachine : public lab::Machine {
   absl::Status StartStopTwo(const v1::ScenarioStopTwo& stop) override;
   absl::Status Act(const v1::CpuAct& act) override;
   absl::Status StartCallMany(const v1::ScenarioCallMany& call) override;
-  absl::Status Kill(std::optional<std::uint32_t> cpu) override;
-  absl::Status Start(std::optional<std::uint32_t> cpu) override;
+  absl::Status KillProcess(std::optional<std::uint32_t> cpu) override;
+  absl::Status StartProcess(std::optional<std::uint32_t> cpu) override;
   absl::Status BreakLink(std::uint32_t cpu,
                          std::optional<std::uint32_t> to) override;
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;

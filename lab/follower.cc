@@ -226,7 +226,7 @@ absl::Status Follower::Kill(const World& before, std::uint32_t cpu,
   }
   const auto sent = [cpu](const Lane& lane) { return IsSentBy(cpu, lane); };
   absl::Status status = AwaitArrivals(before, sent);
-  if (status.ok()) status = machine_.Kill(cpu);
+  if (status.ok()) status = machine_.KillProcess(cpu);
   absent_[cpu];
   if (status.ok()) status = DropLost(before, after);
   // A new process may come only when the coordinator has seen the end of this
@@ -249,7 +249,7 @@ absl::Status Follower::KillCoordinator(const World& before,
     return lane.kind == Lane::Kind::kControl;
   };
   absl::Status status = AwaitArrivals(before, sent);
-  if (status.ok()) status = machine_.Kill(std::nullopt);
+  if (status.ok()) status = machine_.KillProcess(std::nullopt);
   if (status.ok()) status = DropLost(before, after);
   for (std::uint32_t cpu = 0; cpu + 1 < places_.size(); ++cpu) {
     if (status.ok()) status = LoseCoordinator(before, cpu, after);
@@ -259,7 +259,7 @@ absl::Status Follower::KillCoordinator(const World& before,
 
 // No CPU attaches before it is let.
 absl::Status Follower::StartCoordinator() {
-  const absl::Status started = machine_.Start(std::nullopt);
+  const absl::Status started = machine_.StartProcess(std::nullopt);
   return started.ok() ? machine_.Hold(places_[0]) : started;
 }
 
@@ -314,7 +314,7 @@ absl::Status Follower::Attach(const World& world, std::uint32_t cpu) {
   ++attached[absl::StrCat("attached ", cpu)];
   const auto absent = absent_.extract(cpu);
   if (absent.empty()) return AttachAgain(cpu, attached);
-  absl::Status status = machine_.Start(cpu);
+  absl::Status status = machine_.StartProcess(cpu);
   // Before it is told anything: the coordinator does not know it yet.
   if (status.ok()) status = machine_.Hold(places_[cpu + 1]);
   if (status.ok()) status = Await(places_[0], attached);

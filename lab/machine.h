@@ -20,7 +20,7 @@
 namespace belfry::lab {
 
 // Every method returns at once: what takes time is started, and its end is seen
-// by asking. Only Start and WaitForChange wait.
+// by asking. Only StartProcess and WaitForChange wait.
 class Machine {
  public:
   virtual ~Machine() = default;
@@ -59,13 +59,18 @@ class Machine {
   virtual absl::Status Act(const v1::CpuAct& act) = 0;
 
   // Kills the process of that CPU, or starts a new one, which is ready on
-  // return. Nobody: the coordinator's.
-  virtual absl::Status Kill(std::optional<std::uint32_t> cpu) = 0;
-  virtual absl::Status Start(std::optional<std::uint32_t> cpu) = 0;
+  // return. Nobody: the coordinator's. A machine without processes refuses.
+  virtual absl::Status KillProcess(std::optional<std::uint32_t>) {
+    return absl::UnimplementedError("its processes live as long as it does");
+  }
+  virtual absl::Status StartProcess(std::optional<std::uint32_t>) {
+    return absl::UnimplementedError("its processes live as long as it does");
+  }
   // Breaks the link of that CPU for its calls to another, or to nobody: its
   // control link. It comes up again.
-  virtual absl::Status BreakLink(std::uint32_t cpu,
-                                 std::optional<std::uint32_t> to) = 0;
+  virtual absl::Status BreakLink(std::uint32_t, std::optional<std::uint32_t>) {
+    return absl::UnimplementedError("its links do not break");
+  }
 
   virtual absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) = 0;
   // Holds the stop_machine round with the CPUs that it misses.

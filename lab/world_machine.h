@@ -44,16 +44,6 @@ class WorldMachine : public Machine {
   absl::Status StartStopTwo(const v1::ScenarioStopTwo& stop) override;
   absl::Status Act(const v1::CpuAct& act) override;
   absl::Status StartCallMany(const v1::ScenarioCallMany& call) override;
-  // No scenario kills a process, or breaks a link.
-  absl::Status Kill(std::optional<std::uint32_t>) override {
-    return absl::UnimplementedError("its processes live as long as it does");
-  }
-  absl::Status Start(std::optional<std::uint32_t>) override {
-    return absl::UnimplementedError("its processes live as long as it does");
-  }
-  absl::Status BreakLink(std::uint32_t, std::optional<std::uint32_t>) override {
-    return absl::UnimplementedError("its links do not break");
-  }
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;

@@ -52,16 +52,6 @@ class FakeMachine : public lab::Machine {
   // Its CPUs call one at a time.
   absl::Status StartCallMany(const v1::ScenarioCallMany& call) override;
   absl::Status StartIrqCallMany(const v1::IrqCallMany& irq) override;
-  // No scenario kills a process, or breaks a link.
-  absl::Status Kill(std::optional<std::uint32_t>) override {
-    return absl::UnimplementedError("its processes live as long as it does");
-  }
-  absl::Status Start(std::optional<std::uint32_t>) override {
-    return absl::UnimplementedError("its processes live as long as it does");
-  }
-  absl::Status BreakLink(std::uint32_t, std::optional<std::uint32_t>) override {
-    return absl::UnimplementedError("its links do not break");
-  }
   absl::StatusOr<v1::CpuSnapshot> Snapshot(std::uint32_t cpu) override;
   absl::StatusOr<v1::Cluster> GetCluster() override;
   absl::StatusOr<trace::MachineView> View() override;

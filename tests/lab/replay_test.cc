@@ -70,12 +70,12 @@ class LedMachine : public testing::FakeMachine {
     for (const std::string& event : there->second) gate.add_events(event);
     return std::vector{gate};
   }
-  absl::Status Kill(std::optional<std::uint32_t> cpu) override {
+  absl::Status KillProcess(std::optional<std::uint32_t> cpu) override {
     done.push_back("kill " + NameOf(cpu));
     places_before_kill = places.size();
     return absl::OkStatus();
   }
-  absl::Status Start(std::optional<std::uint32_t> cpu) override {
+  absl::Status StartProcess(std::optional<std::uint32_t> cpu) override {
     done.push_back("start " + NameOf(cpu));
     return absl::OkStatus();
   }
