@@ -199,6 +199,8 @@ class Coordinator {
   void AllAcked(CoordinatorEffects& out);
   void EndStop(CoordinatorEffects& out);
   void AbortStop(Errno error, std::string message, CoordinatorEffects& out);
+  // Of the operation: those that run the function, or go.
+  CpuMask ActiveCpus() const;
   StopPublish Publication() const;
   void ResumeStop(CoordinatorEffects& out);
 

@@ -97,13 +97,12 @@ void Coordinator::On(StopTick& e, CoordinatorEffects& out) {
 // A round whose RUN was not journaled has no effect anywhere; one whose RUN was
 // may have, and is aborted unless COMMIT was journaled.
 void Coordinator::ResumeLeasedStop(CoordinatorEffects& out) {
-  const CpuMask active =
-      op_->kind == OpKind::kStop ? op_->active : CpuMask{op_->cpu.value};
   CpuMask participants;
   for (CpuId cpu : view_.online.cpus()) {
     if (IsPresent(cpu)) participants.Add(cpu);
   }
-  stop_.emplace(op_->generation, StopOrderOf(profile_), participants, active);
+  stop_.emplace(op_->generation, StopOrderOf(profile_), participants,
+                ActiveCpus());
   out.push_back(StartStopTick{op_->generation});
   if (target_lost_) op_->rollback = true;
   if (op_->leg == Leg::kAbort) {

@@ -168,8 +168,8 @@ void Coordinator::LeaveOp(CpuId cpu, CoordinatorEffects& out) {
     if (is_target) op_->rollback = true;
     (void)stop_->Forget(cpu);
     if (await_ == Await::kGiveBack) {
-      give_back_.Remove(cpu);
-      if (give_back_.empty()) EndAbort(out);
+      StopAborted gone{stop_->generation()};
+      Heard(cpu, gone, out);
     } else if (IsOutcomeOpen()) {
       // Dead or not, it cannot confirm.
       GiveStopUp(Errno::kEownerdead, died, out);

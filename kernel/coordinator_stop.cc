@@ -28,11 +28,15 @@ void Coordinator::BeginStop(CoordinatorEffects& out) {
     return;
   }
   if (takedown) OpenStep(table_.teardown(), out);
-  const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
   death_ = Death::kNone;
-  stop_.emplace(op_->generation, StopOrderOf(profile_), view_.online, active);
+  stop_.emplace(op_->generation, StopOrderOf(profile_), view_.online,
+                ActiveCpus());
   out.push_back(AdvanceStop{op_->generation, MultiStopState::kPrepare});
   if (Leased()) out.push_back(StartStopTick{op_->generation});
+}
+
+CpuMask Coordinator::ActiveCpus() const {
+  return op_->kind == OpKind::kStop ? op_->active : CpuMask{op_->cpu.value};
 }
 
 StopPublish Coordinator::Publication() const {
@@ -70,13 +74,12 @@ void Coordinator::On(PublishState& e, CoordinatorEffects& out) {
 }
 
 void Coordinator::Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out) {
-  if (Leased() && profile_.lease_without != LeaseWithout::kAckGeneration &&
-      (!stop_ || m.generation != stop_->generation())) {
+  if (stop_ && profile_.lease_without == LeaseWithout::kAckGeneration) {
+    m.generation = stop_->generation();
+  }
+  if (Leased() && (!stop_ || m.generation != stop_->generation())) {
     AnswerOldRound(cpu, m.generation, out);
     return;
-  }
-  if (profile_.lease_without == LeaseWithout::kAckGeneration && stop_) {
-    m.generation = stop_->generation();
   }
   if (!stop_) return;
   if (m.refused) {
@@ -175,7 +178,7 @@ void Coordinator::ResumeStop(CoordinatorEffects& out) {
     return;
   }
   const bool takedown = op_->kind != OpKind::kStop;
-  const CpuMask active = takedown ? CpuMask{op_->cpu.value} : op_->active;
+  const CpuMask active = ActiveCpus();
   bool ran = op_->leg == Leg::kCommit;
   for (CpuId cpu : active.cpus()) {
     const auto status = recovered_.find(cpu);
@@ -193,10 +196,7 @@ void Coordinator::ResumeStop(CoordinatorEffects& out) {
   CpuMask participants = view_.online;
   if (takedown && IsPresent(op_->cpu)) participants.Add(op_->cpu);
   stop_.emplace(op_->generation, StopOrderOf(profile_), participants, active);
-  const MultiStopState last = StopOrderOf(profile_).confirm
-                                  ? MultiStopState::kConfirm
-                                  : MultiStopState::kRun;
-  while (stop_->state() != last) stop_->Advance();
+  while (stop_->next_state() != MultiStopState::kExit) stop_->Advance();
   for (CpuId cpu : active.cpus()) {
     // It ran, and died before it could answer.
     const bool answer_lost = op_->leg == Leg::kStop && !IsPresent(cpu);

@@ -385,6 +385,7 @@ class Cpu {
   void RunNext(CpuEffects& out);
   void FinishDrain(CpuEffects& out);
   void Answer(const Csd& csd, Errno error, std::string result, CpuEffects& out);
+  void SendAnswer(const Csd& csd, Done answer, CpuEffects& out);
 
   // The idle loop and softirqs (cpu_idle.cc).
   bool Polls() const;

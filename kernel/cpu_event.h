@@ -199,10 +199,14 @@ struct LeaseOver {
   Generation generation;
 };
 
+// A CPU may begin its effect within so many tenths of a lease: the rest is for
+// clocks that drift.
+inline constexpr int kWindowTenths = 9;
+
 // Answers LookAtWindow.
 struct WindowIs {
   Generation generation;
-  // Less than a lease, and less the drift bound, has passed since OpenWindow.
+  // Less than that has passed since OpenWindow.
   bool open = false;
 };
 

@@ -23,7 +23,7 @@ void Cpu::On(StopPublish& e, CpuEffects& out) {
     return;
   }
   if (round != nullptr && round->generation < e.generation) {
-    if (round->has_effect() && round->run != StopWork::Run::kDone) {
+    if (round->effect_under_way()) {
       // It comes again when what is under way has ended.
       round->abort_due = Leased();
       return;
@@ -63,7 +63,7 @@ void Cpu::On(StopAbort& e, CpuEffects& out) {
   if (!Obeys(e.epoch)) return;
   StopWork* round = FindRound();
   if (round != nullptr && round->generation <= e.generation) {
-    if (round->has_effect() && round->run != StopWork::Run::kDone) {
+    if (round->effect_under_way()) {
       // What has begun is ended first, and then taken back.
       round->abort_due = true;
       return;
@@ -135,7 +135,7 @@ bool Cpu::ContinueRun(CpuEffects& out) {
   using enum StopWork::Run;
   switch (stop_->run) {
     case kNotYet:
-      if (Leased() && !stop_->pair && !stop_->in_time) {
+      if (Leased() && !stop_->pair && stop_->look != StopWork::Look::kInTime) {
         return LookBeforeRun(out);
       }
       if (!stop_->takedown) {
@@ -227,7 +227,7 @@ void Cpu::AckStop(CpuEffects& out) {
   }
   out.push_back(
       Tell{StopAck{stop_->generation, stop_->acted, stop_->error, stop_->result,
-                   stop_->flushed, stop_->handover, stop_->declined}});
+                   stop_->flushed, stop_->handover, stop_->declined()}});
 }
 
 // EXIT brings the committed view before anybody unmasks, so that no online

@@ -178,14 +178,21 @@ void Cpu::Answer(const Csd& csd, Errno error, std::string result,
             std::move(result), out);
     return;
   }
+  SendAnswer(csd, {.error = error, .result = std::move(result)}, out);
+}
+
+// Kept until its caller has confirmed it.
+void Cpu::SendAnswer(const Csd& csd, Done answer, CpuEffects& out) {
   const auto peer = peers_.find(csd.key.src);
   if (peer == peers_.end() ||
       peer->second.incarnation != csd.key.src_incarnation) {
     return;
   }
-  peer->second.answers.Put(csd.key.seq,
-                           Done{csd.key.src, csd.key.seq, error, result});
-  out.push_back(SendDone{csd.key.src, csd.key.seq, error, std::move(result)});
+  answer.from = csd.key.src;
+  answer.seq = csd.key.seq;
+  out.push_back(SendDone{answer.from, answer.seq, answer.error, answer.result,
+                         answer.refused});
+  peer->second.answers.Put(csd.key.seq, std::move(answer));
 }
 
 void Cpu::FinishDrain(CpuEffects& out) {

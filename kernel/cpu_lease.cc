@@ -34,8 +34,7 @@ void Cpu::On(LeaseOver& e, CpuEffects& out) {
   const Generation closed = closed_generation_;
   GiveUpRound(out);
   if (Lacks(LeaseWithout::kClosedGenerations)) closed_generation_ = closed;
-  out.push_back(
-      Tell{StopAck{.generation = generation, .state = state, .refused = true}});
+  RefuseRound(generation, state, out);
 }
 
 // A CPU that is not in a round will not have been masked when it ends.
@@ -52,23 +51,21 @@ void Cpu::RefuseRound(Generation generation, MultiStopState state,
 // The last look before the effect. What lies between look and effect is what a
 // pause can spoil; CONFIRM finds it out.
 bool Cpu::LookBeforeRun(CpuEffects& out) {
-  if (!std::exchange(stop_->looks, true)) {
+  if (stop_->look == StopWork::Look::kNotYet) {
+    stop_->look = StopWork::Look::kAsked;
     out.push_back(LookAtWindow{stop_->generation});
   }
   return false;
 }
 
 void Cpu::On(WindowIs& e, CpuEffects& out) {
-  if (!stop_ || !stop_->looks || stop_->generation != e.generation ||
-      stop_->in_time || stop_->declined) {
+  if (!stop_ || stop_->look != StopWork::Look::kAsked ||
+      stop_->generation != e.generation) {
     return;
   }
-  if (e.open) {
-    stop_->in_time = true;
-    return;
-  }
+  stop_->look = e.open ? StopWork::Look::kInTime : StopWork::Look::kTooLate;
+  if (e.open) return;
   stop_->run = StopWork::Run::kDone;
-  stop_->declined = true;
   AckStop(out);
 }
 
@@ -96,19 +93,7 @@ void Cpu::RefuseWhatItHolds(CpuEffects& out) {
     event.func = csd.func;
     event.detail = "refused";
     out.push_back(Trace{std::move(event)});
-    const auto peer = peers_.find(csd.key.src);
-    if (peer == peers_.end() ||
-        peer->second.incarnation != csd.key.src_incarnation) {
-      continue;
-    }
-    peer->second.answers.Put(csd.key.seq, Done{.from = csd.key.src,
-                                               .seq = csd.key.seq,
-                                               .error = Errno::kEnxio,
-                                               .refused = true});
-    out.push_back(SendDone{.dst = csd.key.src,
-                           .seq = csd.key.seq,
-                           .error = Errno::kEnxio,
-                           .refused = true});
+    SendAnswer(csd, {.error = Errno::kEnxio, .refused = true}, out);
   }
 }
 

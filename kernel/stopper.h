@@ -30,6 +30,8 @@ struct StopWork {
     kFunction,
     kDone,
   };
+  // stop_lease=held, an active CPU in RUN: its last look at the clock.
+  enum class Look : std::uint8_t { kNotYet, kAsked, kInTime, kTooLate };
   // What a stop_two_cpus() has in place of a generation.
   struct Pair {
     StopTwoKey key;
@@ -68,17 +70,17 @@ struct StopWork {
   std::uint64_t flushed = 0;
   // What a CPU that goes leaves to others.
   Handover handover;
-  // stop_lease=held. It holds a lease. An active CPU in RUN: whether the clock
-  // was looked at, and found in time; whether it has left its effect alone;
-  // whether the round was given up under it.
+  // stop_lease=held. It holds a lease; the round was given up under its effect.
   bool leased = false;
-  bool looks = false;
-  bool in_time = false;
-  bool declined = false;
+  Look look = Look::kNotYet;
   bool abort_due = false;
 
+  // Who comes too late leaves its effect alone.
+  bool declined() const { return look == Look::kTooLate; }
   // Its effect has begun, and is no one's to take back but by StopAbort.
-  bool has_effect() const { return run != Run::kNotYet && !declined; }
+  bool has_effect() const { return run != Run::kNotYet && !declined(); }
+  // It has, and has not ended.
+  bool effect_under_way() const { return has_effect() && run != Run::kDone; }
 
   friend bool operator==(const StopWork&, const StopWork&) = default;
   template <typename H>
@@ -87,8 +89,8 @@ struct StopWork {
                    s.active, s.alone, s.takedown, s.func, s.payload, s.view,
                    s.run, s.acked);
     return H::combine(std::move(h), s.dying_state, s.dying_step, s.error,
-                      s.result, s.flushed, s.handover, s.leased, s.looks,
-                      s.in_time, s.declined, s.abort_due);
+                      s.result, s.flushed, s.handover, s.leased, s.look,
+                      s.abort_due);
   }
 };
 

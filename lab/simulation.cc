@@ -35,7 +35,7 @@ constexpr Time kSecond = 1'000'000'000;
 constexpr Time kWatchPeriod = kSecond;
 // The stop lease, and how long of it a CPU may begin its effect.
 constexpr Time kStopLease = 300'000 * kMicrosecond;
-constexpr Time kStopWindow = kStopLease / 10 * 9;
+constexpr Time kStopWindow = kStopLease / 10 * kernel::kWindowTenths;
 // A message that cannot be delivered yet is tried again so much later.
 constexpr Time kRetry = 100 * kMicrosecond;
 // From the last input to the restart of what is dead.

@@ -12,9 +12,6 @@ namespace belfry::node {
 
 namespace {
 
-// Of a lease: what is left is for clocks that drift.
-constexpr int kWindowTenths = 9;
-
 kernel::FunctionReturned TooLong() { return {kernel::Errno::kEnobufs, {}}; }
 
 }  // namespace
@@ -126,8 +123,9 @@ void CpuDriver::On(kernel::OpenWindow& effect) {
 
 void CpuDriver::On(kernel::LookAtWindow& effect) {
   const auto open_for = std::chrono::steady_clock::now() - window_.second;
-  const bool in_time = window_.first == effect.generation &&
-                       open_for < lengths_.stop_lease / 10 * kWindowTenths;
+  const bool in_time =
+      window_.first == effect.generation &&
+      open_for < lengths_.stop_lease / 10 * kernel::kWindowTenths;
   Feed(
       kernel::WindowIs{effect.generation, in_time || around_.gates->enabled()});
 }
