@@ -64,7 +64,7 @@ class Machine {
 
   void Stop() {
     round_ = MultiStop(
-        Generation{++generation_}, Barrier::kSingle,
+        Generation{++generation_}, StopOrder{},
         CpuMask::FirstN(static_cast<std::uint32_t>(cpus_.size())), {0});
     Publish();
     Run();
@@ -116,7 +116,7 @@ class Machine {
   CpuEffects effects_;
   std::uint64_t calls_ended_ = 0;
   std::uint64_t generation_ = 0;
-  MultiStop round_{Generation{0}, Barrier::kSingle, {0}, {0}};
+  MultiStop round_{Generation{0}, StopOrder{}, {0}, {0}};
   bool keep_trace_ = false;
   std::vector<TraceEvent> trace_;
 };
