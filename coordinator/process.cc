@@ -45,7 +45,9 @@ absl::Status Process::Impl::Open() {
       Journal::Open(options_.state_dir, options_.profile, options_.cpus);
   if (!journal.ok()) return journal.status();
   journal_ = *std::move(journal);
-  auto server = rpc::Server::Start(options_.listen, {&service_});
+  auto server = rpc::Server::Start(
+      options_.listen,
+      {{v1::CoordinatorService::service_full_name(), &service_}});
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   auto http = rpc::HttpServer::Start(

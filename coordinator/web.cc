@@ -115,12 +115,14 @@ absl::StatusOr<int> CountCanaryAlerts(const std::string& body) {
 }
 
 std::vector<rpc::HttpRoute> WebRoutes(
-    rpc::Loop* loop, std::shared_ptr<prometheus::Registry> registry,
+    rpc::Loop* loop, std::shared_ptr<const prometheus::Collectable> metrics,
     WebCallbacks callbacks) {
+  const auto page = std::make_shared<rpc::MetricsPage>();
+  page->Add(std::move(metrics));
   const auto state = callbacks.state;
   const auto on_detected = callbacks.on_canary_detected;
   return {
-      rpc::MetricsRoute(std::move(registry)),
+      rpc::MetricsRoute(page),
       {"GET", "/",
        [](const std::string&) {
          return rpc::HttpResponse{

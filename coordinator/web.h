@@ -28,7 +28,7 @@ struct WebCallbacks {
 //   GET  /metrics
 //   POST /alerts      Alertmanager's webhook
 std::vector<rpc::HttpRoute> WebRoutes(
-    rpc::Loop* loop, std::shared_ptr<prometheus::Registry> registry,
+    rpc::Loop* loop, std::shared_ptr<const prometheus::Collectable> metrics,
     WebCallbacks callbacks);
 
 // The body of GET /targets. The coordinator itself is one of them.

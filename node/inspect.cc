@@ -52,12 +52,15 @@ v1::NodeReport Report(const CpuDriver& driver) {
   report.set_calls_carried(driver.ledger().carried());
   *report.mutable_ledger() = Totals(driver);
   TimePoint oldest = TimePoint::max();
-  for (const auto& [dst, peer] : cpu.peers()) {
-    peer.out.ForEach([&, dst_id = dst](Seq seq, const kernel::Outgoing& call) {
-      if (!call.wait) return;
-      oldest = std::min(oldest, driver.times().issued(dst_id, seq));
-      if (call.stuck) report.set_waiters_stuck(report.waiters_stuck() + 1);
-    });
+  for (const auto& [dst, issues] : driver.times().issues()) {
+    const auto peer = cpu.peers().find(dst);
+    if (peer == cpu.peers().end()) continue;
+    peer->second.out.ForEach(
+        [&, dst_id = dst](Seq seq, const kernel::Outgoing& call) {
+          if (!call.wait) return;
+          oldest = std::min(oldest, driver.times().issued(dst_id, seq));
+          if (call.stuck) report.set_waiters_stuck(report.waiters_stuck() + 1);
+        });
   }
   const TimePoint limit = driver.overdue_before();
   for (const kernel::HeldCall& held : cpu.backed_off()) {

@@ -31,7 +31,8 @@ double Seconds(const google::protobuf::Timestamp& t) {
 
 Metrics::Metrics(prometheus::Registry* registry, const kernel::CpuConfig& cpu,
                  std::uint32_t possible, const Functions& functions)
-    : cpu_(std::to_string(cpu.id.value)) {
+    : cpu_(std::to_string(cpu.id.value)),
+      pairs_(std::make_shared<PairMetricsTable>(cpu.id, possible)) {
   BuildGauge()
       .Name("belfry_build_info")
       .Help("Constant 1; which version runs, under which profile.")
@@ -46,66 +47,7 @@ Metrics::Metrics(prometheus::Registry* registry, const kernel::CpuConfig& cpu,
       .Register(*registry)
       .Add({{"cpu", cpu_}})
       .Set(static_cast<double>(cpu.incarnation.value));
-  AddTargets(registry, possible);
   AddQueue(registry, functions, cpu.profile.steps);
-}
-
-void Metrics::AddTargets(prometheus::Registry* registry,
-                         std::uint32_t possible) {
-  auto& issued = BuildCounter()
-                     .Name("belfry_calls_issued_total")
-                     .Help("Calls that this CPU made, refused ones included.")
-                     .Register(*registry);
-  auto& completed = BuildCounter()
-                        .Name("belfry_calls_completed_total")
-                        .Help("Calls of this CPU whose function has run.")
-                        .Register(*registry);
-  refused_ = &BuildCounter()
-                  .Name("belfry_calls_refused_total")
-                  .Help("Calls of this CPU that were refused, by errno.")
-                  .Register(*registry);
-  lost_ = &BuildCounter()
-               .Name("belfry_calls_lost_total")
-               .Help("Calls of this CPU whose outcome is unknown for good.")
-               .Register(*registry);
-  auto& sent = BuildCounter()
-                   .Name("belfry_doorbells_sent_total")
-                   .Help("Doorbells that this CPU rang.")
-                   .Register(*registry);
-  auto& suppressed =
-      BuildCounter()
-          .Name("belfry_doorbells_suppressed_total")
-          .Help("Calls for which no doorbell was due: the queue was not empty.")
-          .Register(*registry);
-  auto& outstanding =
-      BuildGauge()
-          .Name("belfry_calls_outstanding")
-          .Help("Calls of this CPU that are neither answered nor given up.")
-          .Register(*registry);
-  auto& oldest = BuildGauge()
-                     .Name("belfry_outstanding_oldest_timestamp_seconds")
-                     .Help("When the oldest of them was made; 0: none.")
-                     .Register(*registry);
-  for (std::uint32_t i = 0; i < possible; ++i) {
-    const prometheus::Labels pair = {{"src_cpu", cpu_},
-                                     {"cpu", std::to_string(i)}};
-    prometheus::Labels wait = pair;
-    wait["kind"] = "wait";
-    prometheus::Labels nowait = pair;
-    nowait["kind"] = "nowait";
-    targets_.push_back({&issued.Add(wait), &issued.Add(nowait),
-                        &completed.Add(pair), &sent.Add(pair),
-                        &suppressed.Add(pair), &outstanding.Add(pair),
-                        &oldest.Add(pair)});
-    for (kernel::Errno e : {kernel::Errno::kEnxio, kernel::Errno::kEnobufs}) {
-      prometheus::Labels labels = pair;
-      labels["errno"] = std::string(kernel::ErrnoName(e));
-      refused_->Add(labels);
-    }
-    prometheus::Labels died = pair;
-    died["reason"] = "target_died";
-    lost_->Add(died);
-  }
 }
 
 void Metrics::AddQueue(prometheus::Registry* registry,
@@ -208,36 +150,27 @@ void Metrics::Apply(const kernel::TraceEvent& event, const CpuDriver& driver) {
 
 void Metrics::ApplyAtSource(const kernel::TraceEvent& event,
                             const CpuDriver& driver) {
-  if (!event.about || event.about->value >= targets_.size()) return;
-  const Target& target = targets_[event.about->value];
+  if (!event.about) return;
+  PairMetrics* pair = pairs_->Find(*event.about);
+  if (pair == nullptr) return;
+  const auto count_issued = [&] {
+    (event.detail == "wait" ? pair->issued_wait : pair->issued_nowait)
+        .Increment();
+  };
   switch (event.kind) {
     case TraceKind::kCsdQueueCpu:
-      if (event.value == 0) {
-        (event.detail == "wait" ? target.issued_wait : target.issued_nowait)
-            ->Increment();
-      }
+      if (event.value == 0) count_issued();
       return;
     case TraceKind::kCsdRefused:
-      if (event.value2 == 0) {
-        (event.detail == "wait" ? target.issued_wait : target.issued_nowait)
-            ->Increment();
-      }
-      refused_
-          ->Add({{"src_cpu", cpu_},
-                 {"cpu", std::to_string(event.about->value)},
-                 {"errno", std::string(kernel::ErrnoName(
-                               static_cast<kernel::Errno>(event.value)))}})
-          .Increment();
+      if (event.value2 == 0) count_issued();
+      pairs_->CountRefused(*event.about,
+                           static_cast<kernel::Errno>(event.value));
       return;
     case TraceKind::kCsdLost:
-      lost_
-          ->Add({{"src_cpu", cpu_},
-                 {"cpu", std::to_string(event.about->value)},
-                 {"reason", event.detail}})
-          .Increment();
+      pair->lost_target_died.Increment();
       return;
     case TraceKind::kCsdDone: {
-      target.completed->Increment();
+      pair->completed.Increment();
       const std::chrono::duration<double> took =
           driver.now() - driver.times().issued(*event.about, event.csd->seq);
       (event.detail == "wait" ? duration_wait_ : duration_nowait_)
@@ -246,10 +179,10 @@ void Metrics::ApplyAtSource(const kernel::TraceEvent& event,
     }
     case TraceKind::kIpiSendCpu:
     case TraceKind::kCsdLockResend:
-      target.rings_sent->Increment();
+      pair->rings_sent.Increment();
       return;
     case TraceKind::kIpiSuppressed:
-      target.rings_suppressed->Increment();
+      pair->rings_suppressed.Increment();
       return;
     default:
       return;
@@ -321,28 +254,32 @@ void Metrics::Refresh(const CpuDriver& driver) {
                           ? Seconds(report.oldest_waiter_time())
                           : 0);
   online_->Set(driver.cpu().life() == kernel::Life::kOnline ? 1 : 0);
-  for (const auto& [dst, peer] : driver.cpu().peers()) {
-    if (dst.value < targets_.size()) RefreshTarget(dst, peer, driver);
+  // Of CPUs that were never called there is nothing new.
+  for (const auto& [dst, issues] : driver.times().issues()) {
+    RefreshPair(dst, driver);
   }
 }
 
-void Metrics::RefreshTarget(kernel::CpuId dst, const kernel::Peer& peer,
-                            const CpuDriver& driver) {
+void Metrics::RefreshPair(kernel::CpuId dst, const CpuDriver& driver) {
+  PairMetrics* pair = pairs_->Find(dst);
+  if (pair == nullptr) return;
+  const std::uint64_t outstanding = trace::CallsUnderWay(driver.cpu(), dst);
+  if (outstanding == 0 && pair->outstanding.get() == 0) return;
   std::optional<TimePoint> oldest;
   const auto look_at = [&](kernel::Seq seq) {
     const TimePoint time = driver.times().issued(dst, seq);
     if (!oldest || time < *oldest) oldest = time;
   };
-  peer.out.ForEach(
-      [&](kernel::Seq seq, const kernel::Outgoing&) { look_at(seq); });
+  const auto peer = driver.cpu().peers().find(dst);
+  if (peer != driver.cpu().peers().end()) {
+    peer->second.out.ForEach(
+        [&](kernel::Seq seq, const kernel::Outgoing&) { look_at(seq); });
+  }
   for (const kernel::HeldCall& call : driver.cpu().backed_off()) {
     if (call.dst == dst && call.issued_as != 0) look_at(call.issued_as);
   }
-  const Target& target = targets_[dst.value];
-  target.outstanding->Set(
-      static_cast<double>(trace::CallsUnderWay(driver.cpu(), dst)));
-  target.outstanding_oldest->Set(oldest ? Seconds(rpc::ToTimestamp(*oldest))
-                                        : 0);
+  pair->outstanding.Set(outstanding);
+  pair->outstanding_oldest.Set(oldest ? Seconds(rpc::ToTimestamp(*oldest)) : 0);
 }
 
 }  // namespace belfry::node

@@ -3,6 +3,7 @@
 #ifndef BELFRY_NODE_METRICS_H_
 #define BELFRY_NODE_METRICS_H_
 
+#include <prometheus/collectable.h>
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
@@ -18,46 +19,38 @@
 
 #include "kernel/trace_event.h"
 #include "node/cpu_driver.h"
+#include "node/pair_metrics.h"
 
 namespace belfry::node {
 
 // Written on the loop's thread; read by the scraper's at any time.
 class Metrics {
  public:
-  // Every series exists from the start, with 0.
+  // Every series exists from the start, with 0. All are in `registry`, but
+  // those about the CPUs that this one calls, which are in pairs().
   Metrics(prometheus::Registry* registry, const kernel::CpuConfig& cpu,
           std::uint32_t possible, const Functions& functions);
+
+  // May outlive the metrics, for who scrapes them.
+  std::shared_ptr<const prometheus::Collectable> pairs() const {
+    return pairs_;
+  }
 
   void Apply(const kernel::TraceEvent& event, const CpuDriver& driver);
   // Gauges that follow the state rather than an event.
   void Refresh(const CpuDriver& driver);
 
  private:
-  // Of the calls to one CPU.
-  struct Target {
-    prometheus::Counter* issued_wait;
-    prometheus::Counter* issued_nowait;
-    prometheus::Counter* completed;
-    prometheus::Counter* rings_sent;
-    prometheus::Counter* rings_suppressed;
-    prometheus::Gauge* outstanding;
-    prometheus::Gauge* outstanding_oldest;
-  };
-
-  void AddTargets(prometheus::Registry* registry, std::uint32_t possible);
   void AddQueue(prometheus::Registry* registry, const Functions& functions,
                 kernel::Steps steps);
   void ApplyAtSource(const kernel::TraceEvent& event, const CpuDriver& driver);
   void ApplyAtTarget(const kernel::TraceEvent& event, const CpuDriver& driver);
-  void RefreshTarget(kernel::CpuId dst, const kernel::Peer& peer,
-                     const CpuDriver& driver);
+  void RefreshPair(kernel::CpuId dst, const CpuDriver& driver);
   prometheus::Gauge& Pending(kernel::FuncId func, const CpuDriver& driver);
   prometheus::Histogram& Step(const std::string& step);
 
   std::string cpu_;
-  std::vector<Target> targets_;
-  prometheus::Family<prometheus::Counter>* refused_;
-  prometheus::Family<prometheus::Counter>* lost_;
+  std::shared_ptr<PairMetricsTable> pairs_;
   prometheus::Family<prometheus::Gauge>* pending_family_;
   // By function; made when it is first called. Finding one by its labels takes
   // longer than the call.

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <civetweb.h>
 #include <netinet/in.h>
-#include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -91,14 +91,28 @@ int OnRequest(mg_connection* connection, void* routes) {
 
 }  // namespace
 
-HttpRoute MetricsRoute(std::shared_ptr<prometheus::Registry> registry) {
+void MetricsPage::Add(std::shared_ptr<const prometheus::Collectable> source) {
+  const std::lock_guard lock(mutex_);
+  sources_.push_back(std::move(source));
+}
+
+std::string MetricsPage::Text() const {
+  std::vector<prometheus::MetricFamily> families;
+  const std::lock_guard lock(mutex_);
+  for (const auto& source : sources_) {
+    std::vector<prometheus::MetricFamily> more = source->Collect();
+    std::move(more.begin(), more.end(), std::back_inserter(families));
+  }
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+HttpRoute MetricsRoute(std::shared_ptr<const MetricsPage> page) {
   return {.method = "GET",
           .path = "/metrics",
-          .handle = [registry = std::move(registry)](const std::string&) {
+          .handle = [page = std::move(page)](const std::string&) {
             return HttpResponse{
                 .content_type = "text/plain; version=0.0.4; charset=utf-8",
-                .body = prometheus::TextSerializer().Serialize(
-                    registry->Collect())};
+                .body = page->Text()};
           }};
 }
 

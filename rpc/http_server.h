@@ -2,18 +2,17 @@
 #ifndef BELFRY_RPC_HTTP_SERVER_H_
 #define BELFRY_RPC_HTTP_SERVER_H_
 
+#include <prometheus/collectable.h>
+
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
 struct mg_context;
-
-namespace prometheus {
-class Registry;
-}  // namespace prometheus
 
 namespace belfry::rpc {
 
@@ -33,8 +32,20 @@ struct HttpRoute {
   std::function<HttpResponse(const std::string& body)> handle;
 };
 
-// GET /metrics, in Prometheus' text format.
-HttpRoute MetricsRoute(std::shared_ptr<prometheus::Registry> registry);
+// What a process shows to Prometheus, from several sources. Thread-safe.
+class MetricsPage {
+ public:
+  void Add(std::shared_ptr<const prometheus::Collectable> source);
+  // In Prometheus' text format.
+  std::string Text() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::shared_ptr<const prometheus::Collectable>> sources_;
+};
+
+// GET /metrics.
+HttpRoute MetricsRoute(std::shared_ptr<const MetricsPage> page);
 
 class HttpServer {
  public:

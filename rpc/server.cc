@@ -1,8 +1,5 @@
 #include "rpc/server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
-
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -86,14 +83,12 @@ void ChangeGate(const DebugTarget& target, const Request& request,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
-    const std::string& listen, const std::vector<grpc::Service*>& services) {
+    const std::string& listen, std::vector<NamedService> services) {
   const absl::Status valid = CheckListenAddress(listen);
   if (!valid.ok()) return valid;
   static const bool once = [] {
     // gRPC's locks are Abseil's, which else looks for deadlocks at each.
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-    grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     return true;
   }();
   (void)once;
@@ -103,8 +98,18 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &port);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   SetKeepalive(&builder);
-  for (grpc::Service* service : services) builder.RegisterService(service);
-  builder.RegisterService(&result->debug_);
+  services.insert(
+      services.end(),
+      {{v1::DebugService::service_full_name(), &result->debug_},
+       {grpc::health::v1::Health::service_full_name(),
+        result->health_.service()},
+       {grpc::reflection::v1alpha::ServerReflection::service_full_name(),
+        result->reflection_.service()}});
+  std::vector<std::string> names;
+  for (const NamedService& named : services) {
+    builder.RegisterService(named.service);
+    names.push_back(named.name);
+  }
   auto cq = builder.AddCompletionQueue();
   result->cq_ = cq.get();
   result->loop_ = std::make_unique<Loop>(std::move(cq));
@@ -118,7 +123,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       absl::StartsWith(listen, "unix:")
           ? listen
           : absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
-  result->SetServing(false);
+  result->health_.Serve(result->cq_);
+  result->reflection_.Serve(std::move(names), result->cq_);
   return result;
 }
 
@@ -153,9 +159,7 @@ void Server::ServeDebug(DebugTarget target) {
       });
 }
 
-void Server::SetServing(bool serving) {
-  server_->GetHealthCheckService()->SetServingStatus(serving);
-}
+void Server::SetServing(bool serving) { health_.SetServing(serving); }
 
 // The server's Shutdown() waits for handlers whose tags only this loop returns,
 // so it is called from a thread of its own, and the queue is shut down when it

@@ -16,7 +16,9 @@
 #include "belfry/v1/debug.grpc.pb.h"
 #include "rpc/clock.h"
 #include "rpc/gates.h"
+#include "rpc/health.h"
 #include "rpc/loop.h"
+#include "rpc/reflection.h"
 
 namespace belfry::rpc {
 
@@ -29,12 +31,18 @@ struct DebugTarget {
   std::function<v1::ReadTraceResponse(std::uint64_t after_lamport)> read_trace;
 };
 
+// By its full name, which reflection tells.
+struct NamedService {
+  std::string name;
+  grpc::Service* service;
+};
+
 class Server {
  public:
   // Listens on "host:port" (port 0: any) or "unix:PATH". Unavailable when the
   // address is taken. The services must outlive the server.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
-      const std::string& listen, const std::vector<grpc::Service*>& services);
+      const std::string& listen, std::vector<NamedService> services);
   ~Server();
 
   Loop& loop() { return *loop_; }
@@ -44,7 +52,8 @@ class Server {
 
   // Call once, before Run().
   void ServeDebug(DebugTarget target);
-  // What the health service answers. Not serving at first.
+  // What the health service answers. Not serving at first. On the loop's
+  // thread, or before it runs.
   void SetServing(bool serving);
   // On the loop's thread: finishes what runs within `grace`, then ends the
   // loop.
@@ -56,6 +65,8 @@ class Server {
   // Bound to the queue of loop_: destroyed in the reverse order.
   std::unique_ptr<Loop> loop_;
   v1::DebugService::AsyncService debug_;
+  Health health_;
+  Reflection reflection_;
   std::unique_ptr<grpc::Server> server_;
   grpc::ServerCompletionQueue* cq_ = nullptr;
   std::string address_;

@@ -165,7 +165,8 @@ class ServerStream
 
   void OnRead(bool ok) {
     if (!ok) {
-      // The client has half-closed, or is gone.
+      // The client has half-closed, and hears what is left; or it is gone.
+      asked_all_ = true;
       Close(grpc::Status::OK);
       return;
     }
@@ -174,6 +175,7 @@ class ServerStream
   }
 
   void OnWritten(bool ok) {
+    if (!ok) asked_all_ = false;
     if (closing_) return FinishWhenIdle();
     if (!ok) return Close(grpc::Status::CANCELLED);
     Wake();
@@ -181,6 +183,11 @@ class ServerStream
 
   void FinishWhenIdle() {
     if (written_.armed() || finished_.armed()) return;
+    out_.Clear();
+    if (asked_all_ && user_->NextMessage(&out_)) {
+      wire_.Write(out_, written_.Arm(this->shared_from_this()));
+      return;
+    }
     wire_.Finish(status_, finished_.Arm(this->shared_from_this()));
   }
 
@@ -195,6 +202,7 @@ class ServerStream
   In in_;
   Out out_;
   bool closing_ = false;
+  bool asked_all_ = false;
   MemberTag<ServerStream> opened_{&ServerStream::OnOpened};
   MemberTag<ServerStream> read_{&ServerStream::OnRead};
   MemberTag<ServerStream> written_{&ServerStream::OnWritten};
