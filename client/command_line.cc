@@ -19,6 +19,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "client/chaos_schedule.h"
 #include "client/duration.h"
 #include "client/exit_code.h"
 #include "client/state_dir.h"
@@ -302,6 +303,7 @@ class Parser {
     AddSimulate();
     AddReplay();
     AddTorture();
+    AddChaos();
     AddProfileVerbs();
     AddAboutVerbs();
   }
@@ -471,6 +473,7 @@ class Parser {
   void AddSimulate();
   void AddReplay();
   void AddTorture();
+  void AddChaos();
   void AddProfileVerbs();
   void AddAboutVerbs();
 
@@ -1090,6 +1093,55 @@ void Parser::AddTorture() {
                     "Do not end at the first failure");
   torture->add_flag("--keep", options->keep,
                     "Leave its cluster up and say where");
+}
+
+void Parser::AddChaos() {
+  auto [chaos, chaos_options] = Verb<ChaosOptions>(
+      &app_, "chaos",
+      "Kills, pauses and a bad network, while all goes on; then is it whole?",
+      {"belfry chaos --seed 7", "belfry chaos --duration 1h --log chaos.jsonl",
+       "belfry chaos --faults kill-in-stop,one-way --fault-interval 200ms",
+       "belfry chaos --profile linux-3.0   # does not survive"});
+  ChaosOptions* options = chaos_options;
+  AddNumber(chaos, "--cpus", &options->machine.cpus, {2, 128},
+            "CPUs of its cluster (default 8)");
+  AddRules(chaos, &options->machine.profile, &options->machine.set);
+  AddDoorbell(chaos, &options->machine.split_doorbell);
+  AddNumber(chaos, "--queue-capacity", &options->machine.queue_capacity, {1},
+            "Calls that a CPU's queue holds");
+  AddDuration(chaos, "--duration", &options->duration, nullptr,
+              "Of faults; the rests come on top (default 60s)");
+  AddNumber(chaos, "--seed", &options->seed, {},
+            "Draws what is done, and when");
+  chaos
+      ->add_option("--faults", options->faults,
+                   absl::StrCat("Of ", absl::StrJoin(kChaosNames, ","),
+                                " (default: all)"))
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("LIST");
+  AddDuration(chaos, "--fault-interval", &options->fault_interval, nullptr,
+              "Between two faults, on average (default 500ms)");
+  AddDuration(chaos, "--rest-interval", &options->rest_interval, nullptr,
+              "Of faults between two rests, at which all is judged (default "
+              "20s)");
+  AddDuration(chaos, "--onoff-interval", &options->onoff_interval, nullptr,
+              "Between two hotplug operations (default 50ms)");
+  AddNumber(chaos, "--nthreads", &options->nthreads,
+            "The torture's threads, CPU after CPU (default: one a CPU)");
+  AddInterval(chaos, "--stutter", &options->stutter,
+              "They run for so long, rest for so long (default 50ms); 0s: no "
+              "rest");
+  AddInterval(chaos, "--stat-interval", &options->stat_interval,
+              "Between statistics (default 15s); 0s: none");
+  chaos
+      ->add_option("--log", options->log,
+                   "What was done and when, a JSON object a line")
+      ->type_name("FILE");
+  chaos
+      ->add_option("--trace", options->trace,
+                   "Where the trace goes in which a failure shows")
+      ->type_name("FILE");
 }
 
 void Parser::AddProfileVerbs() {

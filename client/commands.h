@@ -83,6 +83,8 @@ ExitCode Run(Context& context, const ReplayCommandOptions& options);
 ExitCode Run(Context& context, const TopOptions& options);
 // torture_command.cc
 ExitCode Run(Context& context, const TortureOptions& options);
+// chaos_command.cc
+ExitCode Run(Context& context, const ChaosOptions& options);
 
 // Any of them: prints the error as well, and returns the exit code.
 int RunCommand(const GlobalOptions& options, const Command& command);

@@ -31,6 +31,12 @@ std::string Pairs(const v1::Knob& knob) {
   return absl::StrCat(knob.name(), "=", knob.value());
 }
 
+// Any port, of its own address where it has one.
+std::string ListenAddress(const v1::LocalCluster::Process* process) {
+  const bool named = process != nullptr && !process->host().empty();
+  return absl::StrCat(named ? process->host() : "127.0.0.1", ":0");
+}
+
 std::vector<std::string> CoordinatorCommand(const std::string& program,
                                             const StateDir& dir,
                                             const v1::LocalCluster& cluster) {
@@ -41,9 +47,9 @@ std::vector<std::string> CoordinatorCommand(const std::string& program,
   std::vector<std::string> argv = {
       program,
       "--listen",
-      again ? before->address() : "127.0.0.1:0",
+      again ? before->address() : ListenAddress(before),
       "--metrics-listen",
-      again ? before->metrics_address() : "127.0.0.1:0",
+      again ? before->metrics_address() : ListenAddress(before),
       "--cpus",
       absl::StrCat(cluster.cpus()),
       "--profile",
@@ -71,6 +77,7 @@ std::vector<std::string> NodeCommand(const std::string& program,
                                      const StateDir& dir,
                                      const v1::LocalCluster& cluster,
                                      const std::string& name) {
+  const std::string listen = ListenAddress(FindProcess(cluster, name));
   std::vector<std::string> argv = {
       program,
       "--coordinator",
@@ -78,9 +85,9 @@ std::vector<std::string> NodeCommand(const std::string& program,
       "--cpu",
       std::string(absl::StripPrefix(name, "cpu/")),
       "--listen",
-      "127.0.0.1:0",
+      listen,
       "--metrics-listen",
-      "127.0.0.1:0",
+      listen,
       "--address-file",
       dir.address_file(name)};
   if (cluster.gates()) argv.emplace_back("--gates");
@@ -106,10 +113,10 @@ absl::Status StartProcess(const StateDir& dir, const std::string& name,
                           Lifetime lifetime, v1::LocalCluster* cluster) {
   std::error_code ignored;
   std::filesystem::remove(dir.address_file(name), ignored);
-  const absl::StatusOr<ProcessId> id =
-      Spawn(argv, dir.log_file(name), lifetime);
-  if (!id.ok()) return id.status();
   v1::LocalCluster::Process* process = MutableProcess(cluster, name);
+  const absl::StatusOr<ProcessId> id =
+      Spawn(argv, dir.log_file(name), lifetime, process->network());
+  if (!id.ok()) return id.status();
   process->set_pid(id->pid);
   process->set_start_time(id->start_time);
   process->set_log(dir.log_file(name));
@@ -133,16 +140,6 @@ bool ReadAddress(const StateDir& dir, v1::LocalCluster::Process* process) {
   process->set_address(values["address"]);
   process->set_metrics_address(values["metrics"]);
   return true;
-}
-
-// The last line of its log, without time, level and name: what it died of.
-std::string LastWords(const v1::LocalCluster::Process& process) {
-  const std::vector<std::string> last = LastLines(process.log(), 1);
-  if (last.empty()) return "";
-  const std::size_t level = last[0].find(" error ");
-  const std::size_t words =
-      level == std::string::npos ? level : last[0].find(": ", level);
-  return words == std::string::npos ? last[0] : last[0].substr(words + 2);
 }
 
 absl::Status DiedAtStart(const v1::LocalCluster::Process& process) {
@@ -222,6 +219,15 @@ absl::Status StartNodes(const StateDir& dir,
 }
 
 }  // namespace
+
+std::string LastWords(const v1::LocalCluster::Process& process) {
+  const std::vector<std::string> last = LastLines(process.log(), 1);
+  if (last.empty()) return "";
+  const std::size_t level = last[0].find(" error ");
+  const std::size_t words =
+      level == std::string::npos ? level : last[0].find(": ", level);
+  return words == std::string::npos ? last[0] : last[0].substr(words + 2);
+}
 
 absl::StatusOr<v1::LocalCluster> MachineFromOptions(const UpOptions& options) {
   if (options.cpus < 1 || options.cpus > static_cast<int>(kernel::kMaxCpus)) {

@@ -61,6 +61,9 @@ absl::Status BringOnline(const v1::LocalCluster& cluster,
 // said their address and still run.
 v1::LocalCluster ClusterFromAddresses(const StateDir& dir);
 
+// The last line of its log, without time, level and name: what it died of.
+std::string LastWords(const v1::LocalCluster::Process& process);
+
 struct Stopped {
   // Were alive, and ended when asked to.
   std::vector<std::string> ended;

@@ -347,6 +347,30 @@ struct TortureOptions {
   bool keep = false;
 };
 
+struct ChaosOptions {
+  UpOptions machine = {.cpus = 8};
+  // Of faults; the rests come on top.
+  absl::Duration duration = absl::Seconds(60);
+  std::uint64_t seed = 1;
+  // Names of kinds; empty: all that there are here.
+  std::vector<std::string> faults;
+  // Between two, on average.
+  absl::Duration fault_interval = absl::Milliseconds(500);
+  // Of faults between two rests.
+  absl::Duration rest_interval = absl::Seconds(20);
+  // Between the end of a hotplug operation and the next.
+  absl::Duration onoff_interval = absl::Milliseconds(50);
+  // The torture's; absent: one a CPU.
+  std::optional<std::uint32_t> nthreads;
+  // They work for so long, and rest for so long.
+  absl::Duration stutter = absl::Milliseconds(50);
+  absl::Duration stat_interval = absl::Seconds(15);
+  // What was done and when, as JSON lines; empty: nowhere.
+  std::string log;
+  // Where the trace goes that was judged to fail; empty: nowhere.
+  std::string trace;
+};
+
 struct ReplayCommandOptions {
   // A schedule; "-" is standard input.
   std::string file;
@@ -369,7 +393,7 @@ using Command = std::variant<
     TraceCheckOptions, TraceStatOptions, AnalyzeOptions, ReportOptions,
     ConformOptions, ScenarioListOptions, ScenarioShowOptions,
     ScenarioRunOptions, ExploreCommandOptions, ReplayCommandOptions,
-    SimulateCommandOptions, TortureOptions, TopOptions>;
+    SimulateCommandOptions, TortureOptions, ChaosOptions, TopOptions>;
 
 }  // namespace belfry::client
 

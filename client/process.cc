@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -49,10 +50,16 @@ void ResetSignals() {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+bool EnterNetwork(const char* network) {
+  if (network[0] == '\0') return true;
+  const int file = open(network, O_RDONLY);
+  return file >= 0 && setns(file, CLONE_NEWNET) == 0;
+}
+
 // Returns only when the program could not be started. `failure` is closed by
 // exec, or else told the errno.
 void Become(char* const* argv, const char* log, pid_t parent, Lifetime lifetime,
-            int failure) {
+            const char* network, int failure) {
   setsid();
   if (lifetime == Lifetime::kOurs) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -63,7 +70,7 @@ void Become(char* const* argv, const char* log, pid_t parent, Lifetime lifetime,
   ResetSignals();
   // None of our other files; the failure's is closed by exec.
   close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-  execv(argv[0], argv);
+  if (EnterNetwork(network)) execv(argv[0], argv);
   const int error = errno;
   (void)!write(failure, &error, sizeof(error));
   _exit(1);
@@ -122,7 +129,8 @@ std::string BootId() {
 }
 
 absl::StatusOr<ProcessId> Spawn(const std::vector<std::string>& argv,
-                                const std::string& log, Lifetime lifetime) {
+                                const std::string& log, Lifetime lifetime,
+                                const std::string& network) {
   std::vector<char*> arguments;
   for (const std::string& argument : argv) {
     arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -134,7 +142,8 @@ absl::StatusOr<ProcessId> Spawn(const std::vector<std::string>& argv,
   ProcessId process;
   process.pid = fork();
   if (process.pid == 0) {
-    Become(arguments.data(), log.c_str(), parent, lifetime, failure[1]);
+    Become(arguments.data(), log.c_str(), parent, lifetime, network.c_str(),
+           failure[1]);
   }
   const int fork_error = errno;
   close(failure[1]);

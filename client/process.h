@@ -50,10 +50,12 @@ enum class Lifetime {
 
 // Starts a program in a session of its own, with nothing to read, and its
 // output added to the file `log`. With kOurs, call it on a thread that lives as
-// long as the program.
+// long as the program. `network` is the file of the network namespace that it
+// runs in; empty: in ours.
 absl::StatusOr<ProcessId> Spawn(const std::vector<std::string>& argv,
                                 const std::string& log,
-                                Lifetime lifetime = Lifetime::kOwn);
+                                Lifetime lifetime = Lifetime::kOwn,
+                                const std::string& network = "");
 
 // Nothing is done when the process is dead.
 void SendSignal(const ProcessId& process, int number);

@@ -79,6 +79,10 @@ Coordinator TemporaryCluster::Connect() const {
                      kRpcTimeout, [] { return "it died during the run"; });
 }
 
+void TemporaryCluster::Signal(const std::string& name, int number) const {
+  SendSignal(IdOf(*FindProcess(cluster_, name)), number);
+}
+
 absl::Status TemporaryCluster::Kill(const std::string& name) {
   const ProcessId victim = IdOf(*FindProcess(cluster_, name));
   SendSignal(victim, SIGKILL);
@@ -100,6 +104,11 @@ absl::Status TemporaryCluster::KillAndRestart(const std::string& name,
   if (status.ok()) status = AwaitDetached(cluster_, name, patience);
   if (status.ok()) status = Restart(name, patience).status();
   return status.ok() ? AwaitAttached(cluster_, patience) : status;
+}
+
+std::string TemporaryCluster::KeepLogs() {
+  keep_directory_ = true;
+  return dir_.log_dir();
 }
 
 std::string TemporaryCluster::KeptText() const {

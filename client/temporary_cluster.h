@@ -31,6 +31,10 @@ class TemporaryCluster {
   TemporaryCluster& operator=(const TemporaryCluster&) = delete;
 
   Coordinator Connect() const;
+  // What is known of its processes here.
+  const v1::LocalCluster& processes() const { return cluster_; }
+  // Nothing is done when the process is dead.
+  void Signal(const std::string& name, int number) const;
   // SIGKILL; returns when the process is dead.
   absl::Status Kill(const std::string& name);
   // A new process of that name; returns its address when it is ready.
@@ -39,6 +43,8 @@ class TemporaryCluster {
   // Both; returns when it has attached.
   absl::Status KillAndRestart(const std::string& name,
                               const Patience& patience);
+  // Its logs outlive it; returns where they are.
+  std::string KeepLogs();
   // Of one that is kept: where it is, and how to take it down.
   std::string KeptText() const;
 

@@ -70,9 +70,9 @@ absl::Status TortureThreads::StartMissing(const v1::Cluster& cluster) {
   std::vector<v1::SetTortureRequest> requests;
   for (const v1::CpuInfo& cpu : cluster.cpus()) {
     const auto address = AddressOf(cpu);
-    if (!address.ok() || lives_[cpu.cpu()].incarnation == cpu.incarnation()) {
-      continue;
-    }
+    if (!address.ok()) continue;
+    const Life& life = lives_[cpu.cpu()];
+    if (life.running && life.incarnation == cpu.incarnation()) continue;
     missing.push_back(cpu);
     addresses.push_back(*address);
     v1::Torture& torture = *requests.emplace_back().mutable_torture();
@@ -87,8 +87,9 @@ absl::Status TortureThreads::StartMissing(const v1::Cluster& cluster) {
     status.Update(answers[i].status());
     if (!answers[i].ok()) continue;
     Life& life = lives_[missing[i].cpu()];
-    Add(life.status.counts(), &ended_);
-    life = {missing[i].incarnation(), std::move(*answers[i]->mutable_status())};
+    if (life.incarnation != missing[i].incarnation()) End(&life);
+    life = {missing[i].incarnation(), /*running=*/true,
+            std::move(*answers[i]->mutable_status())};
   }
   return status;
 }
@@ -98,12 +99,24 @@ void TortureThreads::Stop(const v1::Cluster& cluster) {
                          v1::SetTortureRequest(), kRpcTimeout);
 }
 
+void TortureThreads::Resume() {
+  for (auto& [cpu, life] : lives_) life.running = false;
+}
+
+void TortureThreads::End(Life* life) {
+  Add(life->status.counts(), &ended_);
+  *life = {};
+}
+
 void TortureThreads::Refresh(const v1::Cluster& cluster) {
   std::vector<v1::CpuInfo> cpus;
   std::vector<std::string> addresses;
   for (const v1::CpuInfo& cpu : cluster.cpus()) {
     const auto address = AddressOf(cpu);
-    if (!address.ok() || lives_[cpu.cpu()].incarnation != cpu.incarnation()) {
+    if (!address.ok()) continue;
+    Life& life = lives_[cpu.cpu()];
+    if (life.incarnation != cpu.incarnation()) {
+      End(&life);
       continue;
     }
     cpus.push_back(cpu);

@@ -23,8 +23,10 @@ class TortureThreads {
   // On every CPU that has a process and no threads yet: all at first, later
   // those that were killed.
   absl::Status StartMissing(const v1::Cluster& cluster);
-  // They start nothing more.
+  // They start nothing more, until Resume().
   void Stop(const v1::Cluster& cluster);
+  // Those of Stop() are missing from now on.
+  void Resume();
   // Asks all; who does not answer keeps what it said last.
   void Refresh(const v1::Cluster& cluster);
 
@@ -37,8 +39,12 @@ class TortureThreads {
  private:
   struct Life {
     std::uint64_t incarnation = 0;
+    bool running = false;
     v1::TortureStatus status;
   };
+
+  // Its calls have ended with its process.
+  void End(Life* life);
 
   v1::Torture torture_;
   std::uint32_t nthreads_;

@@ -40,4 +40,9 @@ v1::TraceReport Recording::Merge() const {
   return report;
 }
 
+void Recording::Forget() {
+  for (auto& [ring, log] : logs_) log.trace.Clear();
+  events_ = 0;
+}
+
 }  // namespace belfry::trace

@@ -36,6 +36,9 @@ class Recording {
   // caller's to fill in.
   v1::TraceReport Merge() const;
 
+  // Keeps only how far each ring was read.
+  void Forget();
+
  private:
   struct Log {
     v1::ReadTraceResponse trace;
