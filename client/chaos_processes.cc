@@ -13,7 +13,6 @@
 namespace belfry::client {
 namespace {
 
-constexpr absl::Duration kStartTimeout = absl::Seconds(20);
 // As a supervisor's.
 constexpr absl::Duration kRestartDelay = absl::Milliseconds(100);
 
@@ -26,12 +25,8 @@ bool EndedByRight(const std::string& words) {
 
 }  // namespace
 
-ChaosProcesses::ChaosProcesses(TemporaryCluster& cluster, std::uint32_t cpus,
-                               const Interrupt& interrupt)
-    : cluster_(cluster),
-      cpus_(cpus),
-      interrupt_(interrupt),
-      states_(cpus + 1) {}
+ChaosProcesses::ChaosProcesses(TemporaryCluster& cluster, std::uint32_t cpus)
+    : cluster_(cluster), cpus_(cpus), states_(cpus + 1) {}
 
 std::string ChaosProcesses::NameOfHost(ChaosHost host) const {
   return ChaosHostName(host, cpus_);
@@ -69,9 +64,7 @@ void ChaosProcesses::Resume(ChaosHost host) {
 absl::Status ChaosProcesses::Restart(ChaosHost host) {
   if (states_[host].up) return absl::OkStatus();
   states_[host] = {};
-  return cluster_
-      .Restart(NameOfHost(host), {absl::Now() + kStartTimeout, &interrupt_})
-      .status();
+  return cluster_.Respawn(NameOfHost(host));
 }
 
 absl::StatusOr<std::vector<ChaosHost>> ChaosProcesses::Tend() {

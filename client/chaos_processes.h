@@ -12,7 +12,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/chaos_schedule.h"
-#include "client/interrupt.h"
 #include "client/process.h"
 #include "client/temporary_cluster.h"
 
@@ -20,8 +19,7 @@ namespace belfry::client {
 
 class ChaosProcesses {
  public:
-  ChaosProcesses(TemporaryCluster& cluster, std::uint32_t cpus,
-                 const Interrupt& interrupt);
+  ChaosProcesses(TemporaryCluster& cluster, std::uint32_t cpus);
 
   // False: it is dead already, or stopped.
   absl::StatusOr<bool> Kill(ChaosHost host);
@@ -54,7 +52,6 @@ class ChaosProcesses {
 
   TemporaryCluster& cluster_;
   std::uint32_t cpus_;
-  const Interrupt& interrupt_;
   std::vector<State> states_;
   std::set<ChaosHost> dead_;
 };

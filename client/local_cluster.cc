@@ -163,18 +163,6 @@ absl::Status AwaitAddress(const StateDir& dir, const std::string& name,
   return absl::OkStatus();
 }
 
-absl::Status StartCoordinator(const StateDir& dir, v1::LocalCluster* cluster,
-                              Lifetime lifetime, const Patience& patience) {
-  const std::string name(kCoordinatorName);
-  const absl::StatusOr<std::string> program = FindProgram("belfry-coordinator");
-  if (!program.ok()) return program.status();
-  const absl::Status started =
-      StartProcess(dir, name, CoordinatorCommand(*program, dir, *cluster),
-                   lifetime, cluster);
-  if (!started.ok()) return started;
-  return AwaitAddress(dir, name, cluster, patience);
-}
-
 absl::Status StartMonitoring(const StateDir& dir, const std::string& name,
                              v1::LocalCluster* cluster, Lifetime lifetime,
                              const Patience& patience) {
@@ -202,12 +190,8 @@ absl::Status StartNodes(const StateDir& dir,
                         v1::LocalCluster* cluster, Lifetime lifetime,
                         const Patience& patience,
                         const ProgressFunction& progress) {
-  const absl::StatusOr<std::string> program = FindProgram("belfry-node");
-  if (!program.ok()) return program.status();
   for (const std::string& name : names) {
-    const absl::Status status =
-        StartProcess(dir, name, NodeCommand(*program, dir, *cluster, name),
-                     lifetime, cluster);
+    const absl::Status status = SpawnAgain(dir, name, cluster, lifetime);
     if (!status.ok()) return status;
   }
   for (const std::string& name : names) {
@@ -276,7 +260,7 @@ absl::StatusOr<std::vector<std::string>> StartMissing(
   if (coordinator != missing.end()) {
     progress("starting the coordinator");
     const absl::Status status =
-        StartCoordinator(dir, cluster, lifetime, patience);
+        StartAgain(dir, *coordinator, cluster, lifetime, patience);
     if (!status.ok()) return status;
     missing.erase(coordinator);
   }
@@ -297,13 +281,24 @@ absl::StatusOr<std::vector<std::string>> StartMissing(
   return started;
 }
 
+absl::Status SpawnAgain(const StateDir& dir, const std::string& name,
+                        v1::LocalCluster* cluster, Lifetime lifetime) {
+  const bool coordinator = name == kCoordinatorName;
+  const absl::StatusOr<std::string> program =
+      FindProgram(coordinator ? "belfry-coordinator" : "belfry-node");
+  if (!program.ok()) return program.status();
+  return StartProcess(dir, name,
+                      coordinator ? CoordinatorCommand(*program, dir, *cluster)
+                                  : NodeCommand(*program, dir, *cluster, name),
+                      lifetime, cluster);
+}
+
 absl::Status StartAgain(const StateDir& dir, const std::string& name,
                         v1::LocalCluster* cluster, Lifetime lifetime,
                         const Patience& patience) {
-  if (name == kCoordinatorName) {
-    return StartCoordinator(dir, cluster, lifetime, patience);
-  }
-  return StartNodes(dir, {name}, cluster, lifetime, patience, [](auto) {});
+  const absl::Status started = SpawnAgain(dir, name, cluster, lifetime);
+  if (!started.ok()) return started;
+  return AwaitAddress(dir, name, cluster, patience);
 }
 
 v1::LocalCluster ClusterFromAddresses(const StateDir& dir) {

@@ -38,7 +38,12 @@ absl::StatusOr<std::vector<std::string>> StartMissing(
     const StateDir& dir, v1::LocalCluster* cluster, Lifetime lifetime,
     const Patience& patience, const ProgressFunction& progress);
 
-// The same, of the process of that name alone.
+// The coordinator or a node, and does not wait until it is ready: its address
+// is as it was.
+absl::Status SpawnAgain(const StateDir& dir, const std::string& name,
+                        v1::LocalCluster* cluster, Lifetime lifetime);
+
+// The same, and waits.
 absl::Status StartAgain(const StateDir& dir, const std::string& name,
                         v1::LocalCluster* cluster, Lifetime lifetime,
                         const Patience& patience);

@@ -38,11 +38,13 @@ v1::TraceReport Recorder::Trace() const {
   v1::TraceReport trace = recording_.Merge();
   *trace.mutable_machine() = MachineOf(cluster_);
   for (const std::string& problem : problems_) trace.add_problems(problem);
+  if (!has_beginning_) trace.add_problems("it begins where another ended");
   return trace;
 }
 
 void Recorder::Forget() {
   recording_.Forget();
+  has_beginning_ = false;
   problems_.clear();
 }
 

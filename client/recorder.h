@@ -42,6 +42,7 @@ class Recorder {
   Coordinator* coordinator_;
   v1::Cluster cluster_;
   trace::Recording recording_;
+  bool has_beginning_ = true;
   // Each is told once.
   std::set<std::string> problems_;
 };

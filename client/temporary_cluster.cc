@@ -90,6 +90,10 @@ absl::Status TemporaryCluster::Kill(const std::string& name) {
   return absl::InternalError(absl::StrCat(name, " does not die"));
 }
 
+absl::Status TemporaryCluster::Respawn(const std::string& name) {
+  return SpawnAgain(dir_, name, &cluster_, lifetime());
+}
+
 absl::StatusOr<std::string> TemporaryCluster::Restart(
     const std::string& name, const Patience& patience) {
   const absl::Status started =

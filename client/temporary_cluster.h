@@ -37,7 +37,9 @@ class TemporaryCluster {
   void Signal(const std::string& name, int number) const;
   // SIGKILL; returns when the process is dead.
   absl::Status Kill(const std::string& name);
-  // A new process of that name; returns its address when it is ready.
+  // A new process of that name, which may not be ready yet.
+  absl::Status Respawn(const std::string& name);
+  // The same; returns its address when it is ready.
   absl::StatusOr<std::string> Restart(const std::string& name,
                                       const Patience& patience);
   // Both; returns when it has attached.

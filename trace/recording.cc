@@ -33,7 +33,12 @@ v1::TraceReport Recording::Merge() const {
   std::vector<ProcessTrace> processes;
   for (const auto& [ring, log] : logs_) {
     report.set_overwritten(report.overwritten() + log.trace.overwritten());
-    processes.push_back({ring.cpu, log.trace});
+    // A process' next life follows all that is known of the one before, whatever
+    // their clocks: those two have never met.
+    if (processes.empty() || processes.back().cpu != ring.cpu) {
+      processes.push_back({ring.cpu, {}});
+    }
+    processes.back().trace.MergeFrom(log.trace);
   }
   const std::vector<v1::TraceEvent> merged = MergeTraces(processes);
   report.mutable_events()->Assign(merged.begin(), merged.end());

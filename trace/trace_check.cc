@@ -53,7 +53,9 @@ class Checker {
  public:
   explicit Checker(const v1::TraceReport& trace) : trace_(trace) {
     for (const v1::TraceEvent& event : trace.events()) {
-      if (event.name() == "csd_queue_cpu") sent_.insert(CallOf(event));
+      if (event.name() == "csd_queue_cpu") {
+        sent_.insert(CallTo(event.about_cpu(), event));
+      }
       whole_ = whole_ && event.name() != "cpu_crashed";
       has_contexts_ = has_contexts_ && (event.name() != "csd_function_entry" ||
                                         !event.detail().empty());
@@ -75,10 +77,13 @@ class Checker {
   }
 
  private:
-  using Call = std::tuple<std::uint32_t, std::uint64_t, std::uint64_t>;
+  // Target, source, its incarnation, number: a source numbers the calls to each
+  // target on their own.
+  using Call =
+      std::tuple<std::uint32_t, std::uint32_t, std::uint64_t, std::uint64_t>;
 
-  static Call CallOf(const v1::TraceEvent& event) {
-    return {event.src_cpu(), event.src_incarnation(), event.seq()};
+  static Call CallTo(std::uint32_t target, const v1::TraceEvent& event) {
+    return {target, event.src_cpu(), event.src_incarnation(), event.seq()};
   }
 
   void Observe(kernel::CpuId cpu, const v1::TraceEvent& event,
@@ -104,7 +109,7 @@ class Checker {
       observer_.Observe(cpu, life);
     }
     if (read.kind != TraceKind::kCsdFunctionEntry) return;
-    if (sent_.contains(CallOf(event))) return;
+    if (sent_.contains(CallTo(cpu.value, event))) return;
     kernel::TraceEvent queued = read;
     queued.kind = TraceKind::kCsdQueueCpu;
     queued.about = cpu;
@@ -151,6 +156,10 @@ class Checker {
         std::end(kJudged)) {
       return "it is about the machines' state, which no trace has: see belfry "
              "audit";
+    }
+    if (name == kItsOwnTarget && !whole_) {
+      return "the trace is not whole: what runs may have been sent before it, "
+             "or by a process whose last events are lost";
     }
     if (name == kNoCallOnDeadCpu && !has_contexts_) {
       return "the trace does not tell in which context its calls ran: ftrace's "
