@@ -1,11 +1,29 @@
 #include "trace/recording.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "trace/merge.h"
 
 namespace belfry::trace {
+namespace {
+
+using Life = std::pair<std::uint32_t, std::uint64_t>;
+
+v1::TraceEvent CrashOf(const Life& life, const v1::TraceEvent& next) {
+  v1::TraceEvent crash;
+  crash.set_name("cpu_crashed");
+  crash.set_lamport(next.lamport());
+  *crash.mutable_time() = next.time();
+  crash.set_about_cpu(life.first);
+  crash.set_value(static_cast<std::int64_t>(life.second));
+  return crash;
+}
+
+}  // namespace
 
 std::uint64_t Recording::After(const Ring& ring) const {
   const auto log = logs_.find(ring);
@@ -31,14 +49,30 @@ void Recording::Add(const Ring& ring, v1::ReadTraceResponse read) {
 v1::TraceReport Recording::Merge() const {
   v1::TraceReport report;
   std::vector<ProcessTrace> processes;
+  std::set<Life> crashed;
+  std::optional<Life> before;
   for (const auto& [ring, log] : logs_) {
     report.set_overwritten(report.overwritten() + log.trace.overwritten());
-    // A process' next life follows all that is known of the one before, whatever
-    // their clocks: those two have never met.
+    // A process' next life follows all that is known of the one before,
+    // whatever their clocks: those two have never met.
     if (processes.empty() || processes.back().cpu != ring.cpu) {
       processes.push_back({ring.cpu, {}});
     }
-    processes.back().trace.MergeFrom(log.trace);
+    v1::ReadTraceResponse& trace = processes.back().trace;
+    for (const v1::TraceEvent& event : log.trace.events()) {
+      if (event.name() == "cpu_crashed") {
+        crashed.insert(
+            {event.about_cpu(), static_cast<std::uint64_t>(event.value())});
+      }
+    }
+    if (ring.cpu && log.trace.events_size() > 0) {
+      // A coordinator that died as well has not told of it, or nobody read it.
+      if (before && before->first == *ring.cpu && !crashed.contains(*before)) {
+        *trace.add_events() = CrashOf(*before, log.trace.events(0));
+      }
+      before = Life(*ring.cpu, ring.incarnation);
+    }
+    trace.MergeFrom(log.trace);
   }
   const std::vector<v1::TraceEvent> merged = MergeTraces(processes);
   report.mutable_events()->Assign(merged.begin(), merged.end());

@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "trace/recording.h"
 
 namespace belfry::trace {
 namespace {
@@ -56,6 +57,30 @@ TEST(MergeTraces, ARingThatFallsBackKeepsItsOrder) {
 TEST(MergeTraces, NothingFromNothing) {
   EXPECT_TRUE(MergeTraces({}).empty());
   EXPECT_TRUE(MergeTraces({Ring(0, {})}).empty());
+}
+
+// They never met: the second may have begun at a time that the first had long
+// passed, in messages that nobody else has heard of.
+TEST(Recording, TheNextLifeOfAProcessFollowsTheOneBefore) {
+  trace::Recording recording;
+  recording.Add({.cpu = 0, .incarnation = 1}, Ring(0, {{9, "old"}}).trace);
+  recording.Add({.cpu = 0, .incarnation = 2}, Ring(0, {{5, "new"}}).trace);
+  recording.Add({.cpu = 1, .incarnation = 1}, Ring(1, {{7, "other"}}).trace);
+  std::vector<std::string> names;
+  for (const auto& event : recording.Merge().events()) {
+    names.push_back(event.name());
+  }
+  EXPECT_THAT(names, ElementsAre("other", "old", "cpu_crashed", "new"));
+  // The coordinator has said it: once is enough.
+  v1::ReadTraceResponse told = Ring(std::nullopt, {{8, "cpu_crashed"}}).trace;
+  told.mutable_events(0)->set_about_cpu(0);
+  told.mutable_events(0)->set_value(1);
+  recording.Add({.incarnation = 1}, told);
+  EXPECT_EQ(recording.Merge().events_size(), 4);
+  // What has been read is not asked for again.
+  recording.Forget();
+  EXPECT_EQ(recording.Merge().events_size(), 0);
+  EXPECT_EQ(recording.After({.cpu = 0, .incarnation = 1}), 9);
 }
 
 }  // namespace
