@@ -39,8 +39,8 @@ TEST_F(ChaosTest, EveryKindOfFaultIsSurvived) {
   const TempDir dir;
   const Outcome outcome =
       Chaos({"--cpus", "4", "--duration", "16s", "--rest-interval", "8s",
-             "--fault-interval", "150ms", "--seed", "11", "--log",
-             dir.File("log"), "--trace", dir.File("trace")});
+             "--fault-interval", "150ms", "--seed", "11", "--set",
+             "stop_lease=held", "--log", dir.File("log")});
   EXPECT_EQ(outcome.exit_code, 0) << outcome;
   const auto report = FromJson<v1::ChaosReport>(outcome);
   EXPECT_EQ(report.verdict(), "SUCCESS");
@@ -69,7 +69,7 @@ TEST_F(ChaosTest, EveryKindOfFaultIsSurvived) {
 TEST_F(ChaosTest, WithoutANetworkProcessesAreKilledAndPaused) {
   const Outcome outcome =
       Chaos({"--cpus", "3", "--duration", "5s", "--fault-interval", "200ms",
-             "--faults", "kill,pause"});
+             "--faults", "kill,pause", "--set", "stop_lease=held"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome;
   const auto report = FromJson<v1::ChaosReport>(outcome);
   EXPECT_GT(Done(report, "kill"), 0);
@@ -81,7 +81,7 @@ TEST_F(ChaosTest, WithoutANetworkProcessesAreKilledAndPaused) {
 // The kernel of the report loses calls when a CPU goes, whatever else happens.
 TEST_F(ChaosTest, WhatDoesNotSurviveIsFound) {
   const Outcome outcome =
-      Chaos({"--profile", "linux-3.0", "--duration", "90s", "--rest-interval",
+      Chaos({"--profile", "linux-3.0", "--duration", "60s", "--rest-interval",
              "5s", "--onoff-interval", "1ms", "--stutter", "0s", "--faults",
              "pause,delay"});
   EXPECT_THAT(outcome.exit_code,
