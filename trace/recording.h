@@ -32,8 +32,8 @@ class Recording {
 
   std::size_t events() const { return events_; }
 
-  // In causal order, a process' next life behind the one before, with the sum of
-  // what was overwritten. The machine is the caller's to fill in.
+  // In causal order, a process' next life behind the one before, with the sum
+  // of what was overwritten. The machine is the caller's to fill in.
   v1::TraceReport Merge() const;
 
   // Keeps only how far each ring was read.
