@@ -164,13 +164,10 @@ void TraceObserver::Report(Invariant invariant, CpuId cpu, std::string what) {
 
 void TraceObserver::Observe(CpuId cpu, const TraceEvent& event) {
   Seen& seen = cpus_[cpu];
-  if (entering_run_ &&
-      (cpu != *entering_run_ || event.kind != TraceKind::kStopAck)) {
-    violations_.insert(violations_.end(), entry_violations_.begin(),
-                       entry_violations_.end());
+  if (cpu == entering_run_ && event.kind == TraceKind::kStopAck) {
+    entry_violations_.clear();
   }
-  entering_run_.reset();
-  entry_violations_.clear();
+  EndEntry();
   switch (event.kind) {
     case TraceKind::kCsdQueueCpu:
       if (event.about && event.csd) issued_[*event.about].insert(*event.csd);
@@ -193,6 +190,9 @@ void TraceObserver::Observe(CpuId cpu, const TraceEvent& event) {
       if (event.detail == MultiStopStateName(MultiStopState::kRun)) {
         EnterRun(cpu, event);
       }
+      if (event.detail == MultiStopStateName(MultiStopState::kExit)) {
+        Commit(event.value);
+      }
       return;
     case TraceKind::kStopAck:
     case TraceKind::kStopAbort:
@@ -211,6 +211,10 @@ void TraceObserver::Observe(CpuId cpu, const TraceEvent& event) {
 }
 
 void TraceObserver::ObserveCoordinator(const TraceEvent& event) {
+  if (event.kind == TraceKind::kStopPublish &&
+      event.detail == MultiStopStateName(MultiStopState::kExit)) {
+    Commit(event.value);
+  }
   if (event.kind != TraceKind::kCpuCrashed || !event.about) return;
   // Its next process counts from 1 again, and so do those who call it.
   cpus_.erase(*event.about);
@@ -254,10 +258,30 @@ void TraceObserver::CheckStopped(CpuId cpu, const TraceEvent& event) {
                           " has stopped it"));
     }
     if (active == cpu || seen.effect == 0) continue;
-    Report(Invariant::kStoppedMeansStopped, cpu,
-           absl::StrCat(TraceName(event.kind), " while cpu ", active.value,
-                        " is in RUN of round ", seen.effect));
+    unstopped_[seen.effect].push_back(
+        {Invariant::kStoppedMeansStopped, cpu,
+         absl::StrCat(TraceName(event.kind), " while cpu ", active.value,
+                      " is in RUN of round ", seen.effect)});
   }
+}
+
+void TraceObserver::EndEntry() {
+  if (!entry_violations_.empty()) {
+    Violations& beside = unstopped_[cpus_[*entering_run_].effect];
+    beside.insert(beside.end(), entry_violations_.begin(),
+                  entry_violations_.end());
+  }
+  entering_run_.reset();
+  entry_violations_.clear();
+}
+
+// A round begins when all before it are over.
+void TraceObserver::Commit(std::int64_t round) {
+  if (const auto beside = unstopped_.find(round); beside != unstopped_.end()) {
+    violations_.insert(violations_.end(), beside->second.begin(),
+                       beside->second.end());
+  }
+  unstopped_.erase(unstopped_.begin(), unstopped_.upper_bound(round));
 }
 
 void TraceObserver::EnterRunOfTwo(CpuId cpu, const TraceEvent& event) {

@@ -118,7 +118,8 @@ class TraceObserver {
   template <typename H>
   friend H AbslHashValue(H h, const TraceObserver& o) {
     return H::combine(std::move(h), o.cpus_, o.issued_, o.ran_, o.last_run_,
-                      o.entering_run_, o.entry_violations_, o.violations_);
+                      o.entering_run_, o.entry_violations_, o.unstopped_,
+                      o.violations_);
   }
 
  private:
@@ -142,6 +143,8 @@ class TraceObserver {
   void CheckStopped(CpuId cpu, const TraceEvent& event);
   void EnterRunOfTwo(CpuId cpu, const TraceEvent& event);
   void EnterRun(CpuId cpu, const TraceEvent& event);
+  void EndEntry();
+  void Commit(std::int64_t round);
   void Report(Invariant invariant, CpuId cpu, std::string what);
 
   std::map<CpuId, Seen> cpus_;
@@ -154,6 +157,9 @@ class TraceObserver {
   // RUN at once is not active: it has no effect to make.
   std::optional<CpuId> entering_run_;
   Violations entry_violations_;
+  // By round: what ran beside its effect. That is tentative until EXIT says
+  // that it is committed; what is not did not happen.
+  std::map<std::int64_t, Violations> unstopped_;
   Violations violations_;
 };
 

@@ -100,10 +100,24 @@ TEST(TraceObserverTest, RunsWhileAnotherIsStopped) {
   TraceObserver observer = Begun();
   observer.Observe(kA, Detail(TraceKind::kStopState, "RUN"));
   RunCall(observer, 1);
-  EXPECT_EQ(Found(observer), Kinds{Invariant::kStoppedMeansStopped});
   observer.Observe(kA, Detail(TraceKind::kStopAck, "RUN"));
   RunCall(observer, 2);
+  EXPECT_EQ(Found(observer), Kinds{}) << "tentative";
+  observer.ObserveCoordinator(Detail(TraceKind::kStopPublish, "EXIT"));
+  EXPECT_EQ(Found(observer), Kinds{Invariant::kStoppedMeansStopped});
+  observer.Observe(kA, Detail(TraceKind::kStopState, "EXIT"));
   EXPECT_EQ(Found(observer).size(), 1U);
+}
+
+TEST(TraceObserverTest, WhatIsNotCommittedDidNotHappen) {
+  TraceObserver observer = Begun();
+  observer.Observe(kA, Detail(TraceKind::kStopState, "RUN"));
+  RunCall(observer, 1);
+  observer.Observe(kA, Detail(TraceKind::kStopAbort, "RUN"));
+  TraceEvent next = Detail(TraceKind::kStopPublish, "EXIT");
+  ++next.value;
+  observer.ObserveCoordinator(next);
+  EXPECT_EQ(Found(observer), Kinds{});
 }
 
 TEST(TraceObserverTest, RanAlreadyWhenTheEffectBegan) {
@@ -115,6 +129,7 @@ TEST(TraceObserverTest, RanAlreadyWhenTheEffectBegan) {
   EXPECT_EQ(Found(observer), Kinds{});
   observer.Observe(kA, Detail(TraceKind::kStopState, "RUN"));
   observer.Observe(kA, Detail(TraceKind::kCpuLife, "SHOULD_DIE"));
+  observer.Observe(kA, Detail(TraceKind::kStopState, "EXIT"));
   EXPECT_EQ(Found(observer), Kinds{Invariant::kStoppedMeansStopped});
 }
 
