@@ -88,9 +88,15 @@ struct UrgentRules {
   }
   // Without interrupts to come a sender acts on states and drops guards in any
   // order to the same end. And one that stands masked does nothing but act on
-  // the next state. (The victim's part decides what becomes of its queue.)
+  // the next state. (The victim's part decides what becomes of its queue. But
+  // under a stop lease RUN makes it look at the clock, which is a move of its
+  // own, and CONFIRM asks for what it has done.)
   bool operator()(const StopPublish& e) const {
-    if (victim) return false;
+    if (victim) {
+      return world.options().profile.stop_lease == StopLease::kHeld &&
+             (e.state == MultiStopState::kRun ||
+              e.state == MultiStopState::kConfirm);
+    }
     const bool masked =
         world.cpu(cpu).irqs_masked() && e.state != MultiStopState::kPrepare;
     return masked || !InterruptsLeft(world, cpu);
