@@ -44,6 +44,9 @@ v1::OperationRecord ToRecord(const kernel::Operation& op) {
   r.set_flushed(op.flushed);
   *r.mutable_handover() = rpc::ToProto(op.handover);
   r.set_message(op.message);
+  r.set_rounds(op.rounds);
+  r.set_abort_errno_value(static_cast<std::int32_t>(op.abort));
+  r.set_abort_message(op.abort_message);
   return r;
 }
 
@@ -56,26 +59,30 @@ absl::StatusOr<kernel::Operation> FromRecord(const v1::OperationRecord& r) {
         absl::StrCat("operation ", r.id(), " of kind '", r.kind(), "' in leg '",
                      r.leg(), "' on CPUs '", r.active(), "' makes no sense"));
   }
-  return kernel::Operation{.id = kernel::OpId{r.id()},
-                           .kind = *kind,
-                           .cpu = kernel::CpuId{r.cpu()},
-                           .active = *std::move(active),
-                           .func = r.function(),
-                           .payload = r.payload(),
-                           .control = kernel::CpuId{r.control_cpu()},
-                           .control_given = r.control_given(),
-                           .leg = *leg,
-                           .up = r.up(),
-                           .rollback = r.rollback(),
-                           .cancel = r.cancel(),
-                           .error = static_cast<kernel::Errno>(r.errno_value()),
-                           .failed_step = r.failed_step(),
-                           .state = r.state(),
-                           .walks = r.walks(),
-                           .generation = kernel::Generation{r.generation()},
-                           .flushed = r.flushed(),
-                           .handover = rpc::FromProto(r.handover()),
-                           .message = r.message()};
+  return kernel::Operation{
+      .id = kernel::OpId{r.id()},
+      .kind = *kind,
+      .cpu = kernel::CpuId{r.cpu()},
+      .active = *std::move(active),
+      .func = r.function(),
+      .payload = r.payload(),
+      .control = kernel::CpuId{r.control_cpu()},
+      .control_given = r.control_given(),
+      .leg = *leg,
+      .up = r.up(),
+      .rollback = r.rollback(),
+      .cancel = r.cancel(),
+      .error = static_cast<kernel::Errno>(r.errno_value()),
+      .failed_step = r.failed_step(),
+      .state = r.state(),
+      .walks = r.walks(),
+      .generation = kernel::Generation{r.generation()},
+      .rounds = r.rounds(),
+      .abort = static_cast<kernel::Errno>(r.abort_errno_value()),
+      .abort_message = r.abort_message(),
+      .flushed = r.flushed(),
+      .handover = rpc::FromProto(r.handover()),
+      .message = r.message()};
 }
 
 std::string CpuValue(const kernel::CpuRecord& record) {

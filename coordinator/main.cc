@@ -25,7 +25,7 @@ struct Flags {
   std::vector<std::string> knobs;
   std::string doorbell = "fused";
   std::string csd_lock_timeout = "5s";
-  std::string stop_lease = "300ms";
+  std::string stop_lease;
 };
 
 void AddFlags(CLI::App* app, Flags* flags) {
@@ -70,8 +70,9 @@ void AddFlags(CLI::App* app, Flags* flags) {
       ->capture_default_str();
   app->add_option("--stop-lease", flags->stop_lease,
                   "how long a CPU trusts a stop_machine of which it hears "
-                  "nothing (profile belfry)")
-      ->capture_default_str();
+                  "nothing (profile belfry); default: 300ms, and 1h with "
+                  "--gates")
+      ->type_name("TIME");
   app->add_option("--queue-capacity", options.queue_capacity,
                   "calls that a CPU's queue holds")
       ->check(CLI::Range(1, 1 << 24))
@@ -106,6 +107,10 @@ absl::StatusOr<Options> Understand(Flags flags) {
   const auto timeout =
       ParseTime("--csd-lock-timeout", flags.csd_lock_timeout, "5s");
   if (!timeout.ok()) return timeout.status();
+  // A gate holds an event for as long as somebody wants: that is no slow CPU.
+  if (flags.stop_lease.empty()) {
+    flags.stop_lease = flags.options.gates ? "1h" : "300ms";
+  }
   const auto lease = ParseTime("--stop-lease", flags.stop_lease, "300ms");
   if (!lease.ok()) return lease.status();
   flags.options.profile = *std::move(profile);

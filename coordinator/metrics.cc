@@ -200,6 +200,13 @@ void Metrics::AddStop(prometheus::Registry* registry, kernel::StopOrder order) {
        {"participant_died", "cancelled", "restart", "lease"}) {
     aborted_->Add({{"reason", reason}});
   }
+  retried_ = &BuildCounter()
+                  .Name("belfry_stop_machine_retried_total")
+                  .Help(
+                      "Rounds begun for one in which a CPU was too slow, by "
+                      "operations that have ended.")
+                  .Register(*registry)
+                  .Add({});
 }
 
 prometheus::Histogram& Metrics::Phase(const std::string& phase) {
@@ -242,6 +249,7 @@ void Metrics::OnTrace(const kernel::TraceEvent& event) {
 }
 
 void Metrics::OnOpEnded(const v1::Operation& op) {
+  if (op.rounds() > 1) retried_->Increment(op.rounds() - 1);
   if (op.kind() == v1::Operation::KIND_STOP_MACHINE) return;
   std::uint32_t cpu = 0;
   if (!absl::SimpleAtoi(op.cpus(), &cpu) || cpu >= cpus_.size()) return;

@@ -72,6 +72,7 @@ class Metrics {
   prometheus::Histogram* stop_;
   prometheus::Family<prometheus::Histogram>* phases_;
   prometheus::Family<prometheus::Counter>* aborted_;
+  prometheus::Counter* retried_;
 
   // The round that is measured.
   std::chrono::steady_clock::time_point round_start_;

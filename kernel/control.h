@@ -192,6 +192,8 @@ struct StopAck {
 // stop_lease=held.
 struct StopAborted {
   Generation generation;
+  // It has run the function in that round, and that is not taken back.
+  bool ran = false;
 
   friend bool operator==(const StopAborted&, const StopAborted&) = default;
 };

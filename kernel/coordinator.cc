@@ -111,8 +111,8 @@ bool operator==(const Coordinator& a, const Coordinator& b) {
          a.last_generation_ == b.last_generation_ &&
          a.recovering_ == b.recovering_ && a.lock_ == b.lock_ &&
          a.epoch_ == b.epoch_ && a.ticks_ == b.ticks_ &&
-         a.give_back_ == b.give_back_ && a.readers_ == b.readers_ &&
-         a.recovered_ == b.recovered_;
+         a.give_back_ == b.give_back_ && a.may_have_run_ == b.may_have_run_ &&
+         a.readers_ == b.readers_ && a.recovered_ == b.recovered_;
 }
 
 TraceEvent Coordinator::Event(TraceKind kind) const {
@@ -312,7 +312,7 @@ void Coordinator::On(CancelOp& e, CoordinatorEffects& out) {
     Fail(Errno::kEcanceled, kCpuhpInvalid, "cancelled", out);
     return;
   }
-  if (stop_ && stop_->state() < MultiStopState::kRun) {
+  if (stop_ && stop_->state() < MultiStopState::kRun && IsOutcomeOpen()) {
     GiveStopUp(Errno::kEcanceled, "cancelled", out);
   }
 }
@@ -327,6 +327,7 @@ void Coordinator::EnterLeg(Leg leg, CoordinatorEffects& out) {
     // Journaled with the leg, so that no coordinator draws it again.
     last_generation_ = Generation{last_generation_.value + 1};
     op_->generation = last_generation_;
+    ++op_->rounds;
   }
   await_ = Await::kJournal;
   out.push_back(JournalLeg{*op_, view_, last_generation_});

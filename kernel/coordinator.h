@@ -107,11 +107,18 @@ class Coordinator {
                    c.walk_, c.walker_, c.death_, c.target_lost_);
     return H::combine(std::move(h), c.stop_, c.view_missing_,
                       c.last_generation_, c.recovering_, c.recovered_, c.lock_,
-                      c.readers_, c.epoch_, c.ticks_, c.give_back_);
+                      c.readers_, c.epoch_, c.ticks_, c.give_back_,
+                      c.may_have_run_);
   }
 
   // Operations that may wait for the hotplug lock; one more is refused (EBUSY).
   static constexpr std::size_t kQueuedMax = 64;
+  // Rounds of stop_machine that an operation may begin: one that a CPU was too
+  // slow for is tried again. A CPU that stands still spoils two rounds at most,
+  // the one that it stands still in, and the next, which waits for it in
+  // PREPARE until the active CPU's window is over. So two such pauses in a row
+  // leave one round in which all goes well; who is slower than that is told.
+  static constexpr std::uint32_t kRoundsMax = 5;
 
  private:
   // What the current leg waits for, besides a barrier or views.
@@ -210,6 +217,7 @@ class Coordinator {
   void GiveStopUp(Errno error, std::string message, CoordinatorEffects& out);
   void BeginAbort(CoordinatorEffects& out);
   void EndAbort(CoordinatorEffects& out);
+  bool TriesAgain(Errno error) const;
   void ResumeLeasedStop(CoordinatorEffects& out);
   void AnswerOldRound(CpuId cpu, Generation generation,
                       CoordinatorEffects& out) const;
@@ -256,10 +264,12 @@ class Coordinator {
   // next journaled leg that needs the process, whoever has the number by then.
   bool target_lost_ = false;
   std::optional<MultiStop> stop_;
-  // Half leases since the round's last publication, or its abort.
+  // Of the clock of half leases, since the round's last publication or abort.
   std::uint32_t ticks_ = 0;
   // Active CPUs that have not said that their effect is taken back.
   CpuMask give_back_;
+  // The function may have run in the round that is given up.
+  bool may_have_run_ = false;
   // Who owes a ViewAck in leg kOnline.
   CpuMask view_missing_;
   Generation last_generation_;

@@ -72,7 +72,12 @@ struct Operation {
   // then: a leg that is repeated repeats the same walks by the same numbers.
   CpuhpState state = 0;
   std::uint32_t walks = 0;
+  // Of the round that it began last, and how many it has begun.
   Generation generation;
+  std::uint32_t rounds = 0;
+  // Leg::kAbort: why the round is given up.
+  Errno abort = Errno::kOk;
+  std::string abort_message;
   // Answer of the stop function; calls that the dying CPU ran, and what it
   // hands over.
   std::string result;
@@ -84,14 +89,14 @@ struct Operation {
   std::string message;
 
   friend bool operator==(const Operation&, const Operation&) = default;
-  // But for the message, which is for people.
+  // But for the messages, which are for people.
   template <typename H>
   friend H AbslHashValue(H h, const Operation& o) {
     h = H::combine(std::move(h), o.id, o.kind, o.cpu, o.active, o.func,
                    o.payload, o.control, o.control_given, o.leg, o.up);
     return H::combine(std::move(h), o.rollback, o.cancel, o.error,
-                      o.failed_step, o.state, o.walks, o.generation, o.result,
-                      o.flushed, o.handover, o.unchanged);
+                      o.failed_step, o.state, o.walks, o.generation, o.rounds,
+                      o.abort, o.result, o.flushed, o.handover, o.unchanged);
   }
 };
 

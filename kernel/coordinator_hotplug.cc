@@ -84,11 +84,12 @@ void Coordinator::CloseStep(Errno error, CoordinatorEffects& out) {
   inside_.reset();
 }
 
-// takedown_cpu() returns when the CPU is dead; bring-up, and the kick on the
-// way down, when the CPU's own thread has walked, also back.
+// takedown_cpu() returns when the CPU is dead, however many rounds that took;
+// bring-up, and the kick on the way down, when the CPU's own thread has walked,
+// also back.
 bool Coordinator::IsInsideStep(Leg leg) const {
   if (inside_ == table_.teardown()) {
-    return leg == Leg::kCommit || leg == Leg::kDead;
+    return leg >= Leg::kTakedown && leg <= Leg::kDead;
   }
   return leg == Leg::kOnline || (leg == Leg::kAp && table_.has_ap_thread());
 }

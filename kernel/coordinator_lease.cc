@@ -6,6 +6,13 @@
 #include "kernel/coordinator.h"
 
 namespace belfry::kernel {
+namespace {
+
+// After so many ticks a whole lease has passed: the first of them may come at
+// once, and between two lies half a lease.
+constexpr std::uint32_t kTicksOfALease = 3;
+
+}  // namespace
 
 // Neither COMMIT nor ABORT has been decided.
 bool Coordinator::IsOutcomeOpen() const {
@@ -21,10 +28,8 @@ void Coordinator::GiveStopUp(Errno error, std::string message,
     AbortStop(error, std::move(message), out);
     return;
   }
-  if (op_->error == Errno::kOk) {
-    op_->error = error;
-    op_->message = std::move(message);
-  }
+  op_->abort = error;
+  op_->abort_message = std::move(message);
   EnterLeg(Leg::kAbort, out);
 }
 
@@ -50,13 +55,30 @@ void Coordinator::Heard(CpuId cpu, StopAborted& m, CoordinatorEffects& out) {
     return;
   }
   give_back_.Remove(cpu);
+  may_have_run_ = may_have_run_ || m.ran;
   if (give_back_.empty()) EndAbort(out);
 }
 
+// Who has not answered may have run the function, or may run it still: it acts
+// on ABORT when it is back.
 void Coordinator::EndAbort(CoordinatorEffects& out) {
   await_ = Await::kNothing;
+  may_have_run_ = may_have_run_ || !give_back_.empty();
   give_back_ = {};
-  AbortStop(op_->error, op_->message, out);
+  AbortStop(op_->abort, op_->abort_message, out);
+}
+
+// A CPU that was too slow for this round may be in time for another. A CPU that
+// was to go has taken that back, or does so before it prepares again; but a
+// function runs at most once.
+//
+// It begins at once, and yet five rounds are not over in no time: PREPARE waits
+// for a CPU that stands still, however long it does, and where all have
+// prepared nothing fails before a lease or a window has run out.
+bool Coordinator::TriesAgain(Errno error) const {
+  return Leased() && error == Errno::kEtimedout && !target_lost_ &&
+         (op_->kind != OpKind::kStop || !may_have_run_) &&
+         op_->rounds < kRoundsMax;
 }
 
 void Coordinator::On(StopTick& e, CoordinatorEffects& out) {
@@ -64,8 +86,8 @@ void Coordinator::On(StopTick& e, CoordinatorEffects& out) {
   out.push_back(StartStopTick{e.generation});
   // What the store takes is not the round's time.
   if (await_ == Await::kJournal) return;
-  if (ticks_ < 2) ++ticks_;
-  const bool lease_passed = ticks_ >= 2;
+  if (ticks_ < kTicksOfALease) ++ticks_;
+  const bool lease_passed = ticks_ == kTicksOfALease;
   if (await_ == Await::kGiveBack) {
     // Their windows were opened before this round masked anybody, and are over.
     if (lease_passed) EndAbort(out);

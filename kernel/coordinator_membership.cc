@@ -168,7 +168,7 @@ void Coordinator::LeaveOp(CpuId cpu, CoordinatorEffects& out) {
     if (is_target) op_->rollback = true;
     (void)stop_->Forget(cpu);
     if (await_ == Await::kGiveBack) {
-      StopAborted gone{stop_->generation()};
+      StopAborted gone{stop_->generation(), true};
       Heard(cpu, gone, out);
     } else if (IsOutcomeOpen()) {
       // Dead or not, it cannot confirm.
@@ -233,8 +233,7 @@ void Coordinator::FinishRecovery(CoordinatorEffects& out) {
   const auto status = recovered_.find(op_->cpu);
   const bool dead =
       status != recovered_.end() && status->second.life == Life::kDead;
-  const bool was_up = op_->leg == Leg::kOnline || op_->leg == Leg::kAp ||
-                      op_->leg == Leg::kTakedown;
+  const bool was_up = op_->leg >= Leg::kOnline && op_->leg <= Leg::kAbort;
   // A process that is dead where the journal has it up is another one.
   target_lost_ = op_->kind != OpKind::kStop &&
                  (target_lost_ || !IsPresent(op_->cpu) || (was_up && dead));

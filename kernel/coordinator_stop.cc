@@ -27,8 +27,11 @@ void Coordinator::BeginStop(CoordinatorEffects& out) {
          out);
     return;
   }
-  if (takedown) OpenStep(table_.teardown(), out);
+  if (takedown && inside_ != table_.teardown()) {
+    OpenStep(table_.teardown(), out);
+  }
   death_ = Death::kNone;
+  may_have_run_ = false;
   stop_.emplace(op_->generation, StopOrderOf(profile_), view_.online,
                 ActiveCpus());
   out.push_back(AdvanceStop{op_->generation, MultiStopState::kPrepare});
@@ -56,7 +59,7 @@ StopPublish Coordinator::Publication() const {
 
 void Coordinator::On(PublishState& e, CoordinatorEffects& out) {
   if (!stop_ || stop_->generation() != e.generation ||
-      stop_->next_state() != e.state) {
+      stop_->next_state() != e.state || op_->leg == Leg::kAbort) {
     return;
   }
   stop_->Advance();
@@ -95,7 +98,7 @@ void Coordinator::Heard(CpuId cpu, StopAck& m, CoordinatorEffects& out) {
   if (m.state != stop_->state()) return;
   if (m.generation == stop_->generation() && m.state == MultiStopState::kRun &&
       stop_->active().Has(cpu)) {
-    if (op_->error == Errno::kOk && op_->leg == Leg::kStop) {
+    if (op_->error == Errno::kOk && op_->kind == OpKind::kStop) {
       op_->error = m.error;
       op_->result = std::move(m.result);
       if (m.error != Errno::kOk) {
@@ -164,6 +167,10 @@ void Coordinator::AbortStop(Errno error, std::string message,
   event.detail = message;
   out.push_back(CoordinatorTrace{std::move(event)});
   stop_.reset();
+  if (TriesAgain(error)) {
+    EnterLeg(op_->kind == OpKind::kStop ? Leg::kStop : Leg::kTakedown, out);
+    return;
+  }
   Fail(error, kCpuhpInvalid, std::move(message), out);
 }
 

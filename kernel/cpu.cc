@@ -72,9 +72,10 @@ bool operator==(const Cpu& a, const Cpu& b) {
          a.stopper_ == b.stopper_ && a.stop_two_ == b.stop_two_ &&
          a.stop_two_tasks_ == b.stop_two_tasks_ &&
          a.stop_twos_ == b.stop_twos_ &&
-         a.closed_generation_ == b.closed_generation_ && a.epoch_ == b.epoch_ &&
-         a.walk_ == b.walk_ && a.last_walk_ == b.last_walk_ &&
-         a.kicked_op_ == b.kicked_op_ && a.last_doorbell_ == b.last_doorbell_ &&
+         a.closed_generation_ == b.closed_generation_ &&
+         a.ran_in_ == b.ran_in_ && a.epoch_ == b.epoch_ && a.walk_ == b.walk_ &&
+         a.last_walk_ == b.last_walk_ && a.kicked_op_ == b.kicked_op_ &&
+         a.last_doorbell_ == b.last_doorbell_ &&
          a.report_owed_ == b.report_owed_ && a.timers_ == b.timers_ &&
          a.throttled_ == b.throttled_ && a.readers_ == b.readers_ &&
          a.readers_wanted_ == b.readers_wanted_;

@@ -289,9 +289,10 @@ class Cpu {
                    c.nohz_kicked_);
     return H::combine(std::move(h), c.backed_off_, c.device_irqs_, c.stop_,
                       c.stopper_, c.stop_two_, c.stop_two_tasks_, c.stop_twos_,
-                      c.closed_generation_, c.epoch_, c.walk_, c.last_walk_,
-                      c.kicked_op_, c.last_doorbell_, c.report_owed_, c.timers_,
-                      c.throttled_, c.readers_, c.readers_wanted_);
+                      c.closed_generation_, c.ran_in_, c.epoch_, c.walk_,
+                      c.last_walk_, c.kicked_op_, c.last_doorbell_,
+                      c.report_owed_, c.timers_, c.throttled_, c.readers_,
+                      c.readers_wanted_);
   }
 
  private:
@@ -477,6 +478,7 @@ class Cpu {
   void RefuseRound(Generation generation, MultiStopState state,
                    CpuEffects& out);
   bool GiveBackEffect(CpuEffects& out);
+  void TellAborted(Generation generation, CpuEffects& out) const;
   void RefuseWhatItHolds(CpuEffects& out);
   bool HasLeft() const;
 
@@ -546,6 +548,8 @@ class Cpu {
   std::uint64_t stop_twos_ = 0;
   // Rounds up to this one are over for this CPU.
   Generation closed_generation_;
+  // The last round in which it ran the function.
+  Generation ran_in_;
   // The highest epoch of a coordinator heard of.
   Epoch epoch_;
   std::optional<Walk> walk_;

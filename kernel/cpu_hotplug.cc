@@ -71,7 +71,7 @@ void Cpu::On(StopAbort& e, CpuEffects& out) {
     GiveUpRound(out);
   }
   closed_generation_ = std::max(closed_generation_, e.generation);
-  if (Leased()) out.push_back(Tell{StopAborted{e.generation}});
+  if (Leased()) TellAborted(e.generation, out);
 }
 
 // Without its coordinator a CPU may give a round up by itself only while it
@@ -140,6 +140,7 @@ bool Cpu::ContinueRun(CpuEffects& out) {
       }
       if (!stop_->takedown) {
         stop_->run = kFunction;
+        if (!stop_->pair) ran_in_ = stop_->generation;
         StartDrain(Context::kStop, {Csd{.payload = stop_->payload}}, out);
         return true;
       }

@@ -74,8 +74,13 @@ bool Cpu::GiveBackEffect(CpuEffects& out) {
   if (!stop_->abort_due) return false;
   const Generation generation = stop_->generation;
   AbortStop(out);
-  out.push_back(Tell{StopAborted{generation}});
+  TellAborted(generation, out);
   return true;
+}
+
+void Cpu::TellAborted(Generation generation, CpuEffects& out) const {
+  out.push_back(Tell{
+      StopAborted{.generation = generation, .ran = ran_in_ == generation}});
 }
 
 // It is in no view any more, and nobody will call it by a view that it is in.

@@ -147,8 +147,8 @@ struct ReportWords {
     return absl::StrCat(m.refused ? "refuse " : "ack ", from.value, " ",
                         MultiStopStateName(m.state));
   }
-  std::string operator()(const StopAborted&) const {
-    return Of("aborted", from);
+  std::string operator()(const StopAborted& m) const {
+    return absl::StrCat(Of("aborted", from), m.ran ? " and had run" : "");
   }
   std::string operator()(const StepsDone& m) const {
     return absl::StrCat("walked ", from.value, " to ", m.state);

@@ -212,7 +212,7 @@ enum class StopTwoWake : std::uint8_t {
 // Belfry's own: in the kernels' protocols no clock decides anything.
 enum class StopLease : std::uint8_t {
   kNone,
-  // docs/PROTOCOL.md, "The stop lease". In no preset yet.
+  // docs/PROTOCOL.md, "The stop lease".
   kHeld,
 };
 
@@ -265,7 +265,7 @@ struct Profile {
   StopperEnable stopper_enable = StopperEnable::kAtUnpark;
   StopTwoQueue stop_two_queue = StopTwoQueue::kBothLocked;
   StopTwoWake stop_two_wake = StopTwoWake::kPreemptOff;
-  StopLease stop_lease = StopLease::kNone;
+  StopLease stop_lease = StopLease::kHeld;
   LeaseWithout lease_without = LeaseWithout::kNothing;
 
   friend bool operator==(const Profile&, const Profile&) = default;

@@ -128,7 +128,7 @@ inline constexpr int kMembers<kernel::PeerGone> = 2;
 template <>
 inline constexpr int kMembers<kernel::StopAck> = 7;
 template <>
-inline constexpr int kMembers<kernel::StopAborted> = 1;
+inline constexpr int kMembers<kernel::StopAborted> = 2;
 template <>
 inline constexpr int kMembers<kernel::Alive> = 1;
 template <>

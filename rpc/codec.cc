@@ -119,6 +119,7 @@ void Encode(const kernel::StopAck& m, v1::NodeMessage* out) {
 }
 void Encode(const kernel::StopAborted& m, v1::NodeMessage* out) {
   out->mutable_stop_aborted()->set_generation(m.generation.value);
+  out->mutable_stop_aborted()->set_ran(m.ran);
 }
 void Encode(const kernel::StepsDone& m, v1::NodeMessage* out) {
   v1::StepsDone* p = out->mutable_steps_done();
@@ -202,7 +203,8 @@ absl::StatusOr<kernel::FromCpu> FromProto(const v1::NodeMessage& message) {
       return Decode(message.stop_ack());
     case v1::NodeMessage::kStopAborted:
       return kernel::StopAborted{
-          Generation{message.stop_aborted().generation()}};
+          .generation = {message.stop_aborted().generation()},
+          .ran = message.stop_aborted().ran()};
     case v1::NodeMessage::kStepsDone: {
       const v1::StepsDone& m = message.steps_done();
       return kernel::StepsDone{.walk = {m.walk()},

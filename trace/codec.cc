@@ -126,6 +126,7 @@ v1::Operation ToProto(const kernel::Operation& op) {
   result.set_message(op.message);
   result.set_calls_flushed(op.flushed);
   result.set_unchanged(op.unchanged);
+  result.set_rounds(op.rounds);
   return result;
 }
 

@@ -42,10 +42,13 @@ std::string WhatText(const v1::Operation& operation) {
 
 std::string OutcomeText(const v1::Operation& operation) {
   const std::string subject = SubjectText(operation);
+  const std::string rounds =
+      operation.rounds() > 1 ? CountText(operation.rounds(), "round") : "";
   if (operation.result() != "0") {
     return absl::StrCat(
         subject, " not ", PastTense(operation.kind()), ": ", operation.result(),
-        operation.message().empty() ? "" : ": ", operation.message());
+        operation.message().empty() ? "" : ": ", operation.message(),
+        rounds.empty() ? "" : absl::StrCat(" (", rounds, ")"));
   }
   std::vector<std::string> facts = {"already was"};
   if (!operation.unchanged()) {
@@ -55,6 +58,7 @@ std::string OutcomeText(const v1::Operation& operation) {
   if (operation.calls_flushed() > 0) {
     facts.push_back(CountText(operation.calls_flushed(), "call") + " flushed");
   }
+  if (!rounds.empty()) facts.push_back(rounds);
   return absl::StrCat(subject, " ", PastTense(operation.kind()), " (",
                       absl::StrJoin(facts, ", "), ")");
 }

@@ -221,7 +221,8 @@ TEST(StopMachineTest, RunsTheFunctionWhileAllOthersStand) {
   cluster.ExpectCleanAudit();
   const MetricsPage page = cluster.Metrics("coordinator");
   EXPECT_EQ(page.Value("belfry_stop_machine_duration_seconds_count"), 2);
-  for (const char* phase : {"PREPARE", "DISABLE_IRQ", "RUN", "EXIT"}) {
+  for (const char* phase :
+       {"PREPARE", "DISABLE_IRQ", "RUN", "CONFIRM", "EXIT"}) {
     EXPECT_EQ(page.Value("belfry_stop_machine_phase_duration_seconds_count",
                          {{"phase", phase}}),
               2)

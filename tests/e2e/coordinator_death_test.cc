@@ -75,7 +75,8 @@ TEST_P(CoordinatorDeathTest, TheOperationEndsUnderItsSuccessor) {
 const Moment kMoments[] = {
     {"offline", "journal:ap"},      {"offline", "journal:takedown"},
     {"offline", "publish:PREPARE"}, {"offline", "publish:DISABLE_IRQ"},
-    {"offline", "publish:RUN"},     {"offline", "publish:EXIT"},
+    {"offline", "journal:run"},     {"offline", "publish:RUN"},
+    {"offline", "publish:CONFIRM"}, {"offline", "publish:EXIT"},
     {"offline", "commit"},          {"offline", "journal:dead"},
     {"offline", "journal:done"},    {"online", "journal:prepare"},
     {"online", "journal:bringup"},  {"online", "journal:online"},

@@ -198,7 +198,7 @@ INSTANTIATE_TEST_SUITE_P(Gates, ParticipantDeathTest,
                                                                : "disable_irq";
                          });
 
-// From RUN on the round is finished without it.
+// From COMMIT on the round is finished without it.
 TEST(NodeDeathTest, AParticipantThatDiesAtTheExitHoldsNobodyUp) {
   const Cluster cluster({.flags = {"--gates"}});
   Gates gates(cluster.Address("cpu/1"));

@@ -215,7 +215,8 @@ TEST(CancelTest, AQueuedOperationNeverBegins) {
 }
 
 TEST(CancelTest, ARoundUntilRunIsOut) {
-  for (std::string state : {"PREPARE", "DISABLE_IRQ", "RUN", "EXIT"}) {
+  for (std::string state :
+       {"PREPARE", "DISABLE_IRQ", "RUN", "CONFIRM", "EXIT"}) {
     SCOPED_TRACE(state);
     World w = Booted();
     w.Hold(kCoordinator, "publish:" + state);
@@ -263,7 +264,8 @@ TEST(StopMachineTest, RunsWhereItIsAskedTo) {
 // ---- Processes that die.
 
 TEST(DeathTest, AParticipantInEveryStateOfTheRound) {
-  for (std::string state : {"PREPARE", "DISABLE_IRQ", "RUN", "EXIT"}) {
+  for (std::string state :
+       {"PREPARE", "DISABLE_IRQ", "RUN", "CONFIRM", "EXIT"}) {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
       SCOPED_TRACE(absl::StrCat(state, " seed ", seed));
       World w = Booted("belfry", seed);
@@ -274,7 +276,7 @@ TEST(DeathTest, AParticipantInEveryStateOfTheRound) {
       w.Run();
       w.Release(kCoordinator, "publish:" + state);
       const Operation& op = End(w, down);
-      // Before RUN is published it is given up, after that it goes on.
+      // Who has died cannot confirm; what is committed goes on.
       const bool aborted = state != "EXIT";
       EXPECT_EQ(op.error, aborted ? Errno::kEownerdead : Errno::kOk);
       EXPECT_EQ(w.coordinator().view().online,
@@ -320,8 +322,8 @@ struct LegCase {
 constexpr LegCase kLegs[] = {
     {true, Leg::kPrepare},   {true, Leg::kBringup}, {true, Leg::kOnline},
     {true, Leg::kAp},        {true, Leg::kDone},    {false, Leg::kAp},
-    {false, Leg::kTakedown}, {false, Leg::kCommit}, {false, Leg::kDead},
-    {false, Leg::kDone},
+    {false, Leg::kTakedown}, {false, Leg::kRun},    {false, Leg::kCommit},
+    {false, Leg::kDead},     {false, Leg::kDone},
 };
 
 std::string GateOfLeg(Leg leg) {
@@ -379,7 +381,8 @@ TEST(RecoveryTest, AtEveryJournalRecord) {
 
 TEST(RecoveryTest, InEveryStateOfARound) {
   for (bool takedown : {true, false}) {
-    for (std::string state : {"PREPARE", "DISABLE_IRQ", "RUN", "EXIT"}) {
+    for (std::string state :
+         {"PREPARE", "DISABLE_IRQ", "RUN", "CONFIRM", "EXIT"}) {
       for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         SCOPED_TRACE(absl::StrCat(state, " seed ", seed));
         World w = Booted("belfry", seed);
@@ -392,7 +395,7 @@ TEST(RecoveryTest, InEveryStateOfARound) {
         w.Run();
         w.RestartCoordinator();
         ExpectAtRest(w);
-        // What RUN has begun is finished, what it has not is taken back.
+        // What is committed is finished, all else is taken back.
         EXPECT_EQ(w.coordinator().view().online.Has({kVictim}),
                   !takedown || state != "EXIT");
         ExpectCycle(w, kVictim);
@@ -402,6 +405,8 @@ TEST(RecoveryTest, InEveryStateOfARound) {
   }
 }
 
+// Its answer is lost with the coordinator that asked for it: the round ends
+// when the function has, and in ABORT.
 TEST(RecoveryTest, AFunctionThatRunsIsWaitedFor) {
   World w = Booted();
   w.Hold(1, "run");
@@ -415,7 +420,7 @@ TEST(RecoveryTest, AFunctionThatRunsIsWaitedFor) {
   EXPECT_FALSE(w.ended_ops().contains(stop));
   EXPECT_TRUE(w.cpu(0).irqs_masked());
   w.Release(1, "run");
-  EXPECT_EQ(End(w, stop).error, Errno::kOk);
+  EXPECT_EQ(End(w, stop).error, Errno::kEcanceled);
   ExpectAtRest(w);
 }
 
@@ -468,6 +473,41 @@ TEST(RecoveryTest, AVictimThatDiesMeanwhile) {
       w.RestartCoordinator();
       ExpectAtRest(w);
       EXPECT_FALSE(w.coordinator().view().online.Has({kVictim}));
+      ExpectCycle(w, kVictim);
+      if (HasFailure()) return;
+    }
+  }
+}
+
+// Its death was known, and another process has its number when the coordinator
+// comes back.
+TEST(RecoveryTest, AVictimThatDiedBefore) {
+  for (const LegCase& c : kLegs) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      SCOPED_TRACE(absl::StrCat(c.up ? "online " : "offline ", LegName(c.leg),
+                                " seed ", seed));
+      World w = Booted("belfry", seed);
+      if (c.up) End(w, w.Offline(kVictim));
+      for (const std::string& gate :
+           {GateOfLeg(c.leg), GateOfLeg(Leg::kAbort)}) {
+        w.Hold(kCoordinator, gate);
+      }
+      c.up ? w.Online(kVictim) : w.Offline(kVictim);
+      w.Run();
+      w.Crash(kVictim);
+      w.Run();
+      w.CrashCoordinator();
+      for (const std::string& gate :
+           {GateOfLeg(c.leg), GateOfLeg(Leg::kAbort)}) {
+        w.Release(kCoordinator, gate);
+      }
+      w.Restart(kVictim);
+      w.RestartCoordinator();
+      ExpectAtRest(w);
+      // A CPU that was to come up may: its new process is as good.
+      if (!c.up) {
+        EXPECT_FALSE(w.coordinator().view().online.Has({kVictim}));
+      }
       ExpectCycle(w, kVictim);
       if (HasFailure()) return;
     }

@@ -337,7 +337,7 @@ TEST(SourceTest, AHandlerThatWaitsKeepsAllElseFromItsCpu) {
   EXPECT_THAT(m.Do(Ring(1)), IsEmpty()) << "no interrupt";
   EXPECT_THAT(m.Do(To(1, 8)), IsEmpty()) << "no task";
   EXPECT_THAT(m.Publish(kPrepare, 1, {1}), IsEmpty()) << "no stopper";
-  EXPECT_THAT(m.Do(StopAbort{Generation{1}}), IsEmpty());
+  EXPECT_THAT(m.Do(StopAbort{Generation{1}}), ElementsAre("tell aborted"));
   EXPECT_TRUE(m.cpu.irqs_masked());
   // The end of its wait lets everything go on, from the top.
   EXPECT_THAT(m.Do(Done{kPeer, 2}),
@@ -572,7 +572,7 @@ TEST(StopTest, AGuardKeepsItOut) {
   m.Do(To(1));
   EXPECT_THAT(m.Publish(kPrepare, 1, {3}), IsEmpty());
   EXPECT_THAT(m.Do(Enqueued{kPeer, 1, true, true}),
-              ElementsAre("call 7 queued", "tell ack PREPARE"));
+              ElementsAre("call 7 queued", "open window", "tell ack PREPARE"));
 }
 
 TEST(StopTest, AWaitersGuardToTheEndKeepsItOutAsLong) {
@@ -592,7 +592,7 @@ TEST(StopTest, AHandlerKeepsItOut) {
   m.Do(IrqEntry{});
   EXPECT_THAT(m.Publish(kPrepare, 1, {3}), IsEmpty());
   EXPECT_THAT(m.Do(FunctionReturned{}),
-              ElementsAre("done 1#1", "tell ack PREPARE"));
+              ElementsAre("done 1#1", "open window", "tell ack PREPARE"));
 }
 
 TEST(StopTest, NoTaskStartsAnythingButInterruptsDo) {
@@ -611,18 +611,38 @@ TEST(StopTest, RepeatedStatesAreAcknowledgedAgain) {
   m.Publish(kExit, 1, {1});
   EXPECT_THAT(m.Publish(kExit, 1, {1}), ElementsAre("tell ack EXIT"));
   // The round is over, and closes those before it.
-  EXPECT_THAT(m.Publish(kPrepare, 1, {1}), IsEmpty());
+  EXPECT_THAT(m.Publish(kPrepare, 1, {1}), ElementsAre("tell refuse PREPARE"));
 }
 
 TEST(StopTest, TheFunctionRunsInRunAndItsAnswerIsTold) {
   Machine m;
   m.Publish(kPrepare, 1, {3}, false);
   m.Publish(kDisableIrq, 1, {3}, false);
-  EXPECT_THAT(m.Publish(kRun, 1, {3}, false), ElementsAre("run stop of 3"));
+  EXPECT_THAT(m.Publish(kRun, 1, {3}, false),
+              ElementsAre("hold lease", "look at window"));
+  EXPECT_FALSE(m.cpu.status().stop_ran);
+  EXPECT_THAT(m.Do(WindowIs{Generation{1}, true}),
+              ElementsAre("run stop of 3"));
   EXPECT_TRUE(m.cpu.status().stop_ran);
   EXPECT_THAT(m.Do(FunctionReturned{Errno::kEio}),
               ElementsAre("tell ack RUN EIO"));
-  EXPECT_THAT(m.Publish(kRun, 1, {3}, false), ElementsAre("tell ack RUN EIO"));
+  EXPECT_THAT(m.Publish(kRun, 1, {3}, false),
+              ElementsAre("hold lease", "tell ack RUN EIO"));
+  // Asked twice, for the answer may be lost: what has run has run.
+  for (int times = 0; times < 2; ++times) {
+    EXPECT_THAT(m.Do(StopAbort{Generation{1}}),
+                ElementsAre("tell aborted and had run"));
+  }
+}
+
+TEST(StopTest, WhoComesTooLateDoesNotBegin) {
+  Machine m;
+  m.Publish(kPrepare, 1, {3}, false);
+  m.Publish(kDisableIrq, 1, {3}, false);
+  m.Publish(kRun, 1, {3}, false);
+  EXPECT_THAT(m.Do(WindowIs{Generation{1}, false}),
+              ElementsAre("tell refuse RUN"));
+  EXPECT_THAT(m.Do(StopAbort{Generation{1}}), ElementsAre("tell aborted"));
 }
 
 struct DownCase {
@@ -716,18 +736,21 @@ TEST(StopTest, AnAbortTakesTheTakedownBack) {
   for (MultiStopState state : {kPrepare, kDisableIrq, kRun}) {
     m.Publish(state, 1, {3});
   }
+  m.Do(WindowIs{Generation{1}, true});
   EXPECT_EQ(m.cpu.life(), Life::kShouldDie);
-  EXPECT_THAT(m.Do(StopAbort{Generation{1}}), IsEmpty());
+  EXPECT_THAT(m.Do(StopAbort{Generation{1}}), ElementsAre("tell aborted"));
   EXPECT_EQ(m.cpu.life(), Life::kOnline);
   EXPECT_FALSE(m.cpu.irqs_masked());
-  EXPECT_THAT(m.Publish(kPrepare, 1, {3}), IsEmpty());
-  EXPECT_THAT(m.Publish(kPrepare, 2, {3}), ElementsAre("tell ack PREPARE"));
+  EXPECT_THAT(m.Publish(kPrepare, 1, {3}), ElementsAre("tell refuse PREPARE"));
+  EXPECT_THAT(m.Publish(kPrepare, 2, {3}),
+              ElementsAre("open window", "tell ack PREPARE"));
 }
 
 TEST(StopTest, AHigherRoundClosesTheLower) {
   Machine m;
   m.Publish(kPrepare, 4, {1});
-  EXPECT_THAT(m.Publish(kDisableIrq, 3, {1}), IsEmpty());
+  EXPECT_THAT(m.Publish(kDisableIrq, 3, {1}),
+              ElementsAre("tell refuse DISABLE_IRQ"));
   EXPECT_FALSE(m.cpu.irqs_masked());
   m.Publish(kDisableIrq, 4, {1});
   EXPECT_THAT(m.Publish(kPrepare, 5, {1}), ElementsAre("tell ack PREPARE"));
@@ -749,14 +772,21 @@ TEST(StopTest, WithoutACoordinatorOnlyWhatCannotHaveRunIsGivenUp) {
       {kRun, {3}, false},
   };
   for (const LostCase& c : cases) {
-    Machine m;
-    for (MultiStopState state : {kPrepare, kDisableIrq, kRun}) {
-      if (state <= c.reached) m.Publish(state, 1, c.active);
+    for (StopLease lease : {StopLease::kNone, StopLease::kHeld}) {
+      Profile profile;
+      profile.stop_lease = lease;
+      Machine m(profile);
+      for (MultiStopState state : {kPrepare, kDisableIrq, kRun}) {
+        if (state <= c.reached) m.Publish(state, 1, c.active);
+      }
+      m.Do(CoordinatorLost{});
+      // Who holds a lease leaves when that is over.
+      const bool gives_up =
+          lease == StopLease::kHeld ? c.reached == kPrepare : c.gives_up;
+      EXPECT_EQ(!m.cpu.stop().has_value(), gives_up)
+          << MultiStopStateName(c.reached) << " " << FormatCpuList(c.active);
+      EXPECT_EQ(m.cpu.irqs_masked(), !gives_up && c.reached != kPrepare);
     }
-    m.Do(CoordinatorLost{});
-    EXPECT_EQ(!m.cpu.stop().has_value(), c.gives_up)
-        << MultiStopStateName(c.reached) << " " << FormatCpuList(c.active);
-    EXPECT_EQ(m.cpu.irqs_masked(), !c.gives_up && c.reached != kPrepare);
   }
 }
 
@@ -818,7 +848,8 @@ TEST(WalkTest, AStopPutsItOff) {
   m.Do(Up(1));
   m.Publish(kPrepare, 1, {1}, false);
   EXPECT_THAT(m.Do(RunStep{{1}, 5}), IsEmpty());
-  EXPECT_THAT(m.Do(StopAbort{Generation{1}}), ElementsAre("next_step 5"));
+  EXPECT_THAT(m.Do(StopAbort{Generation{1}}),
+              ElementsAre("tell aborted", "next_step 5"));
 }
 
 }  // namespace

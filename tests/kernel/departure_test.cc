@@ -154,7 +154,7 @@ TEST(ReadersTest, AnOperationThatWaitsCanBeCancelled) {
 TEST(DepartureTest, AnnouncedFirstItHangsOnlyIfSwitchedOffBeforeTheReport) {
   int hung = 0;
   int ended = 0;
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
     SCOPED_TRACE(seed);
     World w = Start(Rules(DeathReport::kAnnounceFirst), seed);
     const OpId id = w.Offline(kLeaver);

@@ -68,7 +68,7 @@ const std::map<std::string, std::vector<std::string>> kTable = {
     {"stop_two_wake",
      {"preempt_off", "preempt_off", "preempt_off", "preempt_off", "preempt_off",
       "preempt_off"}},
-    {"stop_lease", {"none", "none", "none", "none", "none", "none"}},
+    {"stop_lease", {"none", "none", "none", "none", "none", "held"}},
     {"lease_without",
      {"nothing", "nothing", "nothing", "nothing", "nothing", "nothing"}},
 };

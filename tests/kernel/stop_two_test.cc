@@ -134,7 +134,7 @@ TEST(StopTwoTest, WhoBacksOffIsToldWhenTheRoundHasLeft) {
   EXPECT_THAT(m.Order(0, kLock), ElementsAre("lock EDEADLK done -> 0"));
   EXPECT_THAT(m.Order(0, kBackOff), IsEmpty());
   EXPECT_THAT(m.Do(StopAbort{Generation{1}}),
-              ElementsAre("back_off done -> 0"));
+              ElementsAre("tell aborted", "back_off done -> 0"));
 }
 
 struct Situation {

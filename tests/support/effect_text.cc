@@ -88,7 +88,9 @@ std::string Message(const StopAck& m) {
           ? ""
           : absl::StrCat(" irqs ", m.handover.device_irqs.size()));
 }
-std::string Message(const StopAborted&) { return "aborted"; }
+std::string Message(const StopAborted& m) {
+  return m.ran ? "aborted and had run" : "aborted";
+}
 std::string Message(const StepsDone& m) {
   return absl::StrCat("walk ", m.walk.value, " at ", m.state, Failed(m.error));
 }

@@ -4,6 +4,7 @@
 #include "gtest/gtest.h"
 #include "tests/trace/seed_machine.h"
 #include "trace/dump.h"
+#include "trace/operation_text.h"
 #include "trace/pending.h"
 #include "trace/report_text.h"
 #include "trace/time_text.h"
@@ -135,6 +136,24 @@ TEST(TimeText, ClockAndDifference) {
 TEST(ReportText, MostFrequentFirst) {
   EXPECT_EQ(FunctionsText({{"a", 1}, {"b", 108}, {"c", 1}}), "108 b, 1 a, 1 c");
   EXPECT_EQ(FunctionsText({}), "");
+}
+
+TEST(OperationText, SaysHowManyRoundsItTook) {
+  v1::Operation op;
+  op.set_kind(v1::Operation::KIND_OFFLINE);
+  op.set_cpus("3");
+  op.set_result("0");
+  op.mutable_duration()->set_nanos(12'000'000);
+  op.set_rounds(1);
+  EXPECT_EQ(OutcomeText(op), "cpu/3 offlined (12 ms)");
+  op.set_rounds(2);
+  EXPECT_EQ(OutcomeText(op), "cpu/3 offlined (12 ms, 2 rounds)");
+  op.set_rounds(5);
+  op.set_result("ETIMEDOUT");
+  op.set_message("cpu 1 was not stopped throughout");
+  EXPECT_EQ(OutcomeText(op),
+            "cpu/3 not offlined: ETIMEDOUT: cpu 1 was not stopped throughout "
+            "(5 rounds)");
 }
 
 }  // namespace
