@@ -25,13 +25,13 @@ class StopMemo {
   using Steps =
       absl::flat_hash_map<std::pair<Digest, Digest>, Step<Machine, Effects>>;
 
-  // What the event leads to there.
+  // What the event leads to there. `name` tells it from all others.
   template <typename Machine, typename Effects, typename AnyEvent>
   static const Step<Machine, Effects>& Of(Steps<Machine, Effects>& known,
                                           const Shared<Machine>& machine,
-                                          const AnyEvent& event) {
+                                          const AnyEvent& event, Digest name) {
     const auto [step, is_new] =
-        known.try_emplace({machine.fingerprint(), DigestOf(event)});
+        known.try_emplace({machine.fingerprint(), name});
     if (is_new) {
       step->second.machine = machine;
       step->second.machine.Mutable().Step(event, step->second.effects);

@@ -27,6 +27,11 @@ bool HasEffect(const Cpu& cpu) {
   return cpu.stop() && cpu.stop()->has_effect();
 }
 
+bool IsTooLate(const CpuEvent& event) {
+  const auto* window = std::get_if<WindowIs>(&event);
+  return window != nullptr && !window->open;
+}
+
 }  // namespace
 
 StopWorld::StopWorld(const StopScope& scope, StopMemo& memo) : scope_(scope) {
@@ -62,6 +67,7 @@ StopWorld::StopWorld(const StopScope& scope, StopMemo& memo) : scope_(scope) {
   rest.leases_left = scope.leases;
   rest.ticks_left = scope.ticks;
   rest.takeovers_left = scope.takeovers;
+  rest.deaths_left = scope.deaths;
   rest.calls_left = scope.calls;
 }
 
@@ -79,12 +85,13 @@ std::vector<StopWorld::Move> StopWorld::Moves() const {
   }
   for (std::uint32_t cpu = 0; cpu < cpus_.size(); ++cpu) {
     for (std::uint32_t i = 0; i < rest.cpu_owes[cpu].size(); ++i) {
+      if (rest.leases_left == 0 && IsTooLate(rest.cpu_owes[cpu][i])) continue;
       moves.push_back({Move::Kind::kCpuOwes, cpu, i});
     }
   }
   for (std::uint32_t i = 0; i < mail_->sent.size(); ++i) {
-    if (mail_->sent[i]->to) {
-      moves.push_back({Move::Kind::kDeliver, 0, i});
+    if (const std::optional<CpuId>& to = mail_->sent[i]->to) {
+      if (Lives(to->value)) moves.push_back({Move::Kind::kDeliver, 0, i});
       continue;
     }
     for (std::uint32_t at = 0; at <= office; ++at) {
@@ -102,6 +109,11 @@ std::vector<StopWorld::Move> StopWorld::Moves() const {
     moves.push_back({Move::Kind::kTick, office, 0});
   }
   if (rest.takeovers_left > 0) moves.push_back({Move::Kind::kTakeOver, 0, 0});
+  if (rest.deaths_left > 0) {
+    for (const Cpu* cpu : Living()) {
+      moves.push_back({Move::Kind::kDie, cpu->id().value, 0});
+    }
+  }
   if (rest.calls_left > 0) {
     for (std::uint32_t cpu = 0; cpu < cpus_.size(); ++cpu) {
       // Those that stand in a round call nobody.
@@ -116,19 +128,14 @@ std::vector<StopWorld::Move> StopWorld::Moves() const {
 
 void StopWorld::Apply(Move move, StopMemo& memo) {
   switch (move.kind) {
-    case Move::Kind::kDeliver: {
-      const Shared<Sent> sent = mail_->sent[move.index];
-      if (sent->to) {
-        StepCpu(sent->to->value, std::get<CpuEvent>(sent->event), memo);
-      } else {
-        StepCoordinator(move.at, std::get<CoordinatorEvent>(sent->event), memo);
-      }
+    case Move::Kind::kDeliver:
+      Deliver(Shared<Sent>(mail_->sent[move.index]), move.at, memo);
       break;
-    }
     case Move::Kind::kCpuOwes: {
       std::vector<CpuEvent>& owes = rest_.Mutable().cpu_owes[move.at];
       const CpuEvent event = owes[move.index];
       owes.erase(owes.begin() + move.index);
+      if (IsTooLate(event)) --rest_.Mutable().leases_left;
       // The clock is looked at once, and says one thing.
       if (std::holds_alternative<WindowIs>(event)) {
         std::erase_if(owes, [](const CpuEvent& other) {
@@ -151,13 +158,15 @@ void StopWorld::Apply(Move move, StopMemo& memo) {
       break;
     case Move::Kind::kTick:
       --rest_.Mutable().ticks_left;
-      StepCoordinator(move.at,
-                      StopTick{coordinators_[move.at]->stop()->generation()},
-                      memo);
+      Tick(move.at, memo);
       break;
     case Move::Kind::kTakeOver:
       --rest_.Mutable().takeovers_left;
       TakeOver(memo);
+      break;
+    case Move::Kind::kDie:
+      --rest_.Mutable().deaths_left;
+      Die(move.at);
       break;
     case Move::Kind::kCall:
       --rest_.Mutable().calls_left;
@@ -187,6 +196,8 @@ std::string StopWorld::TextOf(Move move) const {
       return absl::StrCat("stop_tick at coordinator ", move.at);
     case Move::Kind::kTakeOver:
       return absl::StrCat("coordinator ", coordinators_.size(), " takes over");
+    case Move::Kind::kDie:
+      return absl::StrCat("cpu ", move.at, " dies");
     case Move::Kind::kCall:
       return absl::StrCat("call of ", move.at);
   }
@@ -206,13 +217,8 @@ struct StopWorld::CpuHands {
                        cpu, world.cpus_[cpu.value]->incarnation(), e.message}));
   }
   void operator()(const HoldLease& e) const {
-    Rest::Lease lease{.generation = e.generation};
-    if (!world.scope_->pauses) {
-      for (const auto& [other, window] : world.rest_->windows) {
-        lease.windows_before.insert(other);
-      }
-    }
-    world.rest_.Mutable().leases[cpu.value] = std::move(lease);
+    world.rest_.Mutable().leases[cpu.value] = {e.generation,
+                                               world.OpenWindows()};
   }
   void operator()(const OpenWindow& e) const {
     if (world.scope_->pauses) return;
@@ -221,6 +227,8 @@ struct StopWorld::CpuHands {
     for (auto& [other, lease] : rest.leases) {
       lease.windows_before.erase(cpu.value);
     }
+    rest.windows_two_ticks_ago.erase(cpu.value);
+    rest.windows_a_tick_ago.erase(cpu.value);
   }
   // Where processes pause, either may be found: it says nothing of later.
   void operator()(const LookAtWindow& e) const {
@@ -271,13 +279,85 @@ void StopWorld::StepCpu(std::uint32_t cpu, const CpuEvent& event,
     at_once.pop_front();
     Shared<Cpu>& machine = cpus_[to.value];
     const bool had_effect = HasEffect(*machine);
-    const auto& step = StopMemo::Of(memo.cpus, machine, next);
+    const auto& step = StopMemo::Of(memo.cpus, machine, next, DigestOf(next));
     machine = step.machine;
     const CpuHands hands{*this, to, at_once};
     for (const CpuEffect& effect : step.effects) std::visit(hands, effect);
     const bool begins = !had_effect && HasEffect(*machine);
     JudgeEffects(begins ? std::optional(to) : std::nullopt);
   }
+}
+
+void StopWorld::Deliver(const Shared<Sent>& sent, std::uint32_t at,
+                        StopMemo& memo) {
+  if (sent->to) {
+    StepCpu(sent->to->value, std::get<CpuEvent>(sent->event), memo);
+  } else {
+    StepCoordinator(at, std::get<CoordinatorEvent>(sent->event), memo);
+  }
+}
+
+// Whether an effect does nothing but say what was said before.
+struct StopWorld::OnlySends {
+  const StopWorld& world;
+  CpuId cpu;
+
+  bool operator()(const kernel::Tell&) const { return true; }
+  bool operator()(const Trace&) const { return true; }
+  bool operator()(const TellCpu&) const { return true; }
+  bool operator()(const CoordinatorTrace&) const { return true; }
+  bool operator()(const HoldLease& e) const {
+    const auto lease = world.rest_->leases.find(cpu.value);
+    return lease != world.rest_->leases.end() &&
+           lease->second == Rest::Lease{e.generation, world.OpenWindows()};
+  }
+  template <typename Other>
+  bool operator()(const Other&) const {
+    return false;
+  }
+};
+
+bool StopWorld::ChangesNothing(Move move, StopMemo& memo) const {
+  if (move.kind != Move::Kind::kDeliver) return false;
+  const Shared<Sent>& sent = mail_->sent[move.index];
+  const auto is_idle = [&](const auto& machine, const auto& step) {
+    const OnlySends only_sends{*this, sent->to.value_or(CpuId{})};
+    return step.machine.fingerprint() == machine.fingerprint() &&
+           std::all_of(step.effects.begin(), step.effects.end(),
+                       [&](const auto& effect) {
+                         return std::visit(only_sends, effect);
+                       });
+  };
+  if (sent->to) {
+    const Shared<Cpu>& cpu = cpus_[sent->to->value];
+    return is_idle(cpu,
+                   StopMemo::Of(memo.cpus, cpu, std::get<CpuEvent>(sent->event),
+                                sent.fingerprint()));
+  }
+  const Shared<Coordinator>& coordinator = coordinators_[move.at];
+  return is_idle(coordinator,
+                 StopMemo::Of(memo.coordinators, coordinator,
+                              std::get<CoordinatorEvent>(sent->event),
+                              sent.fingerprint()));
+}
+
+void StopWorld::FindAnswers(StopMemo& memo) {
+  std::size_t sent = 0;
+  while (sent != mail_->sent.size()) {
+    sent = mail_->sent.size();
+    for (Move move : Moves()) {
+      if (!ChangesNothing(move, memo)) continue;
+      Deliver(Shared<Sent>(mail_->sent[move.index]), move.at, memo);
+      if (sent != mail_->sent.size()) break;
+    }
+  }
+}
+
+std::set<std::uint32_t> StopWorld::OpenWindows() const {
+  std::set<std::uint32_t> open;
+  if (scope_->pauses) return open;
+  for (const auto& [cpu, window] : rest_->windows) open.insert(cpu);
+  return open;
 }
 
 void StopWorld::RunOutLease(std::uint32_t cpu, StopMemo& memo) {
@@ -318,6 +398,14 @@ struct StopWorld::CoordinatorHands {
     world.JudgeJournal(e);
     return true;
   }
+  bool operator()(const JournalView& e) const {
+    if (!MayWrite()) return false;
+    Rest& rest = world.rest_.Mutable();
+    rest.journal.view = e.view;
+    rest.journal.cpus = world.coordinators_[at]->cpus();
+    world.JudgeView(e.view);
+    return true;
+  }
   bool operator()(const OpEnded& e) const {
     if (!MayWrite()) return false;
     if (!e.refused) world.rest_.Mutable().journal.op.reset();
@@ -355,7 +443,8 @@ struct StopWorld::CoordinatorHands {
 
 void StopWorld::StepCoordinator(std::uint32_t at, const CoordinatorEvent& event,
                                 StopMemo& memo) {
-  const auto& step = StopMemo::Of(memo.coordinators, coordinators_[at], event);
+  const auto& step = StopMemo::Of(memo.coordinators, coordinators_[at], event,
+                                  DigestOf(event));
   coordinators_[at] = step.machine;
   for (const CoordinatorEffect& effect : step.effects) {
     if (!std::visit(CoordinatorHands{*this, at}, effect)) return;
@@ -377,21 +466,58 @@ void StopWorld::Send(std::optional<CpuId> to, Event event) {
   all.insert(all.begin() + at, std::move(sent));
 }
 
+// Half a lease lies between two ticks.
+void StopWorld::Tick(std::uint32_t at, StopMemo& memo) {
+  if (!scope_->pauses) {
+    Rest& rest = rest_.Mutable();
+    for (std::uint32_t cpu : rest.windows_two_ticks_ago) {
+      rest.windows.at(cpu).second = true;
+    }
+    rest.windows_two_ticks_ago =
+        std::exchange(rest.windows_a_tick_ago, OpenWindows());
+  }
+  StepCoordinator(at, StopTick{coordinators_[at]->stop()->generation()}, memo);
+}
+
 // The old one is not killed: it may only be slow.
 void StopWorld::TakeOver(StopMemo& memo) {
   Rest& rest = rest_.Mutable();
   rest.journal.epoch = Epoch{rest.journal.epoch.value + 1};
   rest.owes.emplace_back();
+  // Its clock is its own.
+  rest.windows_two_ticks_ago.clear();
+  rest.windows_a_tick_ago.clear();
   coordinators_.push_back(Shared<Coordinator>(
       Coordinator(scope_->profile, scope_->cpus, rest.journal)));
   const auto office = static_cast<std::uint32_t>(coordinators_.size() - 1);
-  for (const Shared<Cpu>& cpu : cpus_) {
+  for (const Cpu* cpu : Living()) {
     StepCoordinator(office, Attached{cpu->id(), cpu->status()}, memo);
+  }
+  if (coordinators_[office]->recovering()) {
+    rest_.Mutable().owes[office].push_back(RecoveryTimeout{});
   }
   for (const Request& request : scope_->requests) {
     if (rest_->begun.contains(request.id)) continue;
     StepCoordinator(office, request, memo);
   }
+}
+
+// What it has sent may still come.
+void StopWorld::Die(std::uint32_t cpu) {
+  Rest& rest = rest_.Mutable();
+  rest.dead.insert(cpu);
+  rest.cpu_owes[cpu].clear();
+  rest.leases.erase(cpu);
+  Send({},
+       CoordinatorEvent(ProcessLost{CpuId{cpu}, cpus_[cpu]->incarnation()}));
+}
+
+std::vector<const Cpu*> StopWorld::Living() const {
+  std::vector<const Cpu*> living;
+  for (const Shared<Cpu>& cpu : cpus_) {
+    if (Lives(cpu->id().value)) living.push_back(&*cpu);
+  }
+  return living;
 }
 
 // ---- Judging.
@@ -403,13 +529,15 @@ void StopWorld::Report(Invariant invariant, std::optional<CpuId> cpu,
 
 // `begun_by`: the CPU whose effect began just now, though it may be over too.
 void StopWorld::JudgeEffects(std::optional<CpuId> begun_by) {
-  for (const Shared<Cpu>& active : cpus_) {
+  const std::vector<const Cpu*> living = Living();
+  for (const Cpu* active : living) {
     const Cpu& cpu = *active;
     if (!HasEffect(cpu)) continue;
     const bool over = cpu.stop()->run == StopWork::Run::kDone;
     if (over && cpu.id() != begun_by) continue;
     const std::uint64_t round = cpu.stop()->generation.value;
-    for (const Shared<Cpu>& other : cpus_) {
+    if (cpu.id() == begun_by && !cpu.stop()->takedown) JudgeFunction(round);
+    for (const Cpu* other : living) {
       if (other->id() == cpu.id() || other->irqs_masked() ||
           rest_->unstopped.contains(round)) {
         continue;
@@ -424,9 +552,19 @@ void StopWorld::JudgeEffects(std::optional<CpuId> begun_by) {
   }
 }
 
+// One CPU is active: a second beginning is a second run.
+void StopWorld::JudgeFunction(std::uint64_t round) {
+  Rest& rest = rest_.Mutable();
+  if (!rest.ran.insert(rest.rounds.at(round)).second) {
+    Report(Invariant::kAtMostOnce, {},
+           absl::StrCat("the function runs again in round ", round));
+  }
+}
+
 void StopWorld::JudgeJournal(const JournalLeg& leg) {
   const std::uint64_t round = leg.op.generation.value;
   Rest& rest = rest_.Mutable();
+  rest.rounds.try_emplace(round, leg.op.id);
   if (leg.op.leg == Leg::kCommit) rest.committed.insert(round);
   if (leg.op.leg == Leg::kAbort) rest.aborted.insert(round);
   if (rest.committed.contains(round) && rest.unstopped.contains(round)) {
@@ -438,19 +576,23 @@ void StopWorld::JudgeJournal(const JournalLeg& leg) {
     Report(Invariant::kOneView, {},
            absl::StrCat("round ", round, " is committed and aborted"));
   }
+  JudgeView(leg.view);
+}
+
+void StopWorld::JudgeView(const View& written) {
   const auto [view, is_new] =
-      rest.views.try_emplace(leg.view.number, leg.view.online);
-  if (view->second != leg.view.online) {
+      rest_.Mutable().views.try_emplace(written.number, written.online);
+  if (view->second != written.online) {
     Report(Invariant::kOneView, {},
-           absl::StrCat("view ", leg.view.number, " is journaled as ",
+           absl::StrCat("view ", written.number, " is journaled as ",
                         FormatCpuList(view->second), " and as ",
-                        FormatCpuList(leg.view.online)));
+                        FormatCpuList(written.online)));
   }
 }
 
 void StopWorld::JudgeViews() {
   const View& journaled = rest_->journal.view;
-  for (const Shared<Cpu>& cpu : cpus_) {
+  for (const Cpu* cpu : Living()) {
     const auto view = rest_->views.find(cpu->view().number);
     if (view == rest_->views.end() || view->second != cpu->view().online) {
       Report(Invariant::kOneView, cpu->id(),
@@ -484,17 +626,11 @@ bool StopWorld::Settle(absl::FunctionRef<bool()> done, StopMemo& memo) {
   for (int i = 0; i < kExchangesToRest; ++i) {
     if (do_owed()) return true;
     for (const Shared<Sent>& sent : std::vector(mail_->sent)) {
-      if (sent->to) {
-        StepCpu(sent->to->value, std::get<CpuEvent>(sent->event), memo);
-      } else {
-        StepCoordinator(office, std::get<CoordinatorEvent>(sent->event), memo);
-      }
+      if (sent->to && !Lives(sent->to->value)) continue;
+      Deliver(sent, office, memo);
       if (do_owed()) return true;
     }
-    if (coordinators_[office]->stop()) {
-      StepCoordinator(
-          office, StopTick{coordinators_[office]->stop()->generation()}, memo);
-    }
+    if (coordinators_[office]->stop()) Tick(office, memo);
   }
   return false;
 }
@@ -514,7 +650,8 @@ std::optional<StopWorld::Move> StopWorld::FirstOwed() const {
 bool StopWorld::IsAtRest() const {
   const Coordinator& office = *coordinators_.back();
   if (office.current() || office.stop()) return false;
-  return std::all_of(cpus_.begin(), cpus_.end(), [&](const auto& cpu) {
+  const std::vector<const Cpu*> living = Living();
+  return std::all_of(living.begin(), living.end(), [&](const auto& cpu) {
     const bool member = office.view().online.Has(cpu->id());
     const bool calls = std::any_of(
         cpu->peers().begin(), cpu->peers().end(),
@@ -529,6 +666,7 @@ bool StopWorld::ComesToRest(StopMemo& memo) const {
   StopWorld world = *this;
   Rest& quiet = world.rest_.Mutable();
   quiet.takeovers_left = 0;
+  quiet.deaths_left = 0;
   quiet.calls_left = 0;
   for (std::uint32_t old = 0; old + 1 < coordinators_.size(); ++old) {
     quiet.fenced.insert(old);
@@ -549,7 +687,6 @@ Digest StopWorld::fingerprint() const {
   for (const auto& coordinator : coordinators_) {
     f.Add(coordinator.fingerprint());
   }
-  f.Add(mail_.fingerprint());
   f.Add(rest_.fingerprint());
   return f.Get();
 }

@@ -42,11 +42,13 @@ struct StopScope {
   // lease runs out only when every window is over that was opened before it,
   // and what an active CPU does when it has looked at the clock takes no time.
   bool pauses = true;
-  // So many leases run out; the coordinators' clocks tick so often; so many
-  // coordinators are taken over from.
+  // So many leases, and windows of CPUs that pause, run out; the coordinators'
+  // clocks tick so often; so many coordinators are taken over from.
   std::uint32_t leases = 1;
   std::uint32_t ticks = 0;
   std::uint32_t takeovers = 0;
+  // So many processes of CPUs die. Nobody calls a CPU then.
+  std::uint32_t deaths = 0;
   // Calls to the CPU that goes, made by one that has left the round.
   std::uint32_t calls = 0;
 };
@@ -67,6 +69,7 @@ class StopWorld {
       kLeaseOver,  // of CPU `at`
       kTick,       // of coordinator `at`
       kTakeOver,
+      kDie,   // CPU `at`
       kCall,  // of CPU `at`
     };
     Kind kind{};
@@ -75,6 +78,10 @@ class StopWorld {
   };
   std::vector<Move> Moves() const;
   void Apply(Move move, StopMemo& memo);
+  // It delivers a message that is answered, and nothing else.
+  bool ChangesNothing(Move move, StopMemo& memo) const;
+  // Makes all moves that change nothing.
+  void FindAnswers(StopMemo& memo);
   std::string TextOf(Move move) const;
 
   // What is broken so far, as the invariants' names and a few words each.
@@ -83,9 +90,6 @@ class StopWorld {
   // whether every round has ended, at every CPU, and nothing waits.
   bool ComesToRest(StopMemo& memo) const;
 
-  Digest fingerprint() const;
-
- private:
   using Event = std::variant<kernel::CpuEvent, kernel::CoordinatorEvent>;
   struct Sent {
     // Of the CPU that it goes to; nothing: to whichever coordinator.
@@ -109,6 +113,13 @@ class StopWorld {
       return f;
     }
   };
+
+  // Of all but the mail.
+  Digest fingerprint() const;
+  // In the order of their fingerprints.
+  const Shared<Mail>& mail() const { return mail_; }
+
+ private:
   // What is no machine and no message.
   struct Rest {
     kernel::Recovery journal;
@@ -120,6 +131,7 @@ class StopWorld {
       kernel::Generation generation;
       std::set<std::uint32_t> windows_before;
 
+      friend bool operator==(const Lease&, const Lease&) = default;
       template <typename H>
       friend H AbslHashValue(H h, const Lease& l) {
         return H::combine(std::move(h), l.generation, l.windows_before);
@@ -128,12 +140,19 @@ class StopWorld {
     std::map<std::uint32_t, Lease> leases;
     // By CPU: the round, and whether the window is over.
     std::map<std::uint32_t, std::pair<kernel::Generation, bool>> windows;
+    // CPUs whose windows were open at the last tick but one, and at the last,
+    // of the coordinator in office.
+    std::set<std::uint32_t> windows_two_ticks_ago;
+    std::set<std::uint32_t> windows_a_tick_ago;
     // Coordinators that the journal has refused; operations that it has seen.
     std::set<std::uint32_t> fenced;
     std::set<kernel::OpId> begun;
+    // CPUs whose processes have died.
+    std::set<std::uint32_t> dead;
     std::uint32_t leases_left = 0;
     std::uint32_t ticks_left = 0;
     std::uint32_t takeovers_left = 0;
+    std::uint32_t deaths_left = 0;
     std::uint32_t calls_left = 0;
     // Rounds in whose effect somebody was not stopped; that were committed;
     // that were aborted; and every view that was journaled.
@@ -141,37 +160,53 @@ class StopWorld {
     std::set<std::uint64_t> committed;
     std::set<std::uint64_t> aborted;
     std::map<std::uint64_t, kernel::CpuMask> views;
+    // The operation that a round is of; those whose functions have begun.
+    std::map<std::uint64_t, kernel::OpId> rounds;
+    std::set<kernel::OpId> ran;
 
     template <typename H>
     friend H AbslHashValue(H h, const Rest& r) {
       h = H::combine(std::move(h), r.journal, r.cpu_owes, r.owes, r.leases,
-                     r.windows, r.fenced, r.begun, r.leases_left, r.ticks_left);
-      return H::combine(std::move(h), r.takeovers_left, r.calls_left,
-                        r.unstopped, r.committed, r.aborted, r.views);
+                     r.windows, r.windows_two_ticks_ago, r.windows_a_tick_ago,
+                     r.fenced, r.begun, r.dead);
+      return H::combine(std::move(h), r.leases_left, r.ticks_left,
+                        r.takeovers_left, r.deaths_left, r.calls_left,
+                        r.unstopped, r.committed, r.aborted, r.views, r.rounds,
+                        r.ran);
     }
   };
 
   using AtOnce = std::deque<std::pair<kernel::CpuId, kernel::CpuEvent>>;
   struct CpuHands;
   struct CoordinatorHands;
+  struct OnlySends;
 
   // One event to one machine, and what it does at once: calls and answers, and
   // where nobody pauses all that the CPU owes itself.
   void StepCpu(std::uint32_t cpu, const kernel::CpuEvent& event,
                StopMemo& memo);
+  void Deliver(const Shared<Sent>& sent, std::uint32_t at, StopMemo& memo);
+  // By CPU; none where nobody asks.
+  std::set<std::uint32_t> OpenWindows() const;
   void StepCoordinator(std::uint32_t at, const kernel::CoordinatorEvent& event,
                        StopMemo& memo);
   void Send(std::optional<kernel::CpuId> to, Event event);
   void RunOutLease(std::uint32_t cpu, StopMemo& memo);
+  void Tick(std::uint32_t at, StopMemo& memo);
   void TakeOver(StopMemo& memo);
+  void Die(std::uint32_t cpu);
   void Call(std::uint32_t cpu, StopMemo& memo);
   bool Settle(absl::FunctionRef<bool()> done, StopMemo& memo);
   std::optional<Move> FirstOwed() const;
   void JudgeEffects(std::optional<kernel::CpuId> begun_by);
   void JudgeViews();
+  void JudgeFunction(std::uint64_t round);
   void JudgeJournal(const kernel::JournalLeg& leg);
+  void JudgeView(const kernel::View& written);
   void Report(kernel::Invariant invariant, std::optional<kernel::CpuId> cpu,
               std::string what);
+  bool Lives(std::uint32_t cpu) const { return !rest_->dead.contains(cpu); }
+  std::vector<const kernel::Cpu*> Living() const;
   bool IsAtRest() const;
 
   Shared<StopScope> scope_;
