@@ -19,18 +19,19 @@ namespace {
 // about so long.
 constexpr std::uint64_t kCycleUs = 12'000;
 
-constexpr std::array<absl::string_view, 9> kCpuGates = {
-    "enqueue",         "ring",    "latch",    "irq_entry", "run",
-    "ack:DISABLE_IRQ", "ack:RUN", "ack:EXIT", "reset"};
-constexpr std::array<absl::string_view, 9> kJournalGates = {
-    "journal:prepare", "journal:bringup",  "journal:online",
-    "journal:ap",      "journal:takedown", "journal:stop",
-    "commit",          "journal:dead",     "journal:done"};
+constexpr std::array<absl::string_view, 10> kCpuGates = {
+    "enqueue",         "ring",    "latch",       "irq_entry", "run",
+    "ack:DISABLE_IRQ", "ack:RUN", "ack:CONFIRM", "ack:EXIT",  "reset"};
+constexpr std::array<absl::string_view, 11> kJournalGates = {
+    "journal:prepare",  "journal:bringup", "journal:online", "journal:ap",
+    "journal:takedown", "journal:stop",    "journal:run",    "journal:abort",
+    "commit",           "journal:dead",    "journal:done"};
 // Knobs that decide whether anything is lost at all.
 constexpr std::array<absl::string_view, 13> kPromises = {
     "offline_drain", "enqueue_guard", "refuse_offline",  "ring_order",
     "many_mask",     "idle_flush",    "nohz_release",    "irq_call",
-    "irq_migration", "death_report",  "timer_migration", "lock_wakeup"};
+    "irq_migration", "death_report",  "timer_migration", "lock_wakeup",
+    "lease_without"};
 
 template <typename Names>
 std::string OneOf(const Names& names, Random& random) {
@@ -206,7 +207,9 @@ class Maker {
     const std::uint32_t cpu = Cpu();
     v1::SimulationInput& pause = Add();
     pause.mutable_pause()->set_cpu(cpu);
-    pause.mutable_pause()->set_us(random_.Between(100, 50'000));
+    // Some are longer than a stop lease.
+    const std::uint64_t most = random_.Chance(1, 5) ? 1'000'000 : 50'000;
+    pause.mutable_pause()->set_us(random_.Between(100, most));
     MaybeAtGate(cpu, &pause);
   }
 
