@@ -31,7 +31,7 @@ std::string NotAttached(const v1::Cluster& cluster) {
 }
 
 Coordinator CoordinatorOf(const v1::LocalCluster& cluster) {
-  return Coordinator(FindProcess(cluster, kCoordinatorName)->address(),
+  return Coordinator({FindProcess(cluster, kCoordinatorName)->address()},
                      kRpcTimeout,
                      [] { return "see: belfry logs coordinator"; });
 }

@@ -132,6 +132,7 @@ v1::ClusterStatus StatusOf(const GlobalOptions& options, const StateDir& dir) {
     }
     return status;
   }
+  status.set_coordinator(coordinator->address());
   *status.mutable_cluster() = *std::move(cluster);
   LookAtCpus(status.cluster(), &status);
   return status;

@@ -485,8 +485,8 @@ class Parser {
 void Parser::AddGlobalFlags() {
   GlobalOptions& global = result_.global;
   app_.add_option("--coordinator", global.coordinator,
-                  "The cluster's coordinator: host:port or unix:PATH "
-                  "[BELFRY_COORDINATOR]")
+                  "The cluster's coordinator: host:port or unix:PATH, or "
+                  "several with commas between [BELFRY_COORDINATOR]")
       ->type_name("ADDRESS")
       ->envname("BELFRY_COORDINATOR");
   app_.add_option("--state-dir", global.state_dir,

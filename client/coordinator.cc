@@ -1,17 +1,25 @@
 #include "client/coordinator.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/exit_code.h"
 #include "client/process.h"
 #include "client/state_dir.h"
+#include "rpc/address.h"
 
 namespace belfry::client {
 namespace {
 
 // A process that is killed closes its sockets some time before it is gone.
 constexpr absl::Duration kDying = absl::Milliseconds(200);
+
+// Where there are others to ask, one that hangs is not waited for.
+constexpr absl::Duration kOneTry = absl::Seconds(2);
+// From one to the next: when all have been asked, it gets longer.
+constexpr std::chrono::milliseconds kPauseFirst{20};
+constexpr std::chrono::milliseconds kPauseMax{500};
 
 absl::Status NoCluster(absl::string_view why) {
   return WithRpcExitCode(
@@ -37,12 +45,42 @@ std::string RemedyOf(const v1::LocalCluster& cluster) {
 
 }  // namespace
 
-Coordinator::Coordinator(std::string address, absl::Duration timeout,
-                         Remedy remedy)
-    : address_(std::move(address)),
+Coordinator::Coordinator(std::vector<std::string> addresses,
+                         absl::Duration timeout, Remedy remedy)
+    : coordinators_(std::move(addresses)),
       timeout_(timeout),
       remedy_(std::move(remedy)),
-      stub_(v1::CoordinatorService::NewStub(OpenChannel(address_))) {}
+      stub_(v1::CoordinatorService::NewStub(OpenChannel(address()))),
+      backoff_(kPauseFirst, kPauseMax) {}
+
+absl::Status Coordinator::FindLeader(absl::Duration timeout) {
+  if (!coordinators_.several()) return absl::OkStatus();
+  return Ask(&Stub::GetCanary, v1::GetCanaryRequest(), timeout).status();
+}
+
+absl::Duration Coordinator::TimeFor(absl::Time deadline,
+                                    bool may_repeat) const {
+  const absl::Duration left = deadline - absl::Now();
+  return may_repeat && coordinators_.several() ? std::min(left, kOneTry) : left;
+}
+
+bool Coordinator::TurnToNext(const absl::Status& status, absl::Time deadline,
+                             bool may_repeat) {
+  const bool hangs = absl::IsDeadlineExceeded(status) && !IsFromServer(status);
+  const bool others = coordinators_.several() && may_repeat;
+  if (!IsNotLeader(status) && !(others && (NobodyAnswers(status) || hangs))) {
+    return false;
+  }
+  const absl::Duration pause = absl::FromChrono(backoff_.Jittered());
+  if (absl::Now() + pause >= deadline) return false;
+  const std::string last = address();
+  if (coordinators_.Next(LeaderOf(status))) backoff_.Grow();
+  if (address() != last) {
+    stub_ = v1::CoordinatorService::NewStub(OpenChannel(address()));
+  }
+  absl::SleepFor(pause);
+  return true;
+}
 
 absl::StatusOr<v1::Cluster> Coordinator::GetCluster() {
   auto response = Ask(&Stub::GetCluster, v1::GetClusterRequest());
@@ -53,18 +91,22 @@ absl::StatusOr<v1::Cluster> Coordinator::GetCluster() {
 absl::Status Coordinator::Explained(const absl::Status& status) const {
   if (NobodyAnswers(status)) {
     return NoCluster(
-        absl::StrCat("nothing answers at ", address_, "; ", remedy_()));
+        absl::StrCat("nothing answers at ", address(), "; ", remedy_()));
   }
   if (absl::IsDeadlineExceeded(status) && !IsFromServer(status)) {
     return WithRpcExitCode(absl::DeadlineExceededError(absl::StrCat(
-        "the coordinator at ", address_, " did not answer in time")));
+        "the coordinator at ", address(), " did not answer in time")));
   }
   return status;
 }
 
 absl::StatusOr<Coordinator> Connect(const GlobalOptions& options) {
   if (!options.coordinator.empty()) {
-    return Coordinator(options.coordinator, options.timeout, [] {
+    auto addresses = rpc::ParseAddresses("--coordinator", options.coordinator);
+    if (!addresses.ok()) {
+      return UsageError(std::string(addresses.status().message()));
+    }
+    return Coordinator(*std::move(addresses), options.timeout, [] {
       return "is --coordinator (or BELFRY_COORDINATOR) right?";
     });
   }
@@ -77,7 +119,7 @@ absl::StatusOr<Coordinator> Connect(const GlobalOptions& options) {
     return NoCluster(absl::StrCat("none was started in ", dir.path(),
                                   "; run: belfry up --detach"));
   }
-  return Coordinator(coordinator->address(), options.timeout,
+  return Coordinator({coordinator->address()}, options.timeout,
                      [cluster = **cluster] { return RemedyOf(cluster); });
 }
 

@@ -19,6 +19,8 @@ constexpr int kMaxMessage = 256 << 20;
 
 // The reason of the ErrorInfo, which only a server of ours adds.
 constexpr absl::string_view kReasonPayload = "belfry.reason";
+// Of a coordinator that stands by: its leader's address.
+constexpr absl::string_view kLeaderPayload = "belfry.leader";
 
 }  // namespace
 
@@ -46,10 +48,21 @@ absl::Status FromRpc(const grpc::Status& status) {
   const std::string reason = rpc::ReasonOf(status);
   if (!reason.empty()) {
     result.SetPayload(kReasonPayload, absl::Cord(reason));
+    if (rpc::IsNotLeader(status)) {
+      result.SetPayload(kLeaderPayload, absl::Cord(rpc::LeaderOf(status)));
+    }
     return WithExitCode(std::move(result),
                         kExitRpc + static_cast<int>(status.error_code()));
   }
   return WithRpcExitCode(std::move(result));
+}
+
+bool IsNotLeader(const absl::Status& status) {
+  return status.GetPayload(kLeaderPayload).has_value();
+}
+
+std::string LeaderOf(const absl::Status& status) {
+  return std::string(status.GetPayload(kLeaderPayload).value_or(absl::Cord()));
 }
 
 bool IsFromServer(const absl::Status& status) {

@@ -24,6 +24,11 @@ void SetDeadline(grpc::ClientContext* context, absl::Duration timeout);
 // With the exit code that the RPC's code leads to.
 absl::Status FromRpc(const grpc::Status& status);
 
+// The coordinator that was asked stands by; nothing was done.
+bool IsNotLeader(const absl::Status& status);
+// Where it says that the one is that leads; empty: it does not know.
+std::string LeaderOf(const absl::Status& status);
+
 // True of the errors of our own servers, false of the transport's.
 bool IsFromServer(const absl::Status& status);
 

@@ -75,7 +75,7 @@ TemporaryCluster::~TemporaryCluster() {
 }
 
 Coordinator TemporaryCluster::Connect() const {
-  return Coordinator(FindProcess(cluster_, kCoordinatorName)->address(),
+  return Coordinator({FindProcess(cluster_, kCoordinatorName)->address()},
                      kRpcTimeout, [] { return "it died during the run"; });
 }
 

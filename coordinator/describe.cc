@@ -47,6 +47,10 @@ std::string Process::Impl::DescribeOp(const kernel::Operation& op) const {
   return text;
 }
 
+std::string Process::Impl::MetricsAddress() const {
+  return rpc::ReachableAddress(options_.advertise_metrics, http_->address());
+}
+
 v1::CpuInfo Process::Impl::DescribeCpu(CpuId cpu) const {
   v1::CpuInfo info = trace::DescribeCpu(*machine_, cpu);
   if (const NodeInfo* node = nodes_->Find(cpu)) {
@@ -76,8 +80,7 @@ v1::Cluster Process::Impl::DescribeCluster() const {
   *cluster.mutable_start_time() = rpc::ToTimestamp(start_time_);
   cluster.set_gates(options_.gates);
   cluster.set_split_doorbell(options_.split_doorbell);
-  cluster.set_metrics_address(
-      rpc::ReachableAddress(options_.advertise_metrics, http_->address()));
+  cluster.set_metrics_address(MetricsAddress());
   return cluster;
 }
 
@@ -97,11 +100,16 @@ v1::Canary Process::Impl::DescribeCanary() const {
 
 v1::LiveState Process::Impl::DescribeAll() const {
   v1::LiveState state;
-  *state.mutable_cluster() = DescribeCluster();
   *state.mutable_time() = rpc::ToTimestamp(std::chrono::system_clock::now());
   for (const v1::LiveState::Event& event : events_.all()) {
     *state.add_events() = event;
   }
+  // One that stands by knows of itself only.
+  if (!machine_) {
+    state.mutable_cluster()->set_metrics_address(MetricsAddress());
+    return state;
+  }
+  *state.mutable_cluster() = DescribeCluster();
   *state.mutable_ledger() = trace::SumOfCalls(state.cluster());
   for (std::string& text : trace::FindingsOf(state.cluster(), state.time())) {
     state.add_findings(std::move(text));

@@ -1,26 +1,22 @@
 #include "coordinator/journal.h"
 
-#include <fcntl.h>
-#include <sqlite3.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "belfry/v1/journal.pb.h"
 #include "rpc/codec.h"
 
 namespace belfry::coordinator {
 namespace {
 
-// Of the database's layout, in its user_version.
-constexpr int kVersion = 2;
-constexpr char kKept[] = "; it is kept; move it away to start afresh";
+// Of the records; kCpu is followed by the CPU's number.
+constexpr char kMachine[] = "machine";
+constexpr char kView[] = "view";
+constexpr char kOp[] = "op";
+constexpr char kLastOp[] = "last_op";
+constexpr char kCpu[] = "cpu/";
 
 v1::OperationRecord ToRecord(const kernel::Operation& op) {
   v1::OperationRecord r;
@@ -92,9 +88,7 @@ std::string CpuValue(const kernel::CpuRecord& record) {
   return r.SerializeAsString();
 }
 
-std::string CpuKey(kernel::CpuId cpu) {
-  return absl::StrCat("cpu/", cpu.value);
-}
+std::string CpuKey(kernel::CpuId cpu) { return absl::StrCat(kCpu, cpu.value); }
 
 bool SameMachine(const v1::Profile& a, const v1::Profile& b) {
   return a.SerializeAsString() == b.SerializeAsString();
@@ -103,120 +97,25 @@ bool SameMachine(const v1::Profile& a, const v1::Profile& b) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(
-    const std::string& dir, const kernel::Profile& profile,
+    std::unique_ptr<Store> store, const kernel::Profile& profile,
     std::uint32_t possible) {
-  std::unique_ptr<Journal> journal(new Journal);
-  absl::Status status = journal->Lock(dir);
-  if (!status.ok()) return status;
-  status = journal->OpenDatabase(absl::StrCat(dir, "/journal.sqlite"));
-  if (!status.ok()) return status;
-  status = journal->Load(profile, possible);
+  std::unique_ptr<Journal> journal(new Journal(std::move(store)));
+  const absl::Status status = journal->Load(profile, possible);
   if (!status.ok()) return status;
   return journal;
 }
 
-Journal::~Journal() {
-  sqlite3_finalize(put_);
-  sqlite3_close(db_);
-  if (lock_ >= 0) ::close(lock_);
-}
-
-absl::Status Journal::Lock(const std::string& dir) {
-  const std::string path = absl::StrCat(dir, "/coordinator.lock");
-  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock_ < 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
-  }
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("another coordinator runs on the state directory ", dir));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Journal::OpenDatabase(const std::string& path) {
-  path_ = path;
-  if (sqlite3_open_v2(path.c_str(), &db_,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                      nullptr) != SQLITE_OK) {
-    return Error("cannot be opened");
-  }
-  absl::Status status = CheckVersion(path);
-  if (!status.ok()) return status;
-  for (const char* sql :
-       {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL",
-        "CREATE TABLE IF NOT EXISTS record"
-        "(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"}) {
-    status = Execute(sql);
-    if (!status.ok()) return status;
-  }
-  if (sqlite3_prepare_v2(
-          db_, "INSERT OR REPLACE INTO record(key, value) VALUES(?1, ?2)", -1,
-          &put_, nullptr) != SQLITE_OK) {
-    return Error("cannot be written");
-  }
-  return absl::OkStatus();
-}
-
-// Nothing is written before the file is known to be ours and whole.
-absl::Status Journal::CheckVersion(const std::string& path) {
-  struct Row {
-    std::string text;
-  } check, version, tables;
-  const auto first_text = [](void* out, int count, char** values, char**) {
-    if (count > 0 && values[0] != nullptr) {
-      static_cast<Row*>(out)->text = values[0];
-    }
-    return 0;
-  };
-  const auto ask = [&](const char* sql, Row* row) {
-    return sqlite3_exec(db_, sql, first_text, row, nullptr) == SQLITE_OK;
-  };
-  if (!ask("PRAGMA quick_check(1)", &check) || check.text != "ok" ||
-      !ask("PRAGMA user_version", &version) ||
-      !ask("SELECT count(*) FROM sqlite_master", &tables)) {
-    const std::string why =
-        check.text.empty() ? sqlite3_errmsg(db_) : check.text;
-    return absl::DataLossError(
-        absl::StrCat("the journal ", path, " is corrupt (",
-                     absl::StrReplaceAll(why, {{"\n", " "}}), ")", kKept));
-  }
-  if (tables.text == "0" && version.text == "0") {
-    return Execute(absl::StrCat("PRAGMA user_version=", kVersion).c_str());
-  }
-  if (version.text == absl::StrCat(kVersion)) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the journal ", path, " has version ", version.text,
-                   ", this program ", kVersion, kKept));
-}
-
 absl::Status Journal::Load(const kernel::Profile& profile,
                            std::uint32_t possible) {
-  sqlite3_stmt* all = nullptr;
-  if (sqlite3_prepare_v2(db_, "SELECT key, value FROM record", -1, &all,
-                         nullptr) != SQLITE_OK) {
-    return Error("cannot be read");
-  }
-  std::map<std::string, std::string> records;
-  int rc = SQLITE_ROW;
-  while ((rc = sqlite3_step(all)) == SQLITE_ROW) {
-    const auto* key =
-        reinterpret_cast<const char*>(sqlite3_column_text(all, 0));
-    const auto* value = static_cast<const char*>(sqlite3_column_blob(all, 1));
-    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(all, 1));
-    records[key] = std::string(value == nullptr ? "" : value, size);
-  }
-  sqlite3_finalize(all);
-  if (rc != SQLITE_DONE) return Error("cannot be read");
-
-  absl::Status status = LoadMachine(records["machine"], profile, possible);
-  if (!status.ok()) return status;
+  absl::StatusOr<Store::Records> found = store_->Read();
+  if (!found.ok()) return found.status();
+  Store::Records& records = *found;
   v1::ViewRecord view;
   v1::OperationRecord op;
   v1::LastOperationRecord last_op;
-  if (!view.ParseFromString(records["view"]) ||
-      !op.ParseFromString(records["op"]) ||
-      !last_op.ParseFromString(records["last_op"])) {
+  if (!view.ParseFromString(records[kView]) ||
+      !op.ParseFromString(records[kOp]) ||
+      !last_op.ParseFromString(records[kLastOp])) {
     return Unreadable();
   }
   auto decoded = rpc::FromProto(view.view());
@@ -234,7 +133,7 @@ absl::Status Journal::Load(const kernel::Profile& profile,
     absl::string_view rest = key;
     std::uint32_t cpu = 0;
     v1::CpuRecord r;
-    if (!absl::ConsumePrefix(&rest, "cpu/")) continue;
+    if (!absl::ConsumePrefix(&rest, kCpu)) continue;
     if (!absl::SimpleAtoi(rest, &cpu) || !r.ParseFromString(value)) {
       return Unreadable();
     }
@@ -242,23 +141,25 @@ absl::Status Journal::Load(const kernel::Profile& profile,
         .incarnation = kernel::Incarnation{r.incarnation()},
         .state = r.state()};
   }
-  return absl::OkStatus();
+  return TakeEpoch(records[kMachine], profile, possible);
 }
 
-absl::Status Journal::LoadMachine(const std::string& value,
-                                  const kernel::Profile& profile,
-                                  std::uint32_t possible) {
+// The last of what Load() does: a journal that cannot be read stays as it is.
+absl::Status Journal::TakeEpoch(const std::string& value,
+                                const kernel::Profile& profile,
+                                std::uint32_t possible) {
   v1::MachineRecord machine;
   if (!machine.ParseFromString(value)) {
-    return absl::DataLossError(absl::StrCat(
-        "the journal ", path_, " does not say of which machine", kKept));
+    return absl::DataLossError(absl::StrCat("the journal ", store_->name(),
+                                            " does not say of which machine",
+                                            kKept));
   }
   const v1::Profile wanted = rpc::ToProto(profile);
   const bool fresh = machine.epoch() == 0;
   if (!fresh && (machine.possible_cpus() != possible ||
                  !SameMachine(machine.profile(), wanted))) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "the journal ", path_, " is of another machine: ",
+        "the journal ", store_->name(), " is of another machine: ",
         machine.possible_cpus(), " CPUs, profile ", machine.profile().name(),
         "; start with the same --cpus, --profile and --set"));
   }
@@ -266,7 +167,7 @@ absl::Status Journal::LoadMachine(const std::string& value,
   machine.set_possible_cpus(possible);
   *machine.mutable_profile() = wanted;
   machine.set_epoch(epoch());
-  return Put("machine", machine.SerializeAsString());
+  return store_->Write({{kMachine, machine.SerializeAsString()}});
 }
 
 std::string Journal::ViewValue(const kernel::View& view) const {
@@ -279,56 +180,31 @@ std::string Journal::ViewValue(const kernel::View& view) const {
 absl::Status Journal::WriteLeg(const kernel::JournalLeg& leg,
                                const kernel::CpuRecord* record) {
   last_generation_ = leg.last_generation;
-  absl::Status status = Execute("BEGIN IMMEDIATE");
-  if (status.ok()) status = Put("op", ToRecord(leg.op).SerializeAsString());
-  if (status.ok()) status = Put("view", ViewValue(leg.view));
-  if (status.ok() && record != nullptr) status = WriteCpu(leg.op.cpu, *record);
-  if (!status.ok()) return status;
-  return Execute("COMMIT");
+  Store::Records records = {{kOp, ToRecord(leg.op).SerializeAsString()},
+                            {kView, ViewValue(leg.view)}};
+  if (record != nullptr) records[CpuKey(leg.op.cpu)] = CpuValue(*record);
+  return store_->Write(records);
 }
 
 absl::Status Journal::WriteLastOp(kernel::OpId id) {
   v1::LastOperationRecord last;
   last.set_id(id.value);
-  return Put("last_op", last.SerializeAsString());
+  return store_->Write({{kLastOp, last.SerializeAsString()}});
 }
 
 absl::Status Journal::WriteView(const kernel::View& view) {
-  return Put("view", ViewValue(view));
+  return store_->Write({{kView, ViewValue(view)}});
 }
 
 absl::Status Journal::WriteCpu(kernel::CpuId cpu,
                                const kernel::CpuRecord& record) {
-  return Put(CpuKey(cpu), CpuValue(record));
-}
-
-absl::Status Journal::Put(const std::string& key, const std::string& value) {
-  sqlite3_reset(put_);
-  sqlite3_bind_text(put_, 1, key.data(), static_cast<int>(key.size()),
-                    SQLITE_STATIC);
-  sqlite3_bind_blob(put_, 2, value.data(), static_cast<int>(value.size()),
-                    SQLITE_STATIC);
-  const int rc = sqlite3_step(put_);
-  sqlite3_reset(put_);
-  if (rc != SQLITE_DONE) return Error("cannot be written");
-  return absl::OkStatus();
-}
-
-absl::Status Journal::Execute(const char* sql) {
-  if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK) {
-    return absl::OkStatus();
-  }
-  return Error("cannot be written");
+  return store_->Write({{CpuKey(cpu), CpuValue(record)}});
 }
 
 absl::Status Journal::Unreadable() const {
-  return absl::DataLossError(absl::StrCat(
-      "the journal ", path_, " holds a record that cannot be read", kKept));
-}
-
-absl::Status Journal::Error(const std::string& what) const {
-  return absl::InternalError(absl::StrCat("the journal ", path_, " ", what,
-                                          ": ", sqlite3_errmsg(db_)));
+  return absl::DataLossError(absl::StrCat("the journal ", store_->name(),
+                                          " holds a record that cannot be read",
+                                          kKept));
 }
 
 }  // namespace belfry::coordinator

@@ -1,44 +1,38 @@
-// What the coordinator remembers across its own death: an SQLite database in
-// WAL mode, in its state directory. A record that was written survives the
-// death of the process; power loss is SQLite's promise (synchronous=NORMAL).
+// What the coordinator remembers across its own death, and what a successor
+// goes by: the machine, its view, its CPUs and the operation under way, as
+// records in a store.
 #ifndef BELFRY_COORDINATOR_JOURNAL_H_
 #define BELFRY_COORDINATOR_JOURNAL_H_
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "belfry/v1/journal.pb.h"
+#include "coordinator/store.h"
 #include "kernel/coordinator.h"
-
-struct sqlite3;
-struct sqlite3_stmt;
 
 namespace belfry::coordinator {
 
-// Not thread-safe. One process at a time: it holds a lock on the directory.
+// Not thread-safe.
 class Journal {
  public:
-  // Opens or makes DIR/journal.sqlite. AlreadyExists: another coordinator holds
-  // the directory. FailedPrecondition: a journal of another version or of
-  // another machine. DataLoss: it is corrupt. The file is kept in each case.
+  // Takes the next epoch, which is written before this returns.
+  // FailedPrecondition: a journal of another version or of another machine.
+  // DataLoss: it is corrupt. It is kept in each case.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(
-      const std::string& dir, const kernel::Profile& profile,
+      std::unique_ptr<Store> store, const kernel::Profile& profile,
       std::uint32_t possible);
-  ~Journal();
-  Journal(const Journal&) = delete;
-  Journal& operator=(const Journal&) = delete;
 
   // What was found when it was opened.
   const kernel::Recovery& recovery() const { return recovery_; }
   std::uint64_t epoch() const { return recovery_.epoch.value; }
   kernel::OpId last_op() const { return last_op_; }
 
-  // Each is one transaction. `record` is the one of the leg's CPU; null for
-  // none.
+  // Each is one transaction, and waits until it is done. `record` is the one of
+  // the leg's CPU; null for none.
   absl::Status WriteLeg(const kernel::JournalLeg& leg,
                         const kernel::CpuRecord* record);
   // The highest number that an operation has.
@@ -47,25 +41,16 @@ class Journal {
   absl::Status WriteCpu(kernel::CpuId cpu, const kernel::CpuRecord& record);
 
  private:
-  Journal() = default;
+  explicit Journal(std::unique_ptr<Store> store) : store_(std::move(store)) {}
 
-  absl::Status Lock(const std::string& dir);
-  absl::Status OpenDatabase(const std::string& path);
-  absl::Status CheckVersion(const std::string& path);
   absl::Status Load(const kernel::Profile& profile, std::uint32_t possible);
-  absl::Status LoadMachine(const std::string& value,
-                           const kernel::Profile& profile,
-                           std::uint32_t possible);
-  absl::Status Put(const std::string& key, const std::string& value);
-  absl::Status Execute(const char* sql);
+  absl::Status TakeEpoch(const std::string& machine,
+                         const kernel::Profile& profile,
+                         std::uint32_t possible);
   absl::Status Unreadable() const;
-  absl::Status Error(const std::string& what) const;
   std::string ViewValue(const kernel::View& view) const;
 
-  std::string path_;
-  int lock_ = -1;
-  sqlite3* db_ = nullptr;
-  sqlite3_stmt* put_ = nullptr;
+  std::unique_ptr<Store> store_;
   kernel::Recovery recovery_;
   kernel::Generation last_generation_;
   kernel::OpId last_op_;

@@ -26,6 +26,8 @@ struct Flags {
   std::string doorbell = "fused";
   std::string csd_lock_timeout = "5s";
   std::string stop_lease;
+  std::string store;
+  std::string leader_lease = "2s";
 };
 
 void AddFlags(CLI::App* app, Flags* flags) {
@@ -34,6 +36,11 @@ void AddFlags(CLI::App* app, Flags* flags) {
                   "where to serve: host:port (port 0: any) or unix:PATH")
       ->envname("BELFRY_LISTEN")
       ->capture_default_str();
+  app->add_option("--advertise", options.advertise,
+                  "where the others tell that it leads: host[:port]; of a "
+                  "name's addresses the one that is this host's; default: "
+                  "--listen")
+      ->envname("BELFRY_ADVERTISE");
   app->add_option("--metrics-listen", options.metrics_listen,
                   "where to serve HTTP (the live page, /metrics, /targets): "
                   "host:port")
@@ -47,10 +54,18 @@ void AddFlags(CLI::App* app, Flags* flags) {
                 "bring the CPU of every new process online")
       ->envname("BELFRY_AUTO_ONLINE");
   app->add_option("--state-dir", options.state_dir,
-                  "an existing folder for the journal")
+                  "an existing folder for the journal of one coordinator alone")
       ->envname("BELFRY_STATE_DIR")
-      ->check(CLI::ExistingDirectory)
-      ->required();
+      ->check(CLI::ExistingDirectory);
+  app->add_option("--store", flags->store,
+                  "instead: the journal of several, of which one leads: "
+                  "etcd:HOST:PORT,HOST:PORT,...[/PREFIX]")
+      ->envname("BELFRY_STORE");
+  app->add_option("--leader-lease", flags->leader_lease,
+                  "with --store: how long nobody leads, at most, when the one "
+                  "that leads is gone")
+      ->envname("BELFRY_LEADER_LEASE")
+      ->capture_default_str();
   app->add_option("--address-file", options.address_file,
                   "write address=, metrics= and pid= here when ready");
   app->add_option("--cpus", options.cpus, "possible CPUs")
@@ -94,7 +109,32 @@ absl::StatusOr<absl::Duration> ParseTime(absl::string_view flag,
       flag, " ", text, ": a time of at least 10ms is right, like ", example));
 }
 
+// One of two places, and what belongs to the second.
+absl::Status ChooseStore(const Flags& flags, Options* options) {
+  if (options->state_dir.empty() == flags.store.empty()) {
+    return absl::InvalidArgumentError(
+        "the journal needs one place: --state-dir DIR, or --store "
+        "etcd:HOST:PORT,... where several coordinators share it");
+  }
+  if (flags.store.empty()) return absl::OkStatus();
+  auto etcd = ParseEtcdPlace(flags.store);
+  if (!etcd.ok()) return etcd.status();
+  options->etcd = *std::move(etcd);
+  absl::Duration lease;
+  if (!absl::ParseDuration(flags.leader_lease, &lease) ||
+      lease < absl::Seconds(1) || lease > absl::Minutes(1) ||
+      lease != absl::Floor(lease, absl::Seconds(1))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--leader-lease ", flags.leader_lease,
+                     ": whole seconds, from 1s to 60s, are right, like 2s"));
+  }
+  options->leader_lease = absl::ToChronoSeconds(lease);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Options> Understand(Flags flags) {
+  const absl::Status store = ChooseStore(flags, &flags.options);
+  if (!store.ok()) return store;
   auto profile = kernel::PresetByName(flags.profile);
   if (!profile.ok()) return profile.status();
   for (const std::string& knob : flags.knobs) {
@@ -144,7 +184,9 @@ int Main(int argc, char** argv) {
   CLI::App app("belfry-coordinator: CPU hotplug and the stop_machine barrier");
   app.footer(
       "Example:\n  belfry-coordinator --listen 127.0.0.1:7070 --cpus 4 "
-      "--state-dir /var/lib/belfry");
+      "--state-dir /var/lib/belfry\n\n"
+      "With --store any number of them may run: one leads, the others stand by "
+      "and answer who leads.");
   AddFlags(&app, &flags);
   // CLI11 reports by exceptions and exit codes of its own; they end here.
   try {

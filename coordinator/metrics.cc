@@ -44,28 +44,31 @@ const char* Direction(v1::Operation::Kind kind) {
 
 }  // namespace
 
-Metrics::Metrics(prometheus::Registry* registry,
-                 const kernel::Coordinator& machine, std::uint64_t epoch) {
+prometheus::Gauge* AddIdentity(prometheus::Registry* registry,
+                               const kernel::Profile& profile) {
   BuildGauge()
       .Name("belfry_build_info")
       .Help("Constant 1; which version runs, under which profile.")
       .Register(*registry)
       .Add({{"version", rpc::Version()},
             {"revision", rpc::Revision()},
-            {"profile", machine.profile().name}})
+            {"profile", profile.name}})
       .Set(1);
+  return &BuildGauge()
+              .Name("belfry_leader")
+              .Help("1 on the coordinator that leads.")
+              .Register(*registry)
+              .Add({});
+}
+
+Metrics::Metrics(prometheus::Registry* registry,
+                 const kernel::Coordinator& machine, std::uint64_t epoch) {
   BuildGauge()
       .Name("belfry_epoch")
       .Help("Counts the coordinators that have run on this journal.")
       .Register(*registry)
       .Add({})
       .Set(static_cast<double>(epoch));
-  BuildGauge()
-      .Name("belfry_leader")
-      .Help("1 on the coordinator that leads.")
-      .Register(*registry)
-      .Add({})
-      .Set(1);
   AddCpus(registry, machine.possible());
   AddCanary(registry);
   AddHotplug(registry, machine.possible());

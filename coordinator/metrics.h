@@ -22,10 +22,16 @@
 
 namespace belfry::coordinator {
 
+// What every coordinator exports, also one that stands by: which version it is,
+// and whether it leads. Returns the latter, 0 at first.
+prometheus::Gauge* AddIdentity(prometheus::Registry* registry,
+                               const kernel::Profile& profile);
+
 // Written on the loop's thread; read by the scraper's at any time.
 class Metrics {
  public:
-  // Every series exists from the start, with 0.
+  // Every series exists from the start, with 0. Of the one that leads only: its
+  // word on the CPUs is to be the only one.
   Metrics(prometheus::Registry* registry, const kernel::Coordinator& machine,
           std::uint64_t epoch);
 

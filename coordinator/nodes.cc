@@ -50,11 +50,8 @@ class NodeLink
     pending_.push_back(std::move(message));
     stream_->Wake();
   }
-  // A node that cannot be told yet comes again.
-  void TryAgain(const absl::Status& status) {
-    stream_->Close(grpc::Status(grpc::StatusCode::UNAVAILABLE,
-                                std::string(status.message())));
-  }
+  // The node comes again, or goes elsewhere.
+  void Close(const grpc::Status& status) { stream_->Close(status); }
   // Another link took its place, or the process ends.
   void Drop() {
     nodes_ = nullptr;
@@ -163,8 +160,13 @@ absl::StatusOr<CpuId> Nodes::Claim(const v1::NodeHello& hello) const {
 }
 
 void Nodes::Attach(NodeLink* link, const v1::NodeHello& hello) {
+  const grpc::Status leads = callbacks_.check_leads();
+  if (!leads.ok()) return link->Close(leads);
   const auto cpu = Claim(hello);
-  if (absl::IsUnavailable(cpu.status())) return link->TryAgain(cpu.status());
+  if (absl::IsUnavailable(cpu.status())) {
+    return link->Close(grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                                    std::string(cpu.status().message())));
+  }
   if (!cpu.ok()) {
     v1::CoordinatorMessage message;
     message.mutable_rejected()->set_errno_name(
@@ -258,6 +260,14 @@ void Nodes::SetCanary(CpuId cpu, std::chrono::nanoseconds lifetime) {
   v1::CoordinatorMessage message;
   *message.mutable_set_canary()->mutable_lifetime() = rpc::ToDuration(lifetime);
   link->second->Send(std::move(message));
+}
+
+void Nodes::Beat() {
+  for (const auto& [cpu, link] : links_) {
+    v1::CoordinatorMessage message;
+    message.mutable_beat();
+    link->Send(std::move(message));
+  }
 }
 
 const NodeInfo* Nodes::Find(CpuId cpu) const {

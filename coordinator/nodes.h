@@ -34,6 +34,8 @@ struct NodeInfo {
 class Nodes {
  public:
   struct Callbacks {
+    // Not OK: this process stands by, and no node may attach.
+    std::function<grpc::Status()> check_leads;
     std::function<void(kernel::CoordinatorEvent)> feed;
     // The welcome of a CPU.
     std::function<v1::Welcome(kernel::CpuId)> welcome;
@@ -62,6 +64,9 @@ class Nodes {
 
   // Of an attached CPU: report a leak that is none for so long; 0 ends it.
   void SetCanary(kernel::CpuId cpu, std::chrono::nanoseconds lifetime);
+
+  // To all that are attached, who else would not notice that this host is gone.
+  void Beat();
 
   // That process is to be held for dead: it may not come back. False when it
   // has come back meanwhile.

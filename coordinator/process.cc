@@ -6,12 +6,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/process_impl.h"
+#include "coordinator/sqlite_store.h"
 #include "coordinator/web.h"
 #include "kernel/event_text.h"
 #include "kernel/gate.h"
+#include "rpc/address.h"
 #include "rpc/codec.h"
 #include "rpc/files.h"
 #include "rpc/log.h"
+#include "rpc/status.h"
 #include "trace/operation_text.h"
 
 namespace belfry::coordinator {
@@ -38,13 +41,16 @@ constexpr std::chrono::milliseconds kAutoOnlineEvery{50};
 Process::Impl::Impl(Options options)
     : options_(std::move(options)),
       gates_(options_.gates),
-      trace_(std::nullopt, rpc::kTraceEvents) {}
+      trace_(std::nullopt, rpc::kTraceEvents),
+      leader_gauge_(AddIdentity(registry_.get(), options_.profile)) {}
 
 absl::Status Process::Impl::Open() {
-  auto journal =
-      Journal::Open(options_.state_dir, options_.profile, options_.cpus);
-  if (!journal.ok()) return journal.status();
-  journal_ = *std::move(journal);
+  std::unique_ptr<Store> store;
+  if (!options_.etcd) {
+    auto opened = SqliteStore::Open(options_.state_dir);
+    if (!opened.ok()) return opened.status();
+    store = *std::move(opened);
+  }
   auto server = rpc::Server::Start(
       options_.listen,
       {{v1::CoordinatorService::service_full_name(), &service_}});
@@ -57,16 +63,10 @@ absl::Status Process::Impl::Open() {
                  .on_canary_detected = [this] { OnCanaryDetected(); }}));
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
-  machine_ = std::make_unique<kernel::Coordinator>(
-      options_.profile, options_.cpus, journal_->recovery());
-  operations_ = std::make_unique<Operations>(
-      journal_->last_op(), machine_.get(),
-      [this](const kernel::Operation& op) { return DescribeOp(op); });
-  metrics_ =
-      std::make_unique<Metrics>(registry_.get(), *machine_, journal_->epoch());
   nodes_ = std::make_unique<Nodes>(
       &loop(), &clock_, options_.cpus,
       Nodes::Callbacks{
+          .check_leads = [this] { return CheckLeads(); },
           .feed = [this](kernel::CoordinatorEvent e) { Feed(std::move(e)); },
           .welcome = [this](CpuId cpu) { return Welcome(cpu); },
           .view_number = [this] { return machine_->view().number; },
@@ -82,23 +82,66 @@ absl::Status Process::Impl::Open() {
                      rpc::Level level,
                      const std::string& text) { events_.Add(level, text); }});
   Serve();
+  if (store) return Lead(std::move(store));
+  election_ = std::make_unique<Election>(
+      &loop(), *options_.etcd, options_.leader_lease,
+      rpc::ReachableAddress(options_.advertise, server_->address()),
+      Election::Callbacks{
+          .on_elected =
+              [this](std::unique_ptr<Store> elected) {
+                const absl::Status status = Lead(std::move(elected));
+                if (!status.ok()) return End(status);
+                Beat();
+              },
+          .on_lost = [this](absl::Status why) { End(std::move(why)); },
+          .say = [this](
+                     rpc::Level level,
+                     const std::string& text) { events_.Add(level, text); }});
   return absl::OkStatus();
 }
 
-absl::Status Process::Impl::Run() {
+absl::Status Process::Impl::Lead(std::unique_ptr<Store> store) {
+  auto journal =
+      Journal::Open(std::move(store), options_.profile, options_.cpus);
+  if (!journal.ok()) return journal.status();
+  journal_ = *std::move(journal);
+  machine_ = std::make_unique<kernel::Coordinator>(
+      options_.profile, options_.cpus, journal_->recovery());
+  operations_ = std::make_unique<Operations>(
+      journal_->last_op(), machine_.get(),
+      [this](const kernel::Operation& op) { return DescribeOp(op); });
+  metrics_ =
+      std::make_unique<Metrics>(registry_.get(), *machine_, journal_->epoch());
+  leader_gauge_->Set(1);
   server_->SetServing(true);
   RefreshMetrics();
   loop().After(kRecovery, [this] { Feed(kernel::RecoveryTimeout{}); });
   events_.Add(rpc::Level::kInfo,
-              absl::StrCat("epoch ", journal_->epoch(), ", ", options_.cpus,
-                           " possible CPUs, profile ", options_.profile.name,
-                           ", ", server_->address()));
+              absl::StrCat("leads in epoch ", journal_->epoch(), ": ",
+                           options_.cpus, " possible CPUs, profile ",
+                           options_.profile.name, ", ", server_->address()));
+  return absl::OkStatus();
+}
+
+grpc::Status Process::Impl::CheckLeads() const {
+  return leads() ? grpc::Status::OK : rpc::NotLeader(election_->leader());
+}
+
+void Process::Impl::Beat() {
+  nodes_->Beat();
+  loop().After(std::chrono::milliseconds(options_.leader_lease) / 4,
+               [this] { Beat(); });
+}
+
+absl::Status Process::Impl::Run() {
+  if (election_) election_->Start();
   if (!options_.address_file.empty()) {
     const absl::Status written = rpc::WriteAddressFile(
         options_.address_file, server_->address(), http_->address());
     if (!written.ok()) End(written);
   }
   loop().Run();
+  if (election_) election_->Resign();
   return result_;
 }
 
@@ -128,7 +171,7 @@ void Process::Impl::Deliver(kernel::CoordinatorEvent event) {
   mailbox_.push_back(std::move(event));
   if (stepping_) return;
   stepping_ = true;
-  while (!mailbox_.empty() && !ended_) {
+  while (!mailbox_.empty() && !ended_ && leads()) {
     kernel::CoordinatorEvent next = std::move(mailbox_.front());
     mailbox_.pop_front();
     const auto* lost = std::get_if<kernel::ProcessLost>(&next);
@@ -263,6 +306,9 @@ v1::Welcome Process::Impl::Welcome(CpuId cpu) const {
       rpc::ToDuration(options_.csd_lock_timeout);
   welcome.set_split_doorbell(options_.split_doorbell);
   *welcome.mutable_stop_lease() = rpc::ToDuration(options_.stop_lease);
+  if (election_) {
+    *welcome.mutable_leader_lease() = rpc::ToDuration(options_.leader_lease);
+  }
   return welcome;
 }
 

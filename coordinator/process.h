@@ -1,15 +1,18 @@
 // The coordinator's process: the machine of kernel/coordinator.h, its journal,
-// the nodes' control links, and what clients ask.
+// the nodes' control links, and what clients ask. With etcd it stands by until
+// it is elected (election.h); all that it answers until then is who leads.
 #ifndef BELFRY_COORDINATOR_PROCESS_H_
 #define BELFRY_COORDINATOR_PROCESS_H_
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "coordinator/etcd_place.h"
 #include "kernel/profile.h"
 
 namespace belfry::coordinator {
@@ -17,13 +20,18 @@ namespace belfry::coordinator {
 struct Options {
   // "host:port" (port 0: any) or "unix:PATH".
   std::string listen = "127.0.0.1:0";
+  // Where others are told that it serves; empty: listen. See rpc/address.h.
+  std::string advertise;
   // HTTP: /metrics, the live page, Prometheus' list of targets.
   std::string metrics_listen = "127.0.0.1:0";
   // Where Prometheus is told to scrape it; empty: metrics_listen. See
   // rpc/address.h.
   std::string advertise_metrics;
-  // Holds the journal and its lock.
+  // Holds the journal and its lock; unless that is on etcd.
   std::string state_dir;
+  std::optional<EtcdPlace> etcd;
+  // How long nobody leads, at most, when the one that leads is gone.
+  std::chrono::seconds leader_lease{2};
   // Written, whole, when it serves: address=, metrics=, pid= lines.
   std::string address_file;
   // Possible CPUs: 1 .. kernel::kMaxCpus.
@@ -41,12 +49,12 @@ struct Options {
 
 class Process {
  public:
-  // Opens the journal and listens.
+  // Listens, and opens the journal, or else begins to stand by.
   static absl::StatusOr<std::unique_ptr<Process>> Start(Options options);
   ~Process();
 
-  // Serves until Stop(), or until the journal cannot be written; returns why
-  // then.
+  // Serves until Stop(), or until the journal cannot be written or another
+  // coordinator may lead; returns why then.
   absl::Status Run();
   // From any thread.
   void Stop();

@@ -14,6 +14,7 @@
 #include "belfry/v1/coordinator.grpc.pb.h"
 #include "belfry/v1/report.pb.h"
 #include "coordinator/canary.h"
+#include "coordinator/election.h"
 #include "coordinator/events.h"
 #include "coordinator/journal.h"
 #include "coordinator/metrics.h"
@@ -40,6 +41,14 @@ class Process::Impl {
 
  private:
   using Service = v1::CoordinatorService::AsyncService;
+
+  // Takes the journal over, and with it the machine.
+  absl::Status Lead(std::unique_ptr<Store> store);
+  bool leads() const { return machine_ && (!election_ || election_->leads()); }
+  // OK where this process leads; else the answer to whatever it is asked.
+  grpc::Status CheckLeads() const;
+  // Tells the nodes that it is there.
+  void Beat();
 
   // The machine and its effects.
   void Feed(kernel::CoordinatorEvent event);
@@ -68,6 +77,7 @@ class Process::Impl {
   // What clients see: describe.cc.
   v1::LiveState DescribeAll() const;
   v1::Cluster DescribeCluster() const;
+  std::string MetricsAddress() const;
   v1::CpuInfo DescribeCpu(kernel::CpuId cpu) const;
   v1::Canary DescribeCanary() const;
   std::string DescribeOp(const kernel::Operation& op) const;
@@ -78,6 +88,9 @@ class Process::Impl {
   void ServeWait();
   void ServeCanary();
   void ServeDebug();
+  // A method that only the coordinator that leads answers.
+  template <typename Accept, typename Handler>
+  void Serve(Accept accept, Handler handler);
   template <typename Response, typename Reply>
   void StartOp(kernel::Request request, const std::string& request_id,
                Reply reply);
@@ -97,8 +110,11 @@ class Process::Impl {
   Service service_;
   std::shared_ptr<prometheus::Registry> registry_ =
       std::make_shared<prometheus::Registry>();
-  std::unique_ptr<Journal> journal_;
+  prometheus::Gauge* leader_gauge_;
   std::unique_ptr<rpc::Server> server_;
+  // Before it leads, there is no journal and no machine.
+  std::unique_ptr<Election> election_;
+  std::unique_ptr<Journal> journal_;
   std::unique_ptr<kernel::Coordinator> machine_;
   std::unique_ptr<Operations> operations_;
   std::unique_ptr<Metrics> metrics_;

@@ -48,27 +48,35 @@ std::string WhyNotSetToFail(const kernel::Coordinator& machine, CpuId cpu,
 
 }  // namespace
 
+template <typename Accept, typename Handler>
+void Process::Impl::Serve(Accept accept, Handler handler) {
+  rpc::ServeUnary<Service>(
+      &service_, accept, server_->cq(),
+      [this, handler = std::move(handler)](const auto& request, auto reply) {
+        const grpc::Status leads = CheckLeads();
+        if (!leads.ok()) return reply->Fail(leads);
+        handler(request, std::move(reply));
+      });
+}
+
 void Process::Impl::Serve() {
   nodes_->Serve(&service_, server_->cq());
-  rpc::ServeUnary<Service>(&service_, &Service::RequestGetCluster,
-                           server_->cq(),
-                           [this](const v1::GetClusterRequest&, auto reply) {
-                             v1::GetClusterResponse response;
-                             *response.mutable_cluster() = DescribeCluster();
-                             reply->Finish(response);
-                           });
-  rpc::ServeUnary<Service>(&service_, &Service::RequestGetLiveState,
-                           server_->cq(),
-                           [this](const v1::GetLiveStateRequest&, auto reply) {
-                             v1::GetLiveStateResponse response;
-                             *response.mutable_state() = DescribeAll();
-                             reply->Finish(response);
-                           });
-  rpc::ServeUnary<Service>(
-      &service_, &Service::RequestSetCpuFail, server_->cq(),
-      [this](const v1::SetCpuFailRequest& request, auto reply) {
-        SetFail(request, std::move(reply));
-      });
+  Serve(&Service::RequestGetCluster,
+        [this](const v1::GetClusterRequest&, auto reply) {
+          v1::GetClusterResponse response;
+          *response.mutable_cluster() = DescribeCluster();
+          reply->Finish(response);
+        });
+  Serve(&Service::RequestGetLiveState,
+        [this](const v1::GetLiveStateRequest&, auto reply) {
+          v1::GetLiveStateResponse response;
+          *response.mutable_state() = DescribeAll();
+          reply->Finish(response);
+        });
+  Serve(&Service::RequestSetCpuFail,
+        [this](const v1::SetCpuFailRequest& request, auto reply) {
+          SetFail(request, std::move(reply));
+        });
   ServeOperations();
   ServeWait();
   ServeCanary();
@@ -104,38 +112,35 @@ void Process::Impl::StartOp(kernel::Request request,
 }
 
 void Process::Impl::ServeOperations() {
-  rpc::ServeUnary<Service>(
-      &service_, &Service::RequestOnlineCpu, server_->cq(),
-      [this](const v1::OnlineCpuRequest& r, auto reply) {
-        kernel::Request request{.kind = kernel::OpKind::kOnline,
-                                .cpu = CpuId{r.cpu()}};
-        if (r.has_control_cpu()) request.control = CpuId{r.control_cpu()};
-        StartOp<v1::OnlineCpuResponse>(std::move(request), r.request_id(),
-                                       std::move(reply));
-      });
-  rpc::ServeUnary<Service>(
-      &service_, &Service::RequestOfflineCpu, server_->cq(),
-      [this](const v1::OfflineCpuRequest& r, auto reply) {
-        kernel::Request request{.kind = kernel::OpKind::kOffline,
-                                .cpu = CpuId{r.cpu()}};
-        if (r.has_control_cpu()) request.control = CpuId{r.control_cpu()};
-        StartOp<v1::OfflineCpuResponse>(std::move(request), r.request_id(),
-                                        std::move(reply));
-      });
-  rpc::ServeUnary<Service>(
-      &service_, &Service::RequestStopMachine, server_->cq(),
-      [this](const v1::StopMachineRequest& r, auto reply) {
-        auto active = kernel::ParseCpuList(r.cpus());
-        if (!active.ok()) {
-          return reply->Fail(rpc::ErrorStatus(
-              Errno::kEinval, std::string(active.status().message())));
-        }
-        StartOp<v1::StopMachineResponse>({.kind = kernel::OpKind::kStop,
-                                          .active = *std::move(active),
-                                          .func = r.function(),
-                                          .payload = r.payload()},
-                                         r.request_id(), std::move(reply));
-      });
+  Serve(&Service::RequestOnlineCpu,
+        [this](const v1::OnlineCpuRequest& r, auto reply) {
+          kernel::Request request{.kind = kernel::OpKind::kOnline,
+                                  .cpu = CpuId{r.cpu()}};
+          if (r.has_control_cpu()) request.control = CpuId{r.control_cpu()};
+          StartOp<v1::OnlineCpuResponse>(std::move(request), r.request_id(),
+                                         std::move(reply));
+        });
+  Serve(&Service::RequestOfflineCpu,
+        [this](const v1::OfflineCpuRequest& r, auto reply) {
+          kernel::Request request{.kind = kernel::OpKind::kOffline,
+                                  .cpu = CpuId{r.cpu()}};
+          if (r.has_control_cpu()) request.control = CpuId{r.control_cpu()};
+          StartOp<v1::OfflineCpuResponse>(std::move(request), r.request_id(),
+                                          std::move(reply));
+        });
+  Serve(&Service::RequestStopMachine,
+        [this](const v1::StopMachineRequest& r, auto reply) {
+          auto active = kernel::ParseCpuList(r.cpus());
+          if (!active.ok()) {
+            return reply->Fail(rpc::ErrorStatus(
+                Errno::kEinval, std::string(active.status().message())));
+          }
+          StartOp<v1::StopMachineResponse>({.kind = kernel::OpKind::kStop,
+                                            .active = *std::move(active),
+                                            .func = r.function(),
+                                            .payload = r.payload()},
+                                           r.request_id(), std::move(reply));
+        });
 }
 
 void Process::Impl::ServeWait() {
@@ -150,47 +155,44 @@ void Process::Impl::ServeWait() {
                            " is forgotten: it is older than the last 100, or "
                            "than this run of the coordinator"));
   };
-  rpc::ServeUnary<Service>(
-      &service_, &Service::RequestListOperations, server_->cq(),
-      [this](const v1::ListOperationsRequest& request, auto reply) {
-        v1::ListOperationsResponse response;
-        for (v1::Operation& op : operations_->List(request.include_done())) {
-          *response.add_operations() = std::move(op);
-        }
-        reply->Finish(response);
-      });
-  rpc::ServeUnary<Service>(
-      &service_, &Service::RequestWaitOperation, server_->cq(),
-      [this, unknown](const v1::WaitOperationRequest& request, auto reply) {
-        const OpId id{request.id()};
-        auto op = operations_->Get(id);
-        if (!op) return reply->Fail(unknown(request.id()));
-        if (op->done()) {
-          v1::WaitOperationResponse response;
-          *response.mutable_operation() = *std::move(op);
-          return reply->Finish(response);
-        }
-        std::chrono::nanoseconds wait = reply->time_left() - kMargin;
-        if (request.has_timeout()) {
-          wait = std::min(wait, rpc::FromDuration(request.timeout()));
-        }
-        operations_->AddWaiter(id, reply);
-        loop().After(
-            std::max(wait, std::chrono::nanoseconds(0)),
-            [this, id, reply] { operations_->RemoveWaiter(id, reply); });
-      });
-  rpc::ServeUnary<Service>(
-      &service_, &Service::RequestCancelOperation, server_->cq(),
-      [this, unknown](const v1::CancelOperationRequest& request, auto reply) {
-        const OpId id{request.id()};
-        if (!operations_->Get(id)) return reply->Fail(unknown(request.id()));
-        Feed(kernel::CancelOp{id});
-        v1::CancelOperationResponse response;
-        if (auto op = operations_->Get(id)) {
-          *response.mutable_operation() = *std::move(op);
-        }
-        reply->Finish(response);
-      });
+  Serve(&Service::RequestListOperations,
+        [this](const v1::ListOperationsRequest& request, auto reply) {
+          v1::ListOperationsResponse response;
+          for (v1::Operation& op : operations_->List(request.include_done())) {
+            *response.add_operations() = std::move(op);
+          }
+          reply->Finish(response);
+        });
+  Serve(&Service::RequestWaitOperation,
+        [this, unknown](const v1::WaitOperationRequest& request, auto reply) {
+          const OpId id{request.id()};
+          auto op = operations_->Get(id);
+          if (!op) return reply->Fail(unknown(request.id()));
+          if (op->done()) {
+            v1::WaitOperationResponse response;
+            *response.mutable_operation() = *std::move(op);
+            return reply->Finish(response);
+          }
+          std::chrono::nanoseconds wait = reply->time_left() - kMargin;
+          if (request.has_timeout()) {
+            wait = std::min(wait, rpc::FromDuration(request.timeout()));
+          }
+          operations_->AddWaiter(id, reply);
+          loop().After(
+              std::max(wait, std::chrono::nanoseconds(0)),
+              [this, id, reply] { operations_->RemoveWaiter(id, reply); });
+        });
+  Serve(&Service::RequestCancelOperation,
+        [this, unknown](const v1::CancelOperationRequest& request, auto reply) {
+          const OpId id{request.id()};
+          if (!operations_->Get(id)) return reply->Fail(unknown(request.id()));
+          Feed(kernel::CancelOp{id});
+          v1::CancelOperationResponse response;
+          if (auto op = operations_->Get(id)) {
+            *response.mutable_operation() = *std::move(op);
+          }
+          reply->Finish(response);
+        });
 }
 
 void Process::Impl::ServeDebug() {
@@ -240,17 +242,16 @@ void Process::Impl::SetFail(
 // ---- The canary.
 
 void Process::Impl::ServeCanary() {
-  rpc::ServeUnary<Service>(
-      &service_, &Service::RequestInjectCanary, server_->cq(),
-      [this](const v1::InjectCanaryRequest& request, auto reply) {
-        InjectCanary(request, std::move(reply));
-      });
-  rpc::ServeUnary<Service>(&service_, &Service::RequestGetCanary, server_->cq(),
-                           [this](const v1::GetCanaryRequest&, auto reply) {
-                             v1::GetCanaryResponse response;
-                             *response.mutable_canary() = DescribeCanary();
-                             reply->Finish(response);
-                           });
+  Serve(&Service::RequestInjectCanary,
+        [this](const v1::InjectCanaryRequest& request, auto reply) {
+          InjectCanary(request, std::move(reply));
+        });
+  Serve(&Service::RequestGetCanary,
+        [this](const v1::GetCanaryRequest&, auto reply) {
+          v1::GetCanaryResponse response;
+          *response.mutable_canary() = DescribeCanary();
+          reply->Finish(response);
+        });
 }
 
 void Process::Impl::InjectCanary(

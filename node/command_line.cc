@@ -4,9 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <string>
 #include <utility>
 
 #include "node/node.h"
+#include "rpc/address.h"
 #include "rpc/log.h"
 #include "rpc/signals.h"
 #include "rpc/version.h"
@@ -14,9 +16,10 @@
 namespace belfry::node {
 namespace {
 
-void AddFlags(CLI::App* app, Options* options) {
-  app->add_option("--coordinator", options->coordinator,
-                  "where the coordinator is: host:port or unix:PATH")
+void AddFlags(CLI::App* app, Options* options, std::string* coordinators) {
+  app->add_option("--coordinator", *coordinators,
+                  "where the coordinator is: host:port or unix:PATH; several "
+                  "with commas between, where some stand by")
       ->envname("BELFRY_COORDINATOR")
       ->required();
   app->add_option("--cpu", options->cpu,
@@ -79,18 +82,25 @@ int Main(int argc, char** argv, Functions functions) {
   // each has its own, and there are hundreds of nodes on a host.
   ::mallopt(M_ARENA_MAX, 2);
   Options options;
+  std::string coordinators;
   CLI::App app("belfry-node: one CPU of an emulated machine");
   app.footer(
       "Example:\n  belfry-node --coordinator 127.0.0.1:7070 --cpu 3\n\n"
       "SIGTERM takes the CPU offline by hotplug first; a second one ends at "
       "once.");
-  AddFlags(&app, &options);
+  AddFlags(&app, &options, &coordinators);
   // CLI11 reports by exceptions and exit codes of its own; they end here.
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
+  auto addresses = rpc::ParseAddresses("--coordinator", coordinators);
+  if (!addresses.ok()) {
+    rpc::Log(rpc::Level::kError, "node", addresses.status().message());
+    return 2;
+  }
+  options.coordinators = *std::move(addresses);
   return Serve(std::move(options), std::move(functions));
 }
 

@@ -1,26 +1,34 @@
 #include "node/control_link.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "rpc/channel.h"
+#include "rpc/codec.h"
 #include "rpc/log.h"
+#include "rpc/status.h"
 
 namespace belfry::node {
 namespace {
 
 constexpr std::chrono::milliseconds kDelayFirst{50};
 constexpr std::chrono::milliseconds kDelayMax{1000};
+// Three halves of a lease: then another coordinator leads. More than one,
+// because a process that was paused itself finds messages only after this
+// clock.
+constexpr int kSilentMax = 3;
 
 }  // namespace
 
 ControlLink::ControlLink(rpc::Loop* loop, rpc::LamportClock* clock,
-                         const std::string& coordinator, Callbacks callbacks)
+                         std::vector<std::string> coordinators,
+                         Callbacks callbacks)
     : loop_(loop),
       clock_(clock),
-      coordinator_(coordinator),
+      coordinators_(std::move(coordinators)),
       callbacks_(std::move(callbacks)),
-      stub_(v1::CoordinatorService::NewStub(rpc::OpenChannel(coordinator))) {}
+      stub_(v1::CoordinatorService::NewStub(rpc::OpenChannel(coordinator()))),
+      backoff_(kDelayFirst, kDelayMax) {}
 
 ControlLink::~ControlLink() { Stop(); }
 
@@ -71,10 +79,25 @@ void ControlLink::OnOpen() {
 }
 
 void ControlLink::OnMessage(v1::CoordinatorMessage& message) {
-  delay_ = kDelayFirst;
+  backoff_.Reset();
   complained_ = false;
+  silent_ = 0;
+  attached_ = true;
   clock_->Witness(message.lamport());
+  if (message.has_beat()) return;
+  if (message.has_welcome() && message.welcome().has_leader_lease()) {
+    Listen(stream_, rpc::FromDuration(message.welcome().leader_lease()));
+  }
   callbacks_.on_message(message);
+}
+
+void ControlLink::Listen(const std::weak_ptr<Stream>& stream,
+                         std::chrono::nanoseconds lease) {
+  loop_->After(lease / 2, [this, stream, lease] {
+    if (!open_ || stream_ != stream.lock()) return;
+    if (++silent_ > kSilentMax) return Break();
+    Listen(stream, lease);
+  });
 }
 
 bool ControlLink::NextMessage(v1::NodeMessage* message) {
@@ -87,6 +110,7 @@ bool ControlLink::NextMessage(v1::NodeMessage* message) {
 
 void ControlLink::OnClosed(const grpc::Status& status) {
   const bool was_open = std::exchange(open_, false);
+  const bool was_attached = std::exchange(attached_, false);
   if (stopped_) return;
   if (leaving_) {
     if (was_open) callbacks_.on_left();
@@ -94,14 +118,19 @@ void ControlLink::OnClosed(const grpc::Status& status) {
   }
   if (!std::exchange(complained_, true)) {
     rpc::Log(rpc::Level::kWarning, "node",
-             absl::StrCat(was_open ? "lost the coordinator at "
-                                   : "no coordinator answers at ",
-                          coordinator_, ": ", status.error_message(),
+             absl::StrCat(was_attached ? "lost the coordinator at "
+                                       : "no coordinator answers at ",
+                          coordinator(), ": ", status.error_message(),
                           "; trying again"));
   }
-  if (was_open) callbacks_.on_lost();
-  const auto wait = delay_ + std::chrono::milliseconds(random_() % 50);
-  delay_ = std::min(delay_ * 2, kDelayMax);
+  if (was_attached) callbacks_.on_lost();
+  const std::string last = coordinator();
+  const bool all_asked = coordinators_.Next(rpc::LeaderOf(status));
+  if (coordinator() != last) {
+    stub_ = v1::CoordinatorService::NewStub(rpc::OpenChannel(coordinator()));
+  }
+  const auto wait = backoff_.Jittered();
+  if (all_asked) backoff_.Grow();
   loop_->After(wait, [this] { Connect(); });
 }
 

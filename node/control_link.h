@@ -1,5 +1,7 @@
-// The node's end of the control link: registers the CPU with the coordinator,
-// carries orders down and reports up, and comes back when it breaks.
+// The node's end of the control link: finds the coordinator that leads,
+// registers the CPU with it, carries orders down and reports up, and looks for
+// it again when the link breaks, or when nothing has been heard of a
+// coordinator that could be replaced.
 #ifndef BELFRY_NODE_CONTROL_LINK_H_
 #define BELFRY_NODE_CONTROL_LINK_H_
 
@@ -7,12 +9,13 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <random>
 #include <string>
+#include <vector>
 
 #include "belfry/v1/coordinator.grpc.pb.h"
-#include "rpc/channel.h"
+#include "rpc/backoff.h"
 #include "rpc/clock.h"
+#include "rpc/coordinators.h"
 #include "rpc/loop.h"
 #include "rpc/stream.h"
 
@@ -36,8 +39,11 @@ class ControlLink
   };
 
   ControlLink(rpc::Loop* loop, rpc::LamportClock* clock,
-              const std::string& coordinator, Callbacks callbacks);
+              std::vector<std::string> coordinators, Callbacks callbacks);
   ~ControlLink() override;
+
+  // Where the one is that leads, as far as is known.
+  const std::string& coordinator() const { return coordinators_.current(); }
 
   void Connect();
   // While the link is down what is sent is dropped: the coordinator asks again.
@@ -56,23 +62,30 @@ class ControlLink
   void OnClosed(const grpc::Status& status) override;
 
  private:
-  void Open();
-
   using Stream = rpc::ClientStream<v1::NodeMessage, v1::CoordinatorMessage>;
+
+  void Open();
+  // Every half `lease` while this stream is open: has anything been heard
+  // since?
+  void Listen(const std::weak_ptr<Stream>& stream,
+              std::chrono::nanoseconds lease);
 
   rpc::Loop* loop_;
   rpc::LamportClock* clock_;
-  std::string coordinator_;
+  rpc::Coordinators coordinators_;
   Callbacks callbacks_;
   std::unique_ptr<v1::CoordinatorService::Stub> stub_;
   std::shared_ptr<Stream> stream_;
   bool open_ = false;
+  // It has been heard of since.
+  bool attached_ = false;
   bool leaving_ = false;
   bool stopped_ = false;
   bool complained_ = false;
   std::deque<v1::NodeMessage> pending_;
-  std::chrono::milliseconds delay_{50};
-  std::minstd_rand random_{std::random_device{}()};
+  rpc::Backoff backoff_;
+  // How often in a row Listen() found that nothing had been.
+  int silent_ = 0;
 };
 
 }  // namespace belfry::node

@@ -22,6 +22,7 @@
 #include "node/torture.h"
 #include "rpc/address.h"
 #include "rpc/async_call.h"
+#include "rpc/channel.h"
 #include "rpc/codec.h"
 #include "rpc/files.h"
 #include "rpc/http_server.h"
@@ -167,7 +168,7 @@ absl::Status Node::Process::Listen() {
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   control_ = std::make_unique<ControlLink>(
-      &loop(), &clock_, options_.coordinator,
+      &loop(), &clock_, options_.coordinators,
       ControlLink::Callbacks{
           .hello = [this] { return Hello(); },
           .on_message = [this](v1::CoordinatorMessage& m) { OnMessage(m); },
@@ -487,8 +488,8 @@ void Node::Process::LogStop(const std::string& what) const {
 }
 
 void Node::Process::AskForOffline() {
-  offline_stub_ =
-      v1::CoordinatorService::NewStub(rpc::OpenChannel(options_.coordinator));
+  offline_stub_ = v1::CoordinatorService::NewStub(
+      rpc::OpenChannel(control_->coordinator()));
   rpc::AsyncCall<v1::OfflineCpuResponse>::Run(
       &loop(),
       [this](grpc::ClientContext* context) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,8 +23,8 @@
 namespace belfry::node {
 
 struct Options {
-  // "host:port" or "unix:PATH".
-  std::string coordinator;
+  // "host:port" or "unix:PATH"; several where one leads and others stand by.
+  std::vector<std::string> coordinators;
   // The CPU number to claim; none: any that is free.
   std::optional<std::uint32_t> cpu;
   // Where to listen; port 0 is any free one.

@@ -17,6 +17,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace belfry::rpc {
@@ -86,21 +87,36 @@ std::string HostName() {
                                                           : "localhost";
 }
 
+bool IsAddress(const std::string& text, std::uint32_t first_port) {
+  if (absl::StartsWith(text, "unix:")) return text.size() > 5;
+  const auto [host, port] = Split(text);
+  std::uint32_t number = 0;
+  return !host.empty() && !absl::StrContains(host, '/') &&
+         absl::SimpleAtoi(port, &number) && number >= first_port &&
+         number <= 65535;
+}
+
 }  // namespace
 
 absl::Status CheckListenAddress(const std::string& listen) {
-  if (absl::StartsWith(listen, "unix:") && listen.size() > 5) {
-    return absl::OkStatus();
-  }
-  const auto [host, port] = Split(listen);
-  std::uint32_t number = 0;
-  if (!host.empty() && absl::SimpleAtoi(port, &number) && number <= 65535) {
-    return absl::OkStatus();
-  }
+  if (IsAddress(listen, /*first_port=*/0)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("cannot listen on '", listen,
                    "': host:port with a port of 0 (any) to 65535, or "
                    "unix:PATH, is right"));
+}
+
+absl::StatusOr<std::vector<std::string>> ParseAddresses(
+    const std::string& what, const std::string& list) {
+  std::vector<std::string> addresses = absl::StrSplit(list, ',');
+  for (const std::string& address : addresses) {
+    if (IsAddress(address, /*first_port=*/1)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, " ", list, ": '", address,
+                     "' is no address; host:port, with a port of 1 to 65535, "
+                     "or unix:PATH is right, and several with commas between"));
+  }
+  return addresses;
 }
 
 std::string ReachableAddress(const std::string& advertise,

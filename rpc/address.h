@@ -3,14 +3,21 @@
 #define BELFRY_RPC_ADDRESS_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace belfry::rpc {
 
 // What a server of ours can be told to listen on: "host:port", the port from 0
 // (any) to 65535, or "unix:PATH". InvalidArgument says what is wrong with it.
 absl::Status CheckListenAddress(const std::string& listen);
+
+// "host:port,unix:PATH,...": addresses to connect to, at least one. `what`
+// names the list in the error: "--coordinator".
+absl::StatusOr<std::vector<std::string>> ParseAddresses(
+    const std::string& what, const std::string& list);
 
 // The address that others are told, "host:port" or "unix:PATH".
 //

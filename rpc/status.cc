@@ -7,6 +7,8 @@ namespace belfry::rpc {
 namespace {
 
 constexpr char kDomain[] = "belfry";
+constexpr char kNotLeader[] = "NOT_LEADER";
+constexpr char kLeader[] = "leader";
 
 grpc::Status WithInfo(grpc::StatusCode code, const std::string& reason,
                       const std::string& message,
@@ -22,6 +24,16 @@ grpc::Status WithInfo(grpc::StatusCode code, const std::string& reason,
   details.set_message(message);
   details.add_details()->PackFrom(info);
   return grpc::Status(code, message, details.SerializeAsString());
+}
+
+google::rpc::ErrorInfo InfoOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  if (!details.ParseFromString(status.error_details())) return info;
+  for (const auto& detail : details.details()) {
+    if (detail.UnpackTo(&info)) return info;
+  }
+  return info;
 }
 
 }  // namespace
@@ -73,13 +85,27 @@ grpc::Status ErrorStatus(grpc::StatusCode code, const std::string& reason,
 }
 
 std::string ReasonOf(const grpc::Status& status) {
-  google::rpc::Status details;
-  google::rpc::ErrorInfo info;
-  if (!details.ParseFromString(status.error_details())) return "";
-  for (const auto& detail : details.details()) {
-    if (detail.UnpackTo(&info)) return info.reason();
-  }
-  return "";
+  return InfoOf(status).reason();
+}
+
+grpc::Status NotLeader(const std::string& leader) {
+  return WithInfo(grpc::StatusCode::UNAVAILABLE, kNotLeader,
+                  absl::StrCat("this coordinator stands by; ",
+                               leader.empty() ? "it knows of none that leads"
+                                              : absl::StrCat(leader, " leads")),
+                  {{kLeader, leader}});
+}
+
+bool IsNotLeader(const grpc::Status& status) {
+  return ReasonOf(status) == kNotLeader;
+}
+
+std::string LeaderOf(const grpc::Status& status) {
+  const google::rpc::ErrorInfo info = InfoOf(status);
+  const auto leader = info.metadata().find(kLeader);
+  return info.reason() == kNotLeader && leader != info.metadata().end()
+             ? leader->second
+             : "";
 }
 
 }  // namespace belfry::rpc

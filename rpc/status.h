@@ -31,6 +31,14 @@ grpc::Status ErrorStatus(grpc::StatusCode code, const std::string& reason,
 // The ErrorInfo's reason; empty when the status carries none.
 std::string ReasonOf(const grpc::Status& status);
 
+// What a coordinator that only stands by answers to all that it is asked:
+// UNAVAILABLE, reason NOT_LEADER, and in the metadata where the one is that
+// leads; empty: it does not know.
+grpc::Status NotLeader(const std::string& leader);
+bool IsNotLeader(const grpc::Status& status);
+// The address in it; empty for any other status.
+std::string LeaderOf(const grpc::Status& status);
+
 }  // namespace belfry::rpc
 
 #endif  // BELFRY_RPC_STATUS_H_
