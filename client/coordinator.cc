@@ -19,7 +19,7 @@ constexpr absl::Duration kDying = absl::Milliseconds(200);
 constexpr absl::Duration kOneTry = absl::Seconds(2);
 // From one to the next: when all have been asked, it gets longer.
 constexpr std::chrono::milliseconds kPauseFirst{20};
-constexpr std::chrono::milliseconds kPauseMax{500};
+constexpr std::chrono::milliseconds kPauseMax{200};
 
 absl::Status NoCluster(absl::string_view why) {
   return WithRpcExitCode(

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kDelayFirst{50};
 constexpr std::chrono::milliseconds kDelayMax{1000};
+// All CPUs wait for one that stands by, and that may lead at any moment.
+constexpr std::chrono::milliseconds kDelayMaxOfSeveral{200};
 // Three halves of a lease: then another coordinator leads. More than one,
 // because a process that was paused itself finds messages only after this
 // clock.
@@ -28,7 +30,8 @@ ControlLink::ControlLink(rpc::Loop* loop, rpc::LamportClock* clock,
       coordinators_(std::move(coordinators)),
       callbacks_(std::move(callbacks)),
       stub_(v1::CoordinatorService::NewStub(rpc::OpenChannel(coordinator()))),
-      backoff_(kDelayFirst, kDelayMax) {}
+      backoff_(kDelayFirst,
+               coordinators_.several() ? kDelayMaxOfSeveral : kDelayMax) {}
 
 ControlLink::~ControlLink() { Stop(); }
 
@@ -50,10 +53,10 @@ void ControlLink::Send(v1::NodeMessage message) {
   stream_->Wake();
 }
 
-void ControlLink::Break() {
+void ControlLink::Break(const grpc::Status& why) {
   if (!open_) return;
   std::exchange(stream_, nullptr)->Abandon();
-  OnClosed(grpc::Status::CANCELLED);
+  OnClosed(why);
 }
 
 void ControlLink::Leave() {
@@ -95,7 +98,10 @@ void ControlLink::Listen(const std::weak_ptr<Stream>& stream,
                          std::chrono::nanoseconds lease) {
   loop_->After(lease / 2, [this, stream, lease] {
     if (!open_ || stream_ != stream.lock()) return;
-    if (++silent_ > kSilentMax) return Break();
+    if (++silent_ > kSilentMax) {
+      return Break(grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                                "nothing is heard of it any more"));
+    }
     Listen(stream, lease);
   });
 }

@@ -49,7 +49,7 @@ class ControlLink
   // While the link is down what is sent is dropped: the coordinator asks again.
   void Send(v1::NodeMessage message);
   // As if the wire had.
-  void Break();
+  void Break(const grpc::Status& why = grpc::Status::CANCELLED);
   // Tells the coordinator that this process ends. `on_left` follows: when the
   // coordinator has closed the link, or at once when there is none.
   void Leave();
