@@ -19,8 +19,10 @@ std::string Mark(const std::string& state_dir) {
   return "BELFRY_E2E_STATE=" + state_dir;
 }
 
-Arguments Command(const std::string& state_dir, const Arguments& arguments) {
+Arguments Command(const std::string& state_dir, const Arguments& flags,
+                  const Arguments& arguments) {
   Arguments argv = {BinaryPath("belfry"), "--state-dir", state_dir};
+  argv.insert(argv.end(), flags.begin(), flags.end());
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return argv;
 }
@@ -61,12 +63,13 @@ Belfry::~Belfry() {
 
 Outcome Belfry::Run(const Arguments& arguments, absl::string_view input,
                     std::chrono::milliseconds timeout) const {
-  return Program(Command(state_dir_, arguments), input, {Mark(state_dir_)})
+  return Program(Command(state_dir_, flags_, arguments), input,
+                 {Mark(state_dir_)})
       .Wait(timeout);
 }
 
 std::unique_ptr<Program> Belfry::Start(const Arguments& arguments) const {
-  return std::make_unique<Program>(Command(state_dir_, arguments), "",
+  return std::make_unique<Program>(Command(state_dir_, flags_, arguments), "",
                                    std::vector<std::string>{Mark(state_dir_)});
 }
 
@@ -91,6 +94,14 @@ Cluster::Cluster(Adopted, const std::string& state_dir) : Belfry(state_dir) {}
 
 Cluster Cluster::Adopt(const std::string& state_dir) {
   return Cluster(Adopted{}, state_dir);
+}
+
+Cluster::Cluster(Reached, const std::string& coordinators) {
+  flags_ = {"--coordinator", coordinators};
+}
+
+Cluster Cluster::Of(const std::string& coordinators) {
+  return Cluster(Reached{}, coordinators);
 }
 
 // A test that failed shows what the processes said.

@@ -62,6 +62,10 @@ class Belfry {
     return FromJson<Message>(outcome);
   }
 
+ protected:
+  // Of every command.
+  Arguments flags_;
+
  private:
   TempDir own_;
   std::string state_dir_;
@@ -81,6 +85,8 @@ class Cluster : public Belfry {
   explicit Cluster(const Machine& machine = {});
   // One that is up already, on a folder that goes with the object.
   static Cluster Adopt(const std::string& state_dir);
+  // One that others have started and end, reached at its coordinators.
+  static Cluster Of(const std::string& coordinators);
   ~Cluster() override;
 
   // ---- What it is.
@@ -115,6 +121,8 @@ class Cluster : public Belfry {
  private:
   struct Adopted {};
   Cluster(Adopted, const std::string& state_dir);
+  struct Reached {};
+  Cluster(Reached, const std::string& coordinators);
 };
 
 // The folder of the cluster that a run with --keep says that it kept.
