@@ -147,9 +147,15 @@ TEST(CommandLineTest, TheServersRefuseBadFlagsWithTwo) {
        {"--state-dir", belfry.state_dir(), "--queue-capacity", "0"}},
       {"belfry-coordinator",
        {"--state-dir", belfry.state_dir(), "--csd-lock-timeout", "x"}},
+      {"belfry-coordinator",
+       {"--state-dir", belfry.state_dir(), "--store", "etcd:127.0.0.1:1"}},
+      {"belfry-coordinator", {"--store", "127.0.0.1:1"}},
+      {"belfry-coordinator",
+       {"--store", "etcd:127.0.0.1:1", "--leader-lease", "1500ms"}},
       {"belfry-coordinator", {"--no-such-flag"}},
       {"belfry-node", {}},
       {"belfry-node", {"--coordinator", "127.0.0.1:1", "--cpu", "one"}},
+      {"belfry-node", {"--coordinator", "127.0.0.1:1,nowhere"}},
       {"belfry-node", {"--no-such-flag"}},
   };
   for (const auto& [program, arguments] : bad) {
