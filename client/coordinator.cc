@@ -16,7 +16,7 @@ namespace {
 constexpr absl::Duration kDying = absl::Milliseconds(200);
 
 // Where there are others to ask, one that hangs is not waited for.
-constexpr absl::Duration kOneTry = absl::Seconds(2);
+constexpr absl::Duration kOneTry = absl::Seconds(1);
 // From one to the next: when all have been asked, it gets longer.
 constexpr std::chrono::milliseconds kPauseFirst{20};
 constexpr std::chrono::milliseconds kPauseMax{200};
