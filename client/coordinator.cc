@@ -66,11 +66,13 @@ absl::Duration Coordinator::TimeFor(absl::Time deadline,
 
 bool Coordinator::TurnToNext(const absl::Status& status, absl::Time deadline,
                              bool may_repeat) {
-  const bool hangs = absl::IsDeadlineExceeded(status) && !IsFromServer(status);
+  // It is not there, hangs, or ended while it was asked.
+  const bool no_answer =
+      NobodyAnswers(status) ||
+      (!IsFromServer(status) &&
+       (absl::IsDeadlineExceeded(status) || absl::IsCancelled(status)));
   const bool others = coordinators_.several() && may_repeat;
-  if (!IsNotLeader(status) && !(others && (NobodyAnswers(status) || hangs))) {
-    return false;
-  }
+  if (!IsNotLeader(status) && !(others && no_answer)) return false;
   const absl::Duration pause = absl::FromChrono(backoff_.Jittered());
   if (absl::Now() + pause >= deadline) return false;
   const std::string last = address();

@@ -127,7 +127,6 @@ void Election::Lose(const std::string& why) {
 }
 
 void Election::Resign() {
-  Stop();
   if (lease_.id() == 0) return;
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kResign);

@@ -52,6 +52,8 @@ class Election : public rpc::StreamUser<etcdserverpb::WatchResponse,
   // Where the one serves that leads, as far as is known; empty for none.
   const std::string& leader() const { return leader_; }
 
+  // No callbacks from now on, and nothing that the loop would wait for.
+  void Stop();
   // After the loop's end, when nothing of this process can act as a leader any
   // more: gives the lease back, so that nobody has to wait for its end.
   void Resign();
@@ -71,7 +73,6 @@ class Election : public rpc::StreamUser<etcdserverpb::WatchResponse,
   void Won(LeaderKey key);
   void StandBy(const std::string& leader);
   void Lose(const std::string& why);
-  void Stop();
   void Watch(std::int64_t revision);
   void Complain(const grpc::Status& status);
 

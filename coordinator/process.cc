@@ -149,6 +149,7 @@ void Process::Impl::End(absl::Status status) {
   if (std::exchange(ended_, true)) return;
   result_ = std::move(status);
   server_->SetServing(false);
+  if (election_) election_->Stop();
   nodes_->Stop();
   server_->Shutdown(kServerGrace);
 }
