@@ -21,8 +21,7 @@ class Etcd {
  public:
   static bool IsInstalled();
 
-  // Returns when they answer. Elections among them take half a second, so that
-  // a leader's lease of two survives one.
+  // Returns when they answer. Elections among them take about a second.
   explicit Etcd(int members = 1);
 
   // "127.0.0.1:2379,127.0.0.1:2380".
