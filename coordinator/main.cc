@@ -61,9 +61,10 @@ void AddFlags(CLI::App* app, Flags* flags) {
                   "instead: the journal of several, of which one leads: "
                   "etcd:HOST:PORT,HOST:PORT,...[/PREFIX]")
       ->envname("BELFRY_STORE");
-  app->add_option("--leader-lease", flags->leader_lease,
-                  "with --store: how long nobody leads, at most, when the one "
-                  "that leads is gone")
+  app->add_option(
+         "--leader-lease", flags->leader_lease,
+         "with --store: how long it takes until another leads when the "
+         "one that leads is gone")
       ->envname("BELFRY_LEADER_LEASE")
       ->capture_default_str();
   app->add_option("--address-file", options.address_file,

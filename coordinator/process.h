@@ -30,7 +30,7 @@ struct Options {
   // Holds the journal and its lock; unless that is on etcd.
   std::string state_dir;
   std::optional<EtcdPlace> etcd;
-  // How long nobody leads, at most, when the one that leads is gone.
+  // Until another leads when the one that leads is gone, and somewhat more.
   std::chrono::seconds leader_lease{2};
   // Written, whole, when it serves: address=, metrics=, pid= lines.
   std::string address_file;
