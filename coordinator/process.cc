@@ -45,11 +45,14 @@ Process::Impl::Impl(Options options)
       leader_gauge_(AddIdentity(registry_.get(), options_.profile)) {}
 
 absl::Status Process::Impl::Open() {
-  std::unique_ptr<Store> store;
+  std::unique_ptr<Journal> journal;
   if (!options_.etcd) {
-    auto opened = SqliteStore::Open(options_.state_dir);
+    auto store = SqliteStore::Open(options_.state_dir);
+    if (!store.ok()) return store.status();
+    auto opened =
+        Journal::Open(*std::move(store), options_.profile, options_.cpus);
     if (!opened.ok()) return opened.status();
-    store = *std::move(opened);
+    journal = *std::move(opened);
   }
   auto server = rpc::Server::Start(
       options_.listen,
@@ -82,15 +85,20 @@ absl::Status Process::Impl::Open() {
                      rpc::Level level,
                      const std::string& text) { events_.Add(level, text); }});
   Serve();
-  if (store) return Lead(std::move(store));
+  if (journal) {
+    Lead(std::move(journal));
+    return absl::OkStatus();
+  }
   election_ = std::make_unique<Election>(
       &loop(), *options_.etcd, options_.leader_lease,
       rpc::ReachableAddress(options_.advertise, server_->address()),
       Election::Callbacks{
           .on_elected =
-              [this](std::unique_ptr<Store> elected) {
-                const absl::Status status = Lead(std::move(elected));
-                if (!status.ok()) return End(status);
+              [this](std::unique_ptr<Store> store) {
+                auto opened = Journal::Open(std::move(store), options_.profile,
+                                            options_.cpus);
+                if (!opened.ok()) return End(opened.status());
+                Lead(*std::move(opened));
                 Beat();
               },
           .on_lost = [this](absl::Status why) { End(std::move(why)); },
@@ -100,11 +108,8 @@ absl::Status Process::Impl::Open() {
   return absl::OkStatus();
 }
 
-absl::Status Process::Impl::Lead(std::unique_ptr<Store> store) {
-  auto journal =
-      Journal::Open(std::move(store), options_.profile, options_.cpus);
-  if (!journal.ok()) return journal.status();
-  journal_ = *std::move(journal);
+void Process::Impl::Lead(std::unique_ptr<Journal> journal) {
+  journal_ = std::move(journal);
   machine_ = std::make_unique<kernel::Coordinator>(
       options_.profile, options_.cpus, journal_->recovery());
   operations_ = std::make_unique<Operations>(
@@ -120,7 +125,6 @@ absl::Status Process::Impl::Lead(std::unique_ptr<Store> store) {
               absl::StrCat("leads in epoch ", journal_->epoch(), ": ",
                            options_.cpus, " possible CPUs, profile ",
                            options_.profile.name, ", ", server_->address()));
-  return absl::OkStatus();
 }
 
 grpc::Status Process::Impl::CheckLeads() const {

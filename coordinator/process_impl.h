@@ -42,8 +42,8 @@ class Process::Impl {
  private:
   using Service = v1::CoordinatorService::AsyncService;
 
-  // Takes the journal over, and with it the machine.
-  absl::Status Lead(std::unique_ptr<Store> store);
+  // Takes the machine over, as the journal has it.
+  void Lead(std::unique_ptr<Journal> journal);
   bool leads() const { return machine_ && (!election_ || election_->leads()); }
   // OK where this process leads; else the answer to whatever it is asked.
   grpc::Status CheckLeads() const;
