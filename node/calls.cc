@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "node/answer_time.h"
 #include "node/duration_histogram.h"
 #include "rpc/codec.h"
 #include "rpc/status.h"
@@ -25,10 +26,6 @@ constexpr std::uint32_t kWaitingWindow = 1;
 constexpr std::uint32_t kAsyncWindow = 64;
 constexpr int kBurstsMax = 64;
 constexpr std::chrono::microseconds kGiveWay{50};
-// Our answer must reach the client before it gives up, also on a busy host: a
-// tenth of its patience, within these.
-constexpr std::chrono::milliseconds kMarginMin{50};
-constexpr std::chrono::milliseconds kMarginMax{500};
 
 // Of a call from `self` to `cpu`.
 std::string WhyText(kernel::Errno error, const kernel::Cpu& self,
@@ -146,7 +143,7 @@ void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
     target.result.set_result("0");
   }
   task->targets_left = task->targets.size();
-  FinishAtDeadline(task);
+  FinishAfter(AnswerTime(request, *task->reply), task);
   if (request.many()) return IssueMany(task, std::move(targets));
   for (std::size_t i = 0; i < task->targets.size(); ++i) IssueNext(task, i);
 }
@@ -267,13 +264,10 @@ void Calls::CountDown(const Ticket& ticket) {
   if (--task.targets_left == 0) Finish(task);
 }
 
-void Calls::FinishAtDeadline(const std::shared_ptr<Task>& started) {
-  const std::chrono::nanoseconds left = started->reply->time_left();
-  const auto margin =
-      std::clamp<std::chrono::nanoseconds>(left / 10, kMarginMin, kMarginMax);
-  const auto wait = std::max(left - margin, left / 2);
+void Calls::FinishAfter(std::chrono::nanoseconds time,
+                        const std::shared_ptr<Task>& started) {
   // A task that has ended is gone; one that has not is held by its calls.
-  loop_->After(wait, [this, weak = std::weak_ptr(started)] {
+  loop_->After(time, [this, weak = std::weak_ptr(started)] {
     const std::shared_ptr<Task> task = weak.lock();
     if (!task || !task->reply) return;
     for (Task::Target& t : task->targets) {

@@ -25,7 +25,7 @@ class Calls {
       : loop_(loop), driver_(driver), possible_(possible) {}
 
   // Replies when every call has ended (or, without `wait`, is in its target's
-  // queue), or shortly before the client's deadline with what is known by then.
+  // queue), or when the answer is due, with what is known by then.
   void Start(const v1::CallRequest& request, ReplyPtr reply);
 
   void OnQueued(const kernel::CallQueued& queued);
@@ -53,7 +53,8 @@ class Calls {
   void Schedule(const std::shared_ptr<Task>& task, std::size_t target,
                 Turn turn);
   void CountDown(const Ticket& ticket);
-  void FinishAtDeadline(const std::shared_ptr<Task>& started);
+  void FinishAfter(std::chrono::nanoseconds time,
+                   const std::shared_ptr<Task>& started);
   static void Finish(Task& task);
 
   rpc::Loop* loop_;
