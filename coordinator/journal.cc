@@ -227,6 +227,14 @@ absl::Status Journal::Load(const kernel::Profile& profile,
     absl::string_view rest = key;
     std::uint32_t cpu = 0;
     v1::CpuRecord r;
+    if (absl::ConsumePrefix(&rest, "fence/")) {
+      v1::FenceRecord fence;
+      if (!absl::SimpleAtoi(rest, &cpu) || !fence.ParseFromString(value)) {
+        return Unreadable();
+      }
+      fences_[kernel::CpuId{cpu}] = kernel::Incarnation{fence.incarnation()};
+      continue;
+    }
     if (!absl::ConsumePrefix(&rest, "cpu/")) continue;
     if (!absl::SimpleAtoi(rest, &cpu) || !r.ParseFromString(value)) {
       return Unreadable();
@@ -293,6 +301,13 @@ absl::Status Journal::WriteView(const kernel::View& view) {
 absl::Status Journal::WriteCpu(kernel::CpuId cpu,
                                const kernel::CpuRecord& record) {
   return Put(CpuKey(cpu), CpuValue(record));
+}
+
+absl::Status Journal::WriteFence(kernel::CpuId cpu,
+                                 kernel::Incarnation incarnation) {
+  v1::FenceRecord fence;
+  fence.set_incarnation(incarnation.value);
+  return Put(absl::StrCat("fence/", cpu.value), fence.SerializeAsString());
 }
 
 absl::Status Journal::Put(const std::string& key, const std::string& value) {

@@ -36,6 +36,9 @@ class Journal {
   const kernel::Recovery& recovery() const { return recovery_; }
   std::uint64_t epoch() const { return recovery_.epoch.value; }
   kernel::OpId last_op() const { return last_op_; }
+  // The last process of a CPU that was declared dead.
+  using Fences = std::map<kernel::CpuId, kernel::Incarnation>;
+  const Fences& fences() const { return fences_; }
 
   // Each is one transaction. `record` is the one of the leg's CPU; null for
   // none.
@@ -45,6 +48,7 @@ class Journal {
   absl::Status WriteLastOp(kernel::OpId id);
   absl::Status WriteView(const kernel::View& view);
   absl::Status WriteCpu(kernel::CpuId cpu, const kernel::CpuRecord& record);
+  absl::Status WriteFence(kernel::CpuId cpu, kernel::Incarnation incarnation);
 
  private:
   Journal() = default;
@@ -69,6 +73,7 @@ class Journal {
   kernel::Recovery recovery_;
   kernel::Generation last_generation_;
   kernel::OpId last_op_;
+  Fences fences_;
 };
 
 }  // namespace belfry::coordinator

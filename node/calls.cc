@@ -25,6 +25,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint32_t kWaitingWindow = 1;
 constexpr std::uint32_t kAsyncWindow = 64;
 constexpr int kBurstsMax = 64;
+// What the payloads of one client's window may take.
+constexpr std::size_t kWindowBytesMax = 64 << 20;
 constexpr std::chrono::microseconds kGiveWay{50};
 
 // Of a call from `self` to `cpu`.
@@ -109,6 +111,11 @@ void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
     return reply->Fail(rpc::ErrorStatus(kernel::Errno::kEinval,
                                         std::string(status.message())));
   }
+  if (requests_ >= kRequestsMax) {
+    return reply->Fail(rpc::ErrorStatus(
+        kernel::Errno::kEnobufs,
+        absl::StrCat(kRequestsMax, " requests to call are under way already")));
+  }
   auto* functions = const_cast<Functions*>(&driver_->functions());
   const auto func = functions->Intern(request.function());
   const kernel::CpuId self = driver_->cpu().id();
@@ -129,6 +136,10 @@ void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
     task->window = task->wait ? kWaitingWindow : kAsyncWindow;
   }
   task->payload = request.payload();
+  const std::size_t fit =
+      kWindowBytesMax / std::max<std::size_t>(task->payload.size(), 1);
+  task->window =
+      static_cast<std::uint32_t>(std::clamp<std::size_t>(task->window, 1, fit));
   task->src = self.value;
   task->reply = std::move(reply);
   for (kernel::CpuId cpu : targets.cpus()) {
@@ -143,6 +154,7 @@ void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
     target.result.set_result("0");
   }
   task->targets_left = task->targets.size();
+  ++requests_;
   FinishAfter(AnswerTime(request, *task->reply), task);
   if (request.many()) return IssueMany(task, std::move(targets));
   for (std::size_t i = 0; i < task->targets.size(); ++i) IssueNext(task, i);
@@ -302,6 +314,7 @@ void Calls::Finish(Task& task) {
     }
     *response.add_results() = std::move(t.result);
   }
+  --requests_;
   std::exchange(task.reply, nullptr)->Finish(response);
 }
 

@@ -33,6 +33,8 @@ class Calls {
 
   static constexpr std::uint32_t kCountMax = 1'000'000;
   static constexpr std::uint32_t kWindowMax = 65'536;
+  // Of all clients, not answered yet; one more is refused.
+  static constexpr std::size_t kRequestsMax = 1024;
 
  private:
   struct Task;
@@ -55,11 +57,12 @@ class Calls {
   void CountDown(const Ticket& ticket);
   void FinishAfter(std::chrono::nanoseconds time,
                    const std::shared_ptr<Task>& started);
-  static void Finish(Task& task);
+  void Finish(Task& task);
 
   rpc::Loop* loop_;
   CpuDriver* driver_;
   std::uint32_t possible_;
+  std::size_t requests_ = 0;
   // A many-call has one for each target.
   absl::flat_hash_map<std::pair<kernel::Token, kernel::CpuId>, Ticket> tickets_;
 };

@@ -35,6 +35,12 @@ void StopTwos::Start(const v1::StopTwoRequest& request, ReplyPtr reply) {
         absl::StrCat("cpu ", cpu, " does not exist; there are 0-",
                      possible_ - 1)));
   }
+  if (request.payload().size() > kPayloadMax) {
+    return reply->Fail(rpc::ErrorStatus(
+        kernel::Errno::kEinval,
+        absl::StrCat("the payload has ", request.payload().size(),
+                     " bytes; at most ", kPayloadMax, " (1 MiB) are allowed")));
+  }
   const kernel::Token token = driver_->NewToken();
   waiting_[token] = {reply, std::chrono::steady_clock::now()};
   FinishAfter(AnswerTime(request, *reply), token);

@@ -22,18 +22,6 @@
 namespace belfry::rpc {
 namespace {
 
-// "[::1]:7000" is {"::1", "7000"}.
-std::pair<std::string, std::string> Split(const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  const std::size_t bracket = address.rfind(']');
-  const bool has_port = colon != std::string::npos &&
-                        (bracket == std::string::npos || bracket < colon);
-  absl::string_view host =
-      has_port ? absl::string_view(address).substr(0, colon) : address;
-  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
-  return {std::string(host), has_port ? address.substr(colon + 1) : ""};
-}
-
 std::string Join(const std::string& host, const std::string& port) {
   return absl::StrContains(host, ':') ? absl::StrCat("[", host, "]:", port)
                                       : absl::StrCat(host, ":", port);
@@ -88,11 +76,22 @@ std::string HostName() {
 
 }  // namespace
 
+std::pair<std::string, std::string> SplitAddress(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  const std::size_t bracket = address.rfind(']');
+  const bool has_port = colon != std::string::npos &&
+                        (bracket == std::string::npos || bracket < colon);
+  absl::string_view host =
+      has_port ? absl::string_view(address).substr(0, colon) : address;
+  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+  return {std::string(host), has_port ? address.substr(colon + 1) : ""};
+}
+
 absl::Status CheckListenAddress(const std::string& listen) {
   if (absl::StartsWith(listen, "unix:") && listen.size() > 5) {
     return absl::OkStatus();
   }
-  const auto [host, port] = Split(listen);
+  const auto [host, port] = SplitAddress(listen);
   std::uint32_t number = 0;
   if (!host.empty() && absl::SimpleAtoi(port, &number) && number <= 65535) {
     return absl::OkStatus();
@@ -109,12 +108,12 @@ std::string ReachableAddress(const std::string& advertise,
     if (absl::StartsWith(address, "unix:")) return address;
     if (!address.empty()) break;
   }
-  const auto [listen_host, listen_port] = Split(listening);
+  const auto [listen_host, listen_port] = SplitAddress(listening);
   if (advertise.empty()) {
     const bool wildcard = listen_host == "0.0.0.0" || listen_host == "::";
     return wildcard ? Join(OwnIpOf(HostName()), listen_port) : listening;
   }
-  const auto [host, port] = Split(advertise);
+  const auto [host, port] = SplitAddress(advertise);
   return Join(OwnIpOf(host), port.empty() || port == "0" ? listen_port : port);
 }
 

@@ -3,6 +3,7 @@
 #define BELFRY_RPC_ADDRESS_H_
 
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -11,6 +12,9 @@ namespace belfry::rpc {
 // What a server of ours can be told to listen on: "host:port", the port from 0
 // (any) to 65535, or "unix:PATH". InvalidArgument says what is wrong with it.
 absl::Status CheckListenAddress(const std::string& listen);
+
+// "[::1]:7000" is {"::1", "7000"}.
+std::pair<std::string, std::string> SplitAddress(const std::string& address);
 
 // The address that others are told, "host:port" or "unix:PATH".
 //

@@ -16,6 +16,7 @@
 #include "belfry/v1/debug.grpc.pb.h"
 #include "rpc/clock.h"
 #include "rpc/gates.h"
+#include "rpc/listener.h"
 #include "rpc/loop.h"
 
 namespace belfry::rpc {
@@ -60,6 +61,7 @@ class Server {
   grpc::ServerCompletionQueue* cq_ = nullptr;
   std::string address_;
   std::thread stopper_;
+  std::unique_ptr<Listener> listener_;
 };
 
 }  // namespace belfry::rpc
