@@ -17,6 +17,7 @@
 #include "client/files.h"
 #include "client/state_dir.h"
 #include "client/stub.h"
+#include "kernel/csd.h"
 
 namespace belfry::client {
 namespace {
@@ -30,7 +31,10 @@ constexpr absl::string_view kAllCpus = "all";
 
 absl::StatusOr<std::string> PayloadOf(const CallOptions& options) {
   if (options.payload_file.empty()) return options.payload;
-  absl::StatusOr<std::string> payload = ReadFile(options.payload_file);
+  // One byte too many is enough to be refused, of a file without an end as
+  // well.
+  absl::StatusOr<std::string> payload =
+      ReadFile(options.payload_file, kernel::kPayloadMax + 1);
   if (!payload.ok()) return UsageError(payload.status().message());
   return payload;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -129,6 +130,12 @@ absl::Status Journal::Lock(const std::string& dir) {
 
 absl::Status Journal::OpenDatabase(const std::string& path) {
   path_ = path;
+  // SQLite takes an empty file for a new database; it is what is left of one.
+  struct stat file {};
+  if (::stat(path.c_str(), &file) == 0 && file.st_size == 0) {
+    return absl::DataLossError(
+        absl::StrCat("the journal ", path, " is corrupt (empty)", kKept));
+  }
   if (sqlite3_open_v2(path.c_str(), &db_,
                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
                       nullptr) != SQLITE_OK) {

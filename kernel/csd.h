@@ -20,7 +20,7 @@ struct Csd {
   bool wait = false;
   // One of a many-call's.
   bool many = false;
-  // Opaque to the protocol. The driver bounds it.
+  // Opaque to the protocol. At most kPayloadMax.
   std::string payload;
 
   friend bool operator==(const Csd&, const Csd&) = default;
@@ -39,6 +39,10 @@ inline bool RingDue(const Profile& profile, bool many, bool was_empty) {
   return was_empty || profile.ring_rule == RingRule::kAlways ||
          (many && profile.many_ring != ManyRing::kWasEmpty);
 }
+
+// Bytes of one call's payload, and of what a function returns: what a frame can
+// carry. Whoever takes a call from outside checks it.
+inline constexpr std::size_t kPayloadMax = 1 << 20;
 
 // What the payloads may take, however few the calls, of one queue, of the calls
 // on their way to one CPU, and of the answers kept for one: one more call is

@@ -86,8 +86,8 @@ absl::Status Calls::Check(const v1::CallRequest& request,
   }
   if (request.payload().size() > kPayloadMax) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the payload has ", request.payload().size(),
-                     " bytes; at most ", kPayloadMax, " (1 MiB) are allowed"));
+        absl::StrCat("the payload is over the ", kPayloadMax,
+                     " bytes (1 MiB) that are allowed"));
   }
   if (request.many() && request.count() > 1) {
     return absl::InvalidArgumentError("a many-call has no count");

@@ -36,10 +36,10 @@ void StopTwos::Start(const v1::StopTwoRequest& request, ReplyPtr reply) {
                      possible_ - 1)));
   }
   if (request.payload().size() > kPayloadMax) {
-    return reply->Fail(rpc::ErrorStatus(
-        kernel::Errno::kEinval,
-        absl::StrCat("the payload has ", request.payload().size(),
-                     " bytes; at most ", kPayloadMax, " (1 MiB) are allowed")));
+    return reply->Fail(
+        rpc::ErrorStatus(kernel::Errno::kEinval,
+                         absl::StrCat("the payload is over the ", kPayloadMax,
+                                      " bytes (1 MiB) that are allowed")));
   }
   const kernel::Token token = driver_->NewToken();
   waiting_[token] = {reply, std::chrono::steady_clock::now()};

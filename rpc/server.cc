@@ -121,8 +121,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 }
 
 Server::~Server() {
-  listener_.reset();
   if (stopper_.joinable()) stopper_.join();
+  listener_.reset();
 }
 
 void Server::ServeDebug(DebugTarget target) {

@@ -567,6 +567,19 @@ TEST_F(JournalTest, ATruncatedOneIsRefused) {
   ExpectRefusedAndKept({"--cpus", "2"}, "corrupt");
 }
 
+TEST_F(JournalTest, AnEmptyOneIsRefused) {
+  WriteFile(path(), "");
+  ExpectRefusedAndKept({"--cpus", "2"}, "corrupt (empty)");
+}
+
+TEST_F(JournalTest, ADatabaseOfSomebodyElseIsRefused) {
+  // A user version of 0, and tables.
+  std::string other = ReadFile(path());
+  other[63] = 0;
+  WriteFile(path(), other);
+  ExpectRefusedAndKept({"--cpus", "2"}, "version 0");
+}
+
 TEST_F(JournalTest, OneWithDamagedPagesIsRefused) {
   std::string damaged = ReadFile(path());
   for (std::size_t i = 4096; i < damaged.size(); ++i) damaged[i] ^= 0x5a;
