@@ -17,19 +17,24 @@
 #include "client/files.h"
 #include "client/state_dir.h"
 #include "client/stub.h"
+#include "kernel/csd.h"
 
 namespace belfry::client {
 namespace {
 
-// The node needs a moment to say that the time is over.
-constexpr absl::Duration kAnswerMargin = absl::Milliseconds(250);
+// The node says when the time is over, and who has not answered; the RPC waits
+// longer than a busy host delays that.
+constexpr absl::Duration kAnswerMargin = absl::Seconds(5);
 constexpr std::size_t kShownBytes = 60;
 // All that are online: on_each_cpu().
 constexpr absl::string_view kAllCpus = "all";
 
 absl::StatusOr<std::string> PayloadOf(const CallOptions& options) {
   if (options.payload_file.empty()) return options.payload;
-  absl::StatusOr<std::string> payload = ReadFile(options.payload_file);
+  // One byte too many is enough to be refused, of a file without an end as
+  // well.
+  absl::StatusOr<std::string> payload =
+      ReadFile(options.payload_file, kernel::kPayloadMax + 1);
   if (!payload.ok()) return UsageError(payload.status().message());
   return payload;
 }
@@ -67,6 +72,7 @@ absl::StatusOr<v1::CallResponse> MakeCall(Context& context,
   request.set_wait(!options.nowait);
   request.set_count(options.count);
   request.set_window(options.window);
+  *request.mutable_timeout() = ToProto(context.options.timeout);
   const absl::StatusOr<std::string> payload = PayloadOf(options);
   if (!payload.ok()) return payload.status();
   request.set_payload(*payload);
@@ -202,6 +208,7 @@ ExitCode Run(Context& context, const StopTwoOptions& options) {
   request.set_b(options.b);
   request.set_function(options.function);
   request.set_payload(options.payload);
+  *request.mutable_timeout() = ToProto(context.options.timeout);
   const auto stub = v1::CpuService::NewStub(OpenChannel(*address));
   const auto response = Invoke(*stub, &v1::CpuService::Stub::StopTwo, request,
                                context.options.timeout + kAnswerMargin);

@@ -24,7 +24,7 @@ absl::Status FileError(absl::string_view what, const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
+absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max) {
   const bool standard_input = path == "-";
   const int fd =
       standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -35,6 +35,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::string content;
   char buffer[16384];
   while (true) {
+    if (content.size() >= max) return content.substr(0, max);
     const ssize_t count = read(fd, buffer, sizeof(buffer));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return FileError("read", path);

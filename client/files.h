@@ -3,6 +3,7 @@
 #define BELFRY_CLIENT_FILES_H_
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,9 @@
 namespace belfry::client {
 
 // "-" is standard input.
-absl::StatusOr<std::string> ReadFile(const std::string& path);
+absl::StatusOr<std::string> ReadFile(
+    const std::string& path,
+    std::size_t max = std::numeric_limits<std::size_t>::max());
 
 // At most the last `count` lines; none when the file cannot be read.
 std::vector<std::string> LastLines(const std::string& path, std::size_t count);

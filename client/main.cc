@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 
@@ -34,6 +35,8 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   ReserveStandardDescriptors();
+  // A file that may not grow is an error of the write.
+  std::signal(SIGXFSZ, SIG_IGN);
   // gRPC would write of every refused connection; we say it ourselves.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   const int exit_code = Main(argc, argv);

@@ -11,12 +11,13 @@
 namespace belfry::coordinator {
 namespace {
 
-// Of the records; kCpu is followed by the CPU's number.
+// Of the records; kCpu and kFence are followed by the CPU's number.
 constexpr char kMachine[] = "machine";
 constexpr char kView[] = "view";
 constexpr char kOp[] = "op";
 constexpr char kLastOp[] = "last_op";
 constexpr char kCpu[] = "cpu/";
+constexpr char kFence[] = "fence/";
 
 v1::OperationRecord ToRecord(const kernel::Operation& op) {
   v1::OperationRecord r;
@@ -133,6 +134,14 @@ absl::Status Journal::Load(const kernel::Profile& profile,
     absl::string_view rest = key;
     std::uint32_t cpu = 0;
     v1::CpuRecord r;
+    if (absl::ConsumePrefix(&rest, kFence)) {
+      v1::FenceRecord fence;
+      if (!absl::SimpleAtoi(rest, &cpu) || !fence.ParseFromString(value)) {
+        return Unreadable();
+      }
+      fences_[kernel::CpuId{cpu}] = kernel::Incarnation{fence.incarnation()};
+      continue;
+    }
     if (!absl::ConsumePrefix(&rest, kCpu)) continue;
     if (!absl::SimpleAtoi(rest, &cpu) || !r.ParseFromString(value)) {
       return Unreadable();
@@ -199,6 +208,14 @@ absl::Status Journal::WriteView(const kernel::View& view) {
 absl::Status Journal::WriteCpu(kernel::CpuId cpu,
                                const kernel::CpuRecord& record) {
   return store_->Write({{CpuKey(cpu), CpuValue(record)}});
+}
+
+absl::Status Journal::WriteFence(kernel::CpuId cpu,
+                                 kernel::Incarnation incarnation) {
+  v1::FenceRecord fence;
+  fence.set_incarnation(incarnation.value);
+  return store_->Write(
+      {{absl::StrCat(kFence, cpu.value), fence.SerializeAsString()}});
 }
 
 absl::Status Journal::Unreadable() const {

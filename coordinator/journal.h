@@ -5,6 +5,7 @@
 #define BELFRY_COORDINATOR_JOURNAL_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -30,6 +31,9 @@ class Journal {
   const kernel::Recovery& recovery() const { return recovery_; }
   std::uint64_t epoch() const { return recovery_.epoch.value; }
   kernel::OpId last_op() const { return last_op_; }
+  // The last process of a CPU that was declared dead.
+  using Fences = std::map<kernel::CpuId, kernel::Incarnation>;
+  const Fences& fences() const { return fences_; }
 
   // Each is one transaction, and waits until it is done. `record` is the one of
   // the leg's CPU; null for none.
@@ -39,6 +43,7 @@ class Journal {
   absl::Status WriteLastOp(kernel::OpId id);
   absl::Status WriteView(const kernel::View& view);
   absl::Status WriteCpu(kernel::CpuId cpu, const kernel::CpuRecord& record);
+  absl::Status WriteFence(kernel::CpuId cpu, kernel::Incarnation incarnation);
 
  private:
   explicit Journal(std::unique_ptr<Store> store) : store_(std::move(store)) {}
@@ -54,6 +59,7 @@ class Journal {
   kernel::Recovery recovery_;
   kernel::Generation last_generation_;
   kernel::OpId last_op_;
+  Fences fences_;
 };
 
 }  // namespace belfry::coordinator

@@ -12,6 +12,7 @@
 #include "coordinator/process.h"
 #include "kernel/ids.h"
 #include "rpc/log.h"
+#include "rpc/memory.h"
 #include "rpc/signals.h"
 #include "rpc/version.h"
 
@@ -181,6 +182,7 @@ int Serve(Options options) {
 }
 
 int Main(int argc, char** argv) {
+  rpc::AbortWhenOutOfMemory();
   Flags flags;
   CLI::App app("belfry-coordinator: CPU hotplug and the stop_machine barrier");
   app.footer(

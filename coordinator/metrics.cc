@@ -34,6 +34,20 @@ std::string StateLabel(v1::CpuState state) {
       absl::StripPrefix(v1::CpuState_Name(state), "CPU_STATE_"));
 }
 
+// Why a process was turned away; Nodes::Claim() has the reasons.
+const char* RejectionLabel(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kAlreadyExists:
+      return "taken";
+    case absl::StatusCode::kAborted:
+      return "dead";
+    case absl::StatusCode::kResourceExhausted:
+      return "full";
+    default:
+      return "out_of_range";
+  }
+}
+
 double SecondsOf(const google::protobuf::Timestamp& t) {
   return static_cast<double>(t.seconds()) + t.nanos() * 1e-9;
 }
@@ -69,10 +83,24 @@ Metrics::Metrics(prometheus::Registry* registry,
       .Register(*registry)
       .Add({})
       .Set(static_cast<double>(epoch));
+  rejected_ = &BuildCounter()
+                   .Name("belfry_processes_rejected_total")
+                   .Help("Processes that wanted to be a CPU and may not.")
+                   .Register(*registry);
+  for (const absl::StatusCode why :
+       {absl::StatusCode::kAlreadyExists, absl::StatusCode::kAborted,
+        absl::StatusCode::kResourceExhausted,
+        absl::StatusCode::kInvalidArgument}) {
+    rejected_->Add({{"reason", RejectionLabel(why)}});
+  }
   AddCpus(registry, machine.possible());
   AddCanary(registry);
   AddHotplug(registry, machine.possible());
   AddStop(registry, kernel::StopOrderOf(machine.profile()));
+}
+
+void Metrics::OnRejected(const absl::Status& why) {
+  rejected_->Add({{"reason", RejectionLabel(why.code())}}).Increment();
 }
 
 void Metrics::AddCpus(prometheus::Registry* registry, std::uint32_t possible) {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "belfry/v1/coordinator.pb.h"
 #include "coordinator/canary.h"
 #include "kernel/coordinator.h"
@@ -37,6 +38,8 @@ class Metrics {
 
   void OnTrace(const kernel::TraceEvent& event);
   void OnOpEnded(const v1::Operation& op);
+  // A process was turned away.
+  void OnRejected(const absl::Status& why);
   // What is known of one CPU.
   void Refresh(const v1::CpuInfo& info);
   void SetCanary(const Canary& canary);
@@ -72,6 +75,7 @@ class Metrics {
   prometheus::Gauge* canary_head_time_;
   prometheus::Counter* canary_injected_;
   prometheus::Counter* canary_detected_;
+  prometheus::Family<prometheus::Counter>* rejected_;
   prometheus::Family<prometheus::Counter>* operations_;
   prometheus::Histogram* up_;
   prometheus::Histogram* down_;

@@ -1,5 +1,6 @@
 #include "coordinator/nodes.h"
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -18,6 +19,13 @@ using kernel::Incarnation;
 // A control link that broke may come back in this time; then its process is
 // held for dead. A killed process is seen at once, a cut network by keepalive.
 constexpr std::chrono::milliseconds kGrace{300};
+
+// Messages to one process that wait for the wire: all the others, introduced
+// twice.
+constexpr std::size_t kPendingMax = 2 * kernel::kMaxCpus;
+
+// No CPU yet: it knows nothing of itself.
+bool IsFresh(const v1::NodeHello& hello) { return hello.life().empty(); }
 
 kernel::CpuStatus StatusOf(const v1::NodeHello& hello) {
   return {.incarnation = Incarnation{hello.incarnation()},
@@ -41,12 +49,18 @@ class NodeLink
 
   std::optional<CpuId> cpu() const { return cpu_; }
   std::uint64_t incarnation() const { return incarnation_; }
+  // As it was in the hello.
+  std::uint64_t drawn() const { return drawn_; }
 
-  void Accept(CpuId cpu, std::uint64_t incarnation) {
+  void Accept(CpuId cpu, std::uint64_t incarnation, std::uint64_t drawn) {
     cpu_ = cpu;
     incarnation_ = incarnation;
+    drawn_ = drawn;
   }
+  // A process that does not take what it is told (it stands, or its network
+  // does) loses its link: the messages are repeated on the next one.
   void Send(v1::CoordinatorMessage message) {
+    if (pending_.size() >= kPendingMax) return stream_->Cancel();
     pending_.push_back(std::move(message));
     stream_->Wake();
   }
@@ -101,6 +115,7 @@ class NodeLink
   Stream* stream_;
   std::optional<CpuId> cpu_;
   std::uint64_t incarnation_ = 0;
+  std::uint64_t drawn_ = 0;
   std::deque<v1::CoordinatorMessage> pending_;
 };
 
@@ -143,20 +158,36 @@ absl::StatusOr<CpuId> Nodes::Claim(const v1::NodeHello& hello) const {
     return absl::InvalidArgumentError(absl::StrCat(
         "cpu ", cpu.value, " is out of range; there are 0-", possible_ - 1));
   }
-  const auto fenced = fenced_.find(cpu);
-  if (fenced != fenced_.end() && hello.incarnation() <= fenced->second) {
+  const bool fenced =
+      hello.incarnation() <= FenceOf(cpu).value ||
+      hello.incarnation() < callbacks_.incarnation_of(cpu).value;
+  if (!IsFresh(hello) && fenced) {
     return absl::AbortedError(
         absl::StrCat("cpu ", cpu.value,
                      ": this process was declared dead; start a new one"));
   }
   const auto link = links_.find(cpu);
   if (link != links_.end() &&
-      link->second->incarnation() != hello.incarnation()) {
+      (IsFresh(hello) ? link->second->drawn() : link->second->incarnation()) !=
+          hello.incarnation()) {
     return absl::AlreadyExistsError(absl::StrCat(
         "cpu ", cpu.value, " is taken by process ", infos_.at(cpu).hello.pid(),
         " at ", infos_.at(cpu).hello.address()));
   }
   return cpu;
+}
+
+kernel::Incarnation Nodes::FenceOf(CpuId cpu) const {
+  const auto fence = fenced_.find(cpu);
+  return fence == fenced_.end() ? Incarnation{} : fence->second;
+}
+
+// Incarnations are drawn from clocks, and these can be set back.
+std::uint64_t Nodes::IncarnationFor(CpuId cpu,
+                                    const v1::NodeHello& hello) const {
+  if (!IsFresh(hello)) return hello.incarnation();
+  return std::max({hello.incarnation(), FenceOf(cpu).value + 1,
+                   callbacks_.incarnation_of(cpu).value + 1});
 }
 
 void Nodes::Attach(NodeLink* link, const v1::NodeHello& hello) {
@@ -168,6 +199,11 @@ void Nodes::Attach(NodeLink* link, const v1::NodeHello& hello) {
                                     std::string(cpu.status().message())));
   }
   if (!cpu.ok()) {
+    callbacks_.on_rejected(cpu.status());
+    callbacks_.say(
+        rpc::Level::kWarning,
+        absl::StrCat("process ", hello.pid(), " at ", hello.address(),
+                     " is turned away: ", std::string(cpu.status().message())));
     v1::CoordinatorMessage message;
     message.mutable_rejected()->set_errno_name(
         std::string(kernel::ErrnoName(Errno::kEbusy)));
@@ -182,16 +218,20 @@ void Nodes::Attach(NodeLink* link, const v1::NodeHello& hello) {
   const auto other = links_.find(*cpu);
   if (other != links_.end()) other->second->Drop();
   links_[*cpu] = link;
-  link->Accept(*cpu, hello.incarnation());
+  const std::uint64_t incarnation = IncarnationFor(*cpu, hello);
+  link->Accept(*cpu, incarnation, hello.incarnation());
   infos_[*cpu].hello = hello;
   callbacks_.say(rpc::Level::kInfo,
                  absl::StrCat("cpu/", cpu->value, " attached: process ",
                               hello.pid(), " at ", hello.address()));
-  callbacks_.on_claimed(*cpu, Incarnation{hello.incarnation()});
+  callbacks_.on_claimed(*cpu, Incarnation{incarnation});
   v1::CoordinatorMessage welcome;
   *welcome.mutable_welcome() = callbacks_.welcome(*cpu);
+  welcome.mutable_welcome()->set_incarnation(incarnation);
   link->Send(std::move(welcome));
-  callbacks_.feed(kernel::Attached{*cpu, StatusOf(hello)});
+  kernel::CpuStatus status = StatusOf(hello);
+  status.incarnation = Incarnation{incarnation};
+  callbacks_.feed(kernel::Attached{*cpu, status});
 }
 
 bool Nodes::Remove(const NodeLink* link) {
@@ -231,8 +271,8 @@ bool Nodes::Bury(const kernel::ProcessLost& lost) {
       link->second->incarnation() == lost.incarnation.value) {
     return false;
   }
-  std::uint64_t& fenced = fenced_[lost.cpu];
-  fenced = std::max(fenced, lost.incarnation.value);
+  Incarnation& fence = fenced_[lost.cpu];
+  fence = std::max(fence, lost.incarnation);
   return true;
 }
 

@@ -46,8 +46,12 @@ class Nodes {
     // known yet which are free.
     std::function<absl::StatusOr<kernel::CpuId>(kernel::Incarnation)>
         number_for;
+    // The process that has the number, as the machine knows it; 0: none.
+    std::function<kernel::Incarnation(kernel::CpuId)> incarnation_of;
     // A process has claimed the number: to be remembered before it is welcome.
     std::function<void(kernel::CpuId, kernel::Incarnation)> on_claimed;
+    // A process was turned away for good.
+    std::function<void(const absl::Status& why)> on_rejected;
     std::function<void(rpc::Level, const std::string&)> say;
   };
 
@@ -55,6 +59,11 @@ class Nodes {
         Callbacks callbacks);
   ~Nodes();
 
+  // The last process of each CPU that was declared dead, from the journal: call
+  // before any process is let in.
+  void SetFences(std::map<kernel::CpuId, kernel::Incarnation> fences) {
+    fenced_ = std::move(fences);
+  }
   void Serve(v1::CoordinatorService::AsyncService* service,
              grpc::ServerCompletionQueue* cq);
 
@@ -82,6 +91,9 @@ class Nodes {
   friend class NodeLink;
 
   absl::StatusOr<kernel::CpuId> Claim(const v1::NodeHello& hello) const;
+  std::uint64_t IncarnationFor(kernel::CpuId cpu,
+                               const v1::NodeHello& hello) const;
+  kernel::Incarnation FenceOf(kernel::CpuId cpu) const;
   void Attach(NodeLink* link, const v1::NodeHello& hello);
   // False when the CPU has another link by now, or never had this one.
   bool Remove(const NodeLink* link);
@@ -100,7 +112,7 @@ class Nodes {
   // How often its link broke.
   std::map<kernel::CpuId, std::uint64_t> breaks_;
   // The last incarnation that was declared dead: it may not come back.
-  std::map<kernel::CpuId, std::uint64_t> fenced_;
+  std::map<kernel::CpuId, kernel::Incarnation> fenced_;
 };
 
 }  // namespace belfry::coordinator

@@ -15,7 +15,8 @@ Operations::Operations(OpId last, const kernel::Coordinator* machine,
 
 OpId Operations::Begin(const std::string& request_id) {
   const OpId id{++last_};
-  times_[id] = {std::chrono::system_clock::now(), request_id};
+  times_[id] = {std::chrono::system_clock::now(),
+                std::chrono::steady_clock::now(), request_id};
   return id;
 }
 
@@ -33,8 +34,8 @@ v1::Operation Operations::Live(const kernel::Operation& op) const {
   const auto times = times_.find(op.id);
   if (times != times_.end()) {
     *result.mutable_create_time() = rpc::ToTimestamp(times->second.create);
-    *result.mutable_duration() = rpc::ToDuration(
-        std::chrono::system_clock::now() - times->second.create);
+    *result.mutable_duration() =
+        rpc::ToDuration(std::chrono::steady_clock::now() - times->second.start);
     result.set_request_id(times->second.request_id);
   }
   if (!result.done() && result.message().empty()) {

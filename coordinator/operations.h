@@ -52,6 +52,8 @@ class Operations {
  private:
   struct Times {
     std::chrono::system_clock::time_point create;
+    // By the clock that nobody sets.
+    std::chrono::steady_clock::time_point start;
     std::string request_id;
   };
 

@@ -1,6 +1,7 @@
 #include "coordinator/process.h"
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -54,6 +55,7 @@ absl::Status Process::Impl::Open() {
     if (!opened.ok()) return opened.status();
     journal = *std::move(opened);
   }
+  rpc::Listener::CountIn(registry_.get());
   auto server = rpc::Server::Start(
       options_.listen,
       {{v1::CoordinatorService::service_full_name(), &service_}});
@@ -77,10 +79,16 @@ absl::Status Process::Impl::Open() {
               [this](kernel::Incarnation incarnation) {
                 return NumberFor(incarnation);
               },
+          .incarnation_of =
+              [this](CpuId cpu) {
+                return machine_->cpus().at(cpu).incarnation;
+              },
           .on_claimed =
               [this](CpuId cpu, kernel::Incarnation incarnation) {
                 OnClaimed(cpu, incarnation);
               },
+          .on_rejected =
+              [this](const absl::Status& why) { metrics_->OnRejected(why); },
           .say = [this](
                      rpc::Level level,
                      const std::string& text) { events_.Add(level, text); }});
@@ -117,10 +125,11 @@ void Process::Impl::Lead(std::unique_ptr<Journal> journal) {
       [this](const kernel::Operation& op) { return DescribeOp(op); });
   metrics_ =
       std::make_unique<Metrics>(registry_.get(), *machine_, journal_->epoch());
+  nodes_->SetFences(journal_->fences());
   leader_gauge_->Set(1);
   server_->SetServing(true);
   RefreshMetrics();
-  loop().After(kRecovery, [this] { Feed(kernel::RecoveryTimeout{}); });
+  loop().After(kRecovery, [this] { EndRecovery(); });
   events_.Add(rpc::Level::kInfo,
               absl::StrCat("leads in epoch ", journal_->epoch(), ": ",
                            options_.cpus, " possible CPUs, profile ",
@@ -147,6 +156,15 @@ absl::Status Process::Impl::Run() {
   loop().Run();
   if (election_) election_->Resign();
   return result_;
+}
+
+// Who has not come back by now may not come back later either.
+void Process::Impl::EndRecovery() {
+  for (const auto& [cpu, record] : std::map(machine_->cpus())) {
+    if (record.incarnation.value == 0 || nodes_->attached(cpu)) continue;
+    Feed(kernel::ProcessLost{cpu, record.incarnation});
+  }
+  Feed(kernel::RecoveryTimeout{});
 }
 
 void Process::Impl::End(absl::Status status) {
@@ -180,12 +198,21 @@ void Process::Impl::Deliver(kernel::CoordinatorEvent event) {
     kernel::CoordinatorEvent next = std::move(mailbox_.front());
     mailbox_.pop_front();
     const auto* lost = std::get_if<kernel::ProcessLost>(&next);
-    if (lost != nullptr && !nodes_->Bury(*lost)) continue;
+    if (lost != nullptr && !Bury(*lost)) continue;
     kernel::CoordinatorEffects effects;
     machine_->Step(std::move(next), effects);
     for (kernel::CoordinatorEffect& effect : effects) CarryOut(effect);
   }
   stepping_ = false;
+}
+
+// Journaled before anybody hears of it: a process that was declared dead may
+// not come back to a successor either.
+bool Process::Impl::Bury(const kernel::ProcessLost& lost) {
+  if (!nodes_->Bury(lost)) return false;
+  const absl::Status status = journal_->WriteFence(lost.cpu, lost.incarnation);
+  if (!status.ok()) End(status);
+  return status.ok();
 }
 
 void Process::Impl::CarryOut(kernel::CoordinatorEffect& effect) {

@@ -53,6 +53,8 @@ class Process::Impl {
   // The machine and its effects.
   void Feed(kernel::CoordinatorEvent event);
   void Deliver(kernel::CoordinatorEvent event);
+  bool Bury(const kernel::ProcessLost& lost);
+  void EndRecovery();
   void CarryOut(kernel::CoordinatorEffect& effect);
   void On(kernel::JournalLeg& e);
   void On(kernel::JournalView& e);

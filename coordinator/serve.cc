@@ -22,6 +22,9 @@ using kernel::OpId;
 // Our answer must reach the client before it gives up.
 constexpr std::chrono::milliseconds kMargin{50};
 
+// Of a request's name: the last hundred are kept.
+constexpr std::size_t kRequestIdMax = 256;
+
 // "0 offline, 1 calls:prepare, ..."
 std::string StepNames(const kernel::CpuhpTable& table) {
   return absl::StrJoin(
@@ -88,6 +91,11 @@ void Process::Impl::Serve() {
 template <typename Response, typename Reply>
 void Process::Impl::StartOp(kernel::Request request,
                             const std::string& request_id, Reply reply) {
+  if (request_id.size() > kRequestIdMax) {
+    return reply->Fail(rpc::ErrorStatus(
+        Errno::kEinval,
+        absl::StrCat("a request_id has at most ", kRequestIdMax, " bytes")));
+  }
   Response response;
   if (const auto known = operations_->FindRequest(request_id)) {
     if (auto op = operations_->Get(*known)) {
@@ -96,6 +104,11 @@ void Process::Impl::StartOp(kernel::Request request,
     return reply->Finish(response);
   }
   request.id = DrawOp(request_id);
+  if (ended_) {
+    return reply->Fail(rpc::ErrorStatus(grpc::StatusCode::UNAVAILABLE,
+                                        "JOURNAL",
+                                        std::string(result_.message())));
+  }
   const OpId id = request.id;
   const std::string cpu = absl::StrCat(request.cpu.value);
   refused_.reset();
@@ -134,6 +147,12 @@ void Process::Impl::ServeOperations() {
           if (!active.ok()) {
             return reply->Fail(rpc::ErrorStatus(
                 Errno::kEinval, std::string(active.status().message())));
+          }
+          if (r.payload().size() > kernel::kPayloadMax) {
+            return reply->Fail(rpc::ErrorStatus(
+                Errno::kEinval,
+                absl::StrCat("the payload is over the ", kernel::kPayloadMax,
+                             " bytes (1 MiB) that are allowed")));
           }
           StartOp<v1::StopMachineResponse>({.kind = kernel::OpKind::kStop,
                                             .active = *std::move(active),

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,6 +44,12 @@ absl::Status SqliteStore::Lock(const std::string& dir) {
 }
 
 absl::Status SqliteStore::OpenDatabase() {
+  // SQLite takes an empty file for a new database; it is what is left of one.
+  struct stat file {};
+  if (::stat(path_.c_str(), &file) == 0 && file.st_size == 0) {
+    return absl::DataLossError(
+        absl::StrCat("the journal ", path_, " is corrupt (empty)", kKept));
+  }
   if (sqlite3_open_v2(path_.c_str(), &db_,
                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
                       nullptr) != SQLITE_OK) {

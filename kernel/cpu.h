@@ -141,12 +141,16 @@ struct Peer {
   // speak of the one before it.
   std::uint64_t came_at_view = 0;
   SeqWindow<Outgoing> out;
+  // Of the payloads in `out`.
+  std::size_t out_bytes = 0;
   // The call that our csd for many-calls to it is locked by; 0: it is free.
   Seq many_csd = 0;
   // As target: the highest number seen, and the answers that the source has not
   // confirmed. A number at or below last_seq is a retransmission.
   Seq last_seq = 0;
   SeqWindow<Done> answers;
+  // Of the results in `answers`.
+  std::size_t answer_bytes = 0;
   SeqWindow<Errno> refused;
 
   friend bool operator==(const Peer&, const Peer&) = default;
@@ -365,6 +369,7 @@ class Cpu {
   void BeginIrqWait(CpuId dst, Seq seq, CpuEffects& out);
   void EndIrqWait(CpuEffects& out);
   void ReleaseGuard(Outgoing& call);
+  std::string TakePayload(Peer& peer, Outgoing& call);
   void SendAnswersAgain(CpuId dst, const Peer& peer, CpuEffects& out);
   void SendCallsAgain(CpuId dst, const Peer& peer, CpuEffects& out);
   void ForgetPeer(CpuId cpu, Peer& peer, CpuEffects& out);

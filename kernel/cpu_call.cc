@@ -30,7 +30,8 @@ void Cpu::On(Call& e, CpuEffects& out) {
                 .payload = std::move(e.payload)};
   if (life_ != Life::kOnline) {
     Refuse(call, Errno::kEnxio, out);
-  } else if (held_tasks_.size() >= config_.queue_capacity) {
+  } else if (held_tasks_.size() + backed_off_.size() >=
+             config_.queue_capacity) {
     Refuse(call, Errno::kEnobufs, out);
   } else {
     held_tasks_.push_back(std::move(call));
@@ -119,10 +120,11 @@ Seq Cpu::Issue(HeldCall call, CpuEffects& out) {
     return 0;
   }
   const Seq span = peer.out.next() - peer.out.lowest();
-  if (peer.out.size() >= config_.queue_capacity || span >= kSpanMax) {
-    // As many as its queue could hold are under way already; or one of them for
-    // so long that the numbers since would be too many to keep. A handler does
-    // not back off.
+  if (peer.out.size() >= config_.queue_capacity || span >= kSpanMax ||
+      peer.out_bytes >= kPayloadBytesMax) {
+    // As many as its queue could hold are under way already, by number or by
+    // size; or one of them for so long that the numbers since would be too many
+    // to keep. A handler does not back off.
     if (call.wait && call.origin != Origin::kIrq && call.many == 0) {
       backed_off_.push_back(std::move(call));
     } else {
@@ -149,6 +151,7 @@ Seq Cpu::Issue(HeldCall call, CpuEffects& out) {
                                    .rang = rings,
                                    .many = call.many,
                                    .payload = call.payload});
+  peer.out_bytes += call.payload.size();
   Csd csd{.key = {config_.id, config_.incarnation, seq},
           .func = call.func,
           .wait = call.wait,
@@ -230,7 +233,7 @@ void Cpu::On(Enqueued& e, CpuEffects& out) {
                            .func = call->func,
                            .wait = true,
                            .issued_as = e.seq,
-                           .payload = std::move(call->payload)});
+                           .payload = TakePayload(peer->second, *call)});
     ReleaseGuard(*call);
     peer->second.out.Erase(e.seq);
     return;
@@ -240,7 +243,7 @@ void Cpu::On(Enqueued& e, CpuEffects& out) {
     return;
   }
   call->state = Outgoing::State::kQueued;
-  call->payload.clear();
+  (void)TakePayload(peer->second, *call);
   if (call->many != 0) return NoteManyQueued(e, *call, out);
   if (!call->rang) DecideRing(e, *call, out);
   // Only now, the ring on the wire: what is queued behind a dying flush without
@@ -308,6 +311,7 @@ void Cpu::EndCall(CpuId dst, Seq seq, Outcome outcome, Errno error,
   const Token token = call->token;
   const std::uint32_t unqueued_of =
       call->state == Outgoing::State::kSent ? call->many : 0;
+  (void)TakePayload(peer->second, *call);
   peer->second.out.Erase(seq);
   if (peer->second.many_csd == seq) peer->second.many_csd = 0;
   if (unqueued_of != 0) CountDownMany(unqueued_of, out);
@@ -347,6 +351,12 @@ void Cpu::RefuseWaiting(CpuEffects& out) {
 void Cpu::ReleaseGuard(Outgoing& call) {
   if (call.holds_guard) --guards_;
   call.holds_guard = false;
+}
+
+// Of a call that is queued, or is not under way any more.
+std::string Cpu::TakePayload(Peer& peer, Outgoing& call) {
+  peer.out_bytes -= call.payload.size();
+  return std::exchange(call.payload, {});
 }
 
 void Cpu::On(Overdue& e, CpuEffects& out) {

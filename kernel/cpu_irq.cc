@@ -35,9 +35,10 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
   }
   peer.last_seq = key.seq;
   const bool kick = e.csd.func == kNohzCsdFunc;
-  const Errno error = e.refuse != Errno::kOk ? e.refuse
-                      : HasLeft()            ? Errno::kEnxio
-                      : queue_.full()        ? Errno::kEnobufs
+  const Errno error = e.refuse != Errno::kOk                  ? e.refuse
+                      : HasLeft()                             ? Errno::kEnxio
+                      : queue_.full()                         ? Errno::kEnobufs
+                      : peer.answer_bytes >= kPayloadBytesMax ? Errno::kEnobufs
                       // kick_ilb(): somebody has kicked it already.
                       : kick && nohz_kicked_ ? Errno::kEbusy
                                              : Errno::kOk;
@@ -62,7 +63,9 @@ void Cpu::On(Enqueue& e, CpuEffects& out) {
 void Cpu::On(Confirmed& e, CpuEffects&) {
   const auto peer = peers_.find(e.from);
   if (peer == peers_.end() || peer->second.incarnation != e.incarnation) return;
-  peer->second.answers.DropThrough(e.through);
+  peer->second.answers.DropThrough(e.through, [&](const Done& answer) {
+    peer->second.answer_bytes -= answer.result.size();
+  });
   peer->second.refused.DropThrough(e.through);
 }
 
@@ -192,6 +195,7 @@ void Cpu::SendAnswer(const Csd& csd, Done answer, CpuEffects& out) {
   answer.seq = csd.key.seq;
   out.push_back(SendDone{answer.from, answer.seq, answer.error, answer.result,
                          answer.refused});
+  peer->second.answer_bytes += answer.result.size();
   peer->second.answers.Put(csd.key.seq, std::move(answer));
 }
 

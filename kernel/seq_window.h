@@ -52,10 +52,17 @@ class SeqWindow {
     while (length() > 0 && !slots_->front()) PopFront();
   }
 
-  // Drops everything up to and including `seq`.
-  void DropThrough(Seq seq) {
-    while (lowest_ <= seq && length() > 0) PopFront();
+  // Drops everything up to and including `seq`; calls dropped(value) before.
+  template <typename F>
+  void DropThrough(Seq seq, F dropped) {
+    while (lowest_ <= seq && length() > 0) {
+      if (slots_->front()) dropped(*slots_->front());
+      PopFront();
+    }
     if (lowest_ <= seq) lowest_ = seq + 1;
+  }
+  void DropThrough(Seq seq) {
+    DropThrough(seq, [](const T&) {});
   }
 
   // Calls f(seq, value) in rising order.

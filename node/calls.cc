@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "node/answer_time.h"
 #include "node/duration_histogram.h"
 #include "rpc/codec.h"
 #include "rpc/status.h"
@@ -24,11 +25,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint32_t kWaitingWindow = 1;
 constexpr std::uint32_t kAsyncWindow = 64;
 constexpr int kBurstsMax = 64;
+// What the payloads of one client's window may take.
+constexpr std::size_t kWindowBytesMax = 64 << 20;
 constexpr std::chrono::microseconds kGiveWay{50};
-// Our answer must reach the client before it gives up, also on a busy host: a
-// tenth of its patience, within these.
-constexpr std::chrono::milliseconds kMarginMin{50};
-constexpr std::chrono::milliseconds kMarginMax{500};
 
 // Of a call from `self` to `cpu`.
 std::string WhyText(kernel::Errno error, const kernel::Cpu& self,
@@ -87,8 +86,8 @@ absl::Status Calls::Check(const v1::CallRequest& request,
   }
   if (request.payload().size() > kPayloadMax) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the payload has ", request.payload().size(),
-                     " bytes; at most ", kPayloadMax, " (1 MiB) are allowed"));
+        absl::StrCat("the payload is over the ", kPayloadMax,
+                     " bytes (1 MiB) that are allowed"));
   }
   if (request.many() && request.count() > 1) {
     return absl::InvalidArgumentError("a many-call has no count");
@@ -112,6 +111,11 @@ void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
     return reply->Fail(rpc::ErrorStatus(kernel::Errno::kEinval,
                                         std::string(status.message())));
   }
+  if (requests_ >= kRequestsMax) {
+    return reply->Fail(rpc::ErrorStatus(
+        kernel::Errno::kEnobufs,
+        absl::StrCat(kRequestsMax, " requests to call are under way already")));
+  }
   auto* functions = const_cast<Functions*>(&driver_->functions());
   const auto func = functions->Intern(request.function());
   const kernel::CpuId self = driver_->cpu().id();
@@ -132,6 +136,10 @@ void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
     task->window = task->wait ? kWaitingWindow : kAsyncWindow;
   }
   task->payload = request.payload();
+  const std::size_t fit =
+      kWindowBytesMax / std::max<std::size_t>(task->payload.size(), 1);
+  task->window =
+      static_cast<std::uint32_t>(std::clamp<std::size_t>(task->window, 1, fit));
   task->src = self.value;
   task->reply = std::move(reply);
   for (kernel::CpuId cpu : targets.cpus()) {
@@ -146,7 +154,8 @@ void Calls::Start(const v1::CallRequest& request, ReplyPtr reply) {
     target.result.set_result("0");
   }
   task->targets_left = task->targets.size();
-  FinishAtDeadline(task);
+  ++requests_;
+  FinishAfter(AnswerTime(request, *task->reply), task);
   if (request.many()) return IssueMany(task, std::move(targets));
   for (std::size_t i = 0; i < task->targets.size(); ++i) IssueNext(task, i);
 }
@@ -267,13 +276,10 @@ void Calls::CountDown(const Ticket& ticket) {
   if (--task.targets_left == 0) Finish(task);
 }
 
-void Calls::FinishAtDeadline(const std::shared_ptr<Task>& started) {
-  const std::chrono::nanoseconds left = started->reply->time_left();
-  const auto margin =
-      std::clamp<std::chrono::nanoseconds>(left / 10, kMarginMin, kMarginMax);
-  const auto wait = std::max(left - margin, left / 2);
+void Calls::FinishAfter(std::chrono::nanoseconds time,
+                        const std::shared_ptr<Task>& started) {
   // A task that has ended is gone; one that has not is held by its calls.
-  loop_->After(wait, [this, weak = std::weak_ptr(started)] {
+  loop_->After(time, [this, weak = std::weak_ptr(started)] {
     const std::shared_ptr<Task> task = weak.lock();
     if (!task || !task->reply) return;
     for (Task::Target& t : task->targets) {
@@ -308,6 +314,7 @@ void Calls::Finish(Task& task) {
     }
     *response.add_results() = std::move(t.result);
   }
+  --requests_;
   std::exchange(task.reply, nullptr)->Finish(response);
 }
 

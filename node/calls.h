@@ -25,7 +25,7 @@ class Calls {
       : loop_(loop), driver_(driver), possible_(possible) {}
 
   // Replies when every call has ended (or, without `wait`, is in its target's
-  // queue), or shortly before the client's deadline with what is known by then.
+  // queue), or when the answer is due, with what is known by then.
   void Start(const v1::CallRequest& request, ReplyPtr reply);
 
   void OnQueued(const kernel::CallQueued& queued);
@@ -33,6 +33,8 @@ class Calls {
 
   static constexpr std::uint32_t kCountMax = 1'000'000;
   static constexpr std::uint32_t kWindowMax = 65'536;
+  // Of all clients, not answered yet; one more is refused.
+  static constexpr std::size_t kRequestsMax = 1024;
 
  private:
   struct Task;
@@ -53,12 +55,14 @@ class Calls {
   void Schedule(const std::shared_ptr<Task>& task, std::size_t target,
                 Turn turn);
   void CountDown(const Ticket& ticket);
-  void FinishAtDeadline(const std::shared_ptr<Task>& started);
-  static void Finish(Task& task);
+  void FinishAfter(std::chrono::nanoseconds time,
+                   const std::shared_ptr<Task>& started);
+  void Finish(Task& task);
 
   rpc::Loop* loop_;
   CpuDriver* driver_;
   std::uint32_t possible_;
+  std::size_t requests_ = 0;
   // A many-call has one for each target.
   absl::flat_hash_map<std::pair<kernel::Token, kernel::CpuId>, Ticket> tickets_;
 };

@@ -10,6 +10,7 @@
 #include "node/node.h"
 #include "rpc/address.h"
 #include "rpc/log.h"
+#include "rpc/memory.h"
 #include "rpc/signals.h"
 #include "rpc/version.h"
 
@@ -81,6 +82,7 @@ int Main(int argc, char** argv, Functions functions) {
   // One heap for the loop's thread and one for gRPC's, which do little: else
   // each has its own, and there are hundreds of nodes on a host.
   ::mallopt(M_ARENA_MAX, 2);
+  rpc::AbortWhenOutOfMemory();
   Options options;
   std::string coordinators;
   CLI::App app("belfry-node: one CPU of an emulated machine");

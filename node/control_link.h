@@ -48,6 +48,8 @@ class ControlLink
   void Connect();
   // While the link is down what is sent is dropped: the coordinator asks again.
   void Send(v1::NodeMessage message);
+  // Nothing waits for the wire.
+  bool idle() const { return pending_.empty(); }
   // As if the wire had.
   void Break(const grpc::Status& why = grpc::Status::CANCELLED);
   // Tells the coordinator that this process ends. `on_left` follows: when the

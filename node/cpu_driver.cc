@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "kernel/event_text.h"
@@ -11,6 +12,14 @@
 namespace belfry::node {
 
 namespace {
+
+// A wall clock that moves by less is steered, not set.
+constexpr std::chrono::seconds kClockSet{1};
+
+std::chrono::nanoseconds ClockLead() {
+  return std::chrono::system_clock::now().time_since_epoch() -
+         std::chrono::steady_clock::now().time_since_epoch();
+}
 
 kernel::FunctionReturned TooLong() { return {kernel::Errno::kEnobufs, {}}; }
 
@@ -22,7 +31,8 @@ CpuDriver::CpuDriver(kernel::CpuConfig config, std::size_t trace_events,
       lengths_(times),
       cpu_(config),
       ledger_(config.id),
-      trace_(config.id, trace_events) {}
+      trace_(config.id, trace_events),
+      clock_lead_(ClockLead()) {}
 
 void CpuDriver::Feed(kernel::CpuEvent event) {
   if (around_.gates->enabled()) {
@@ -173,6 +183,18 @@ TimePoint CpuDriver::overdue_before() const {
   return std::chrono::system_clock::now() -
          std::chrono::duration_cast<TimePoint::duration>(
              lengths_.csd_lock_timeout);
+}
+
+// Times are the wall clock's, for people and for Prometheus to read; ages, by
+// which overdue calls are rung for again, must not hang on who sets it.
+std::chrono::nanoseconds CpuDriver::FollowClock() {
+  const std::chrono::nanoseconds lead = ClockLead();
+  const std::chrono::nanoseconds set = lead - std::exchange(clock_lead_, lead);
+  if (set < kClockSet && set > -kClockSet) return {};
+  const auto by = std::chrono::duration_cast<TimePoint::duration>(set);
+  times_.Shift(by);
+  for (auto& [dst, rung] : rung_) rung += by;
+  return set;
 }
 
 // A waiter that is overdue is told so once. Beside that one call that is

@@ -98,6 +98,10 @@ class CpuDriver {
   // found a queue full. To be called some times a second.
   void Watch();
 
+  // How far the wall clock was set, a second at least, since the last time this
+  // was called; else 0. The ages of calls are what they were.
+  std::chrono::nanoseconds FollowClock();
+
   const kernel::Cpu& cpu() const { return cpu_; }
   const kernel::Ledger& ledger() const { return ledger_; }
   const rpc::TraceRing& trace() const { return trace_; }
@@ -145,6 +149,8 @@ class CpuDriver {
   kernel::CpuEffects effects_;
 
   trace::CallTimes times_;
+  // The wall clock's lead over the one that nobody sets.
+  std::chrono::nanoseconds clock_lead_;
   // When a target was last rung for calls that are overdue.
   std::map<kernel::CpuId, TimePoint> rung_;
   // The round that a lease is held for, and when that ends; a timer is under

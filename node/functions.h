@@ -11,16 +11,15 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "kernel/csd.h"
 #include "kernel/errno.h"
 #include "kernel/ids.h"
 
 namespace belfry::node {
 
-// One run of a function.
-// Bytes of a call's payload, and of what a function returns: what a frame can
-// carry.
-inline constexpr std::size_t kPayloadMax = 1 << 20;
+using kernel::kPayloadMax;
 
+// One run of a function.
 struct FunctionCall {
   // Where it runs, and who called.
   kernel::CpuId cpu;

@@ -43,7 +43,7 @@ Metrics::Metrics(prometheus::Registry* registry, const kernel::CpuConfig& cpu,
       .Set(1);
   BuildGauge()
       .Name("belfry_cpu_incarnation")
-      .Help("The process that is this CPU, by the number it drew at its start.")
+      .Help("The process that is this CPU, by its number.")
       .Register(*registry)
       .Add({{"cpu", cpu_}})
       .Set(static_cast<double>(cpu.incarnation.value));
@@ -99,6 +99,13 @@ void Metrics::AddQueue(prometheus::Registry* registry,
               "Doorbells that were pending and were never taken.", reset);
   device_irqs_ = counter("belfry_io_completions_total",
                          "Block-I/O completions taken as interrupts.", own);
+  clock_set_ = counter("belfry_clock_set_total",
+                       "Times that the host's clock was set, by a second or "
+                       "more.",
+                       own);
+  backed_off_ = gauge("belfry_calls_backed_off",
+                      "Waiting calls of this CPU that found a queue full, and "
+                      "try again.");
   irqs_lost_ =
       counter("belfry_device_interrupts_lost_total",
               "Device interrupts that came to a silenced controller.", own);
@@ -253,6 +260,7 @@ void Metrics::Refresh(const CpuDriver& driver) {
   waiter_oldest_->Set(report.has_oldest_waiter_time()
                           ? Seconds(report.oldest_waiter_time())
                           : 0);
+  backed_off_->Set(static_cast<double>(driver.cpu().backed_off().size()));
   online_->Set(driver.cpu().life() == kernel::Life::kOnline ? 1 : 0);
   // Of CPUs that were never called there is nothing new.
   for (const auto& [dst, issues] : driver.times().issues()) {

@@ -37,6 +37,7 @@ class Metrics {
   }
 
   void Apply(const kernel::TraceEvent& event, const CpuDriver& driver);
+  void OnClockSet() { clock_set_->Increment(); }
   // Gauges that follow the state rather than an event.
   void Refresh(const CpuDriver& driver);
 
@@ -65,6 +66,8 @@ class Metrics {
   prometheus::Counter* doorbells_dropped_;
   prometheus::Counter* device_irqs_;
   prometheus::Counter* irqs_lost_;
+  prometheus::Counter* clock_set_;
+  prometheus::Gauge* backed_off_;
   prometheus::Gauge* latched_;
   prometheus::Gauge* head_time_;
   prometheus::Gauge* waiters_stuck_;

@@ -51,7 +51,8 @@ constexpr std::chrono::milliseconds kLeaveGrace{500};
 constexpr std::chrono::milliseconds kServerGrace{200};
 constexpr std::uint32_t kInspectEntriesMax = 10'000;
 
-// Rises from process to process, so that a later life is a higher number.
+// Rises from process to process, as long as nobody sets the clock back; then
+// the coordinator draws a higher one.
 std::uint64_t DrawIncarnation() {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(
@@ -159,6 +160,7 @@ class Node::Process : public Outlet {
 
 absl::Status Node::Process::Listen() {
   metrics_page_->Add(registry_);
+  rpc::Listener::CountIn(registry_.get());
   auto http = rpc::HttpServer::Start(options_.metrics_listen,
                                      {rpc::MetricsRoute(metrics_page_)});
   if (!http.ok()) return http.status();
@@ -243,6 +245,7 @@ void Node::Process::OnMessage(v1::CoordinatorMessage& message) {
 absl::Status Node::Process::Activate(const v1::Welcome& welcome) {
   auto profile = rpc::FromProto(welcome.profile());
   if (!profile.ok()) return profile.status();
+  incarnation_ = kernel::Incarnation{welcome.incarnation()};
   const kernel::CpuConfig config{.id = kernel::CpuId{welcome.cpu()},
                                  .incarnation = incarnation_,
                                  .profile = *std::move(profile),
@@ -450,7 +453,11 @@ void Node::Process::Report() {
         rpc::ToTimestamp(*canary_);
   }
   std::string report = message.report().SerializeAsString();
-  if (report != last_report_ || ++beats_without_report_ >= kBeatsMax) {
+  // A coordinator that stands gets the newest when it takes one, and not all
+  // that there were meanwhile.
+  const bool due =
+      report != last_report_ || ++beats_without_report_ >= kBeatsMax;
+  if (due && control_->idle()) {
     last_report_ = std::move(report);
     beats_without_report_ = 0;
     control_->Send(std::move(message));
@@ -458,6 +465,14 @@ void Node::Process::Report() {
 }
 
 void Node::Process::Beat() {
+  if (const auto set = driver_->FollowClock(); set.count() != 0) {
+    metrics_->OnClockSet();
+    rpc::Log(rpc::Level::kWarning,
+             absl::StrCat("cpu/", driver_->cpu().id().value),
+             absl::StrCat("the host's clock was set ",
+                          std::chrono::duration<double>(set).count(),
+                          " s on; the ages of calls are kept"));
+  }
   driver_->Watch();
   metrics_->Refresh(*driver_);
   Report();

@@ -1,18 +1,15 @@
 #include "node/stop_twos.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "node/answer_time.h"
 #include "rpc/codec.h"
 #include "rpc/status.h"
 
 namespace belfry::node {
 namespace {
-
-// Our answer must reach the client before it gives up.
-constexpr std::chrono::milliseconds kMargin{100};
 
 std::string WhyText(const kernel::CallEnded& ended) {
   if (ended.outcome == kernel::Outcome::kCompleted) {
@@ -38,9 +35,15 @@ void StopTwos::Start(const v1::StopTwoRequest& request, ReplyPtr reply) {
         absl::StrCat("cpu ", cpu, " does not exist; there are 0-",
                      possible_ - 1)));
   }
+  if (request.payload().size() > kPayloadMax) {
+    return reply->Fail(
+        rpc::ErrorStatus(kernel::Errno::kEinval,
+                         absl::StrCat("the payload is over the ", kPayloadMax,
+                                      " bytes (1 MiB) that are allowed")));
+  }
   const kernel::Token token = driver_->NewToken();
   waiting_[token] = {reply, std::chrono::steady_clock::now()};
-  FinishAtDeadline(token, reply);
+  FinishAfter(AnswerTime(request, *reply), token);
   driver_->Feed(kernel::StopTwoTask{.token = token,
                                     .a = {request.a()},
                                     .b = {request.b()},
@@ -65,11 +68,8 @@ bool StopTwos::OnEnded(const kernel::CallEnded& ended) {
 }
 
 // One that has begun goes on; nobody is left to hear how it ends.
-void StopTwos::FinishAtDeadline(kernel::Token token, const ReplyPtr& reply) {
-  const std::chrono::nanoseconds left = reply->time_left();
-  const auto wait =
-      std::max<std::chrono::nanoseconds>(left - kMargin, left / 2);
-  loop_->After(wait, [this, token] {
+void StopTwos::FinishAfter(std::chrono::nanoseconds time, kernel::Token token) {
+  loop_->After(time, [this, token] {
     if (!waiting_.contains(token)) return;
     OnEnded({.token = token,
              .outcome = kernel::Outcome::kRefused,

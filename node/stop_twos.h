@@ -22,7 +22,7 @@ class StopTwos {
   StopTwos(rpc::Loop* loop, CpuDriver* driver, std::uint32_t possible)
       : loop_(loop), driver_(driver), possible_(possible) {}
 
-  // Replies when it has ended, or shortly before the client's deadline.
+  // Replies when it has ended, or when the answer is due.
   void Start(const v1::StopTwoRequest& request, ReplyPtr reply);
 
   // False when the token is none of these.
@@ -34,7 +34,7 @@ class StopTwos {
     std::chrono::steady_clock::time_point start;
   };
 
-  void FinishAtDeadline(kernel::Token token, const ReplyPtr& reply);
+  void FinishAfter(std::chrono::nanoseconds time, kernel::Token token);
 
   rpc::Loop* loop_;
   CpuDriver* driver_;

@@ -23,18 +23,6 @@
 namespace belfry::rpc {
 namespace {
 
-// "[::1]:7000" is {"::1", "7000"}.
-std::pair<std::string, std::string> Split(const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  const std::size_t bracket = address.rfind(']');
-  const bool has_port = colon != std::string::npos &&
-                        (bracket == std::string::npos || bracket < colon);
-  absl::string_view host =
-      has_port ? absl::string_view(address).substr(0, colon) : address;
-  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
-  return {std::string(host), has_port ? address.substr(colon + 1) : ""};
-}
-
 std::string Join(const std::string& host, const std::string& port) {
   return absl::StrContains(host, ':') ? absl::StrCat("[", host, "]:", port)
                                       : absl::StrCat(host, ":", port);
@@ -89,7 +77,7 @@ std::string HostName() {
 
 bool IsAddress(const std::string& text, std::uint32_t first_port) {
   if (absl::StartsWith(text, "unix:")) return text.size() > 5;
-  const auto [host, port] = Split(text);
+  const auto [host, port] = SplitAddress(text);
   std::uint32_t number = 0;
   return !host.empty() && !absl::StrContains(host, '/') &&
          absl::SimpleAtoi(port, &number) && number >= first_port &&
@@ -97,6 +85,17 @@ bool IsAddress(const std::string& text, std::uint32_t first_port) {
 }
 
 }  // namespace
+
+std::pair<std::string, std::string> SplitAddress(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  const std::size_t bracket = address.rfind(']');
+  const bool has_port = colon != std::string::npos &&
+                        (bracket == std::string::npos || bracket < colon);
+  absl::string_view host =
+      has_port ? absl::string_view(address).substr(0, colon) : address;
+  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+  return {std::string(host), has_port ? address.substr(colon + 1) : ""};
+}
 
 absl::Status CheckListenAddress(const std::string& listen) {
   if (IsAddress(listen, /*first_port=*/0)) return absl::OkStatus();
@@ -125,12 +124,12 @@ std::string ReachableAddress(const std::string& advertise,
     if (absl::StartsWith(address, "unix:")) return address;
     if (!address.empty()) break;
   }
-  const auto [listen_host, listen_port] = Split(listening);
+  const auto [listen_host, listen_port] = SplitAddress(listening);
   if (advertise.empty()) {
     const bool wildcard = listen_host == "0.0.0.0" || listen_host == "::";
     return wildcard ? Join(OwnIpOf(HostName()), listen_port) : listening;
   }
-  const auto [host, port] = Split(advertise);
+  const auto [host, port] = SplitAddress(advertise);
   return Join(OwnIpOf(host), port.empty() || port == "0" ? listen_port : port);
 }
 

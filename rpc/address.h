@@ -3,6 +3,7 @@
 #define BELFRY_RPC_ADDRESS_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,6 +19,8 @@ absl::Status CheckListenAddress(const std::string& listen);
 // names the list in the error: "--coordinator".
 absl::StatusOr<std::vector<std::string>> ParseAddresses(
     const std::string& what, const std::string& list);
+// "[::1]:7000" is {"::1", "7000"}.
+std::pair<std::string, std::string> SplitAddress(const std::string& address);
 
 // The address that others are told, "host:port" or "unix:PATH".
 //

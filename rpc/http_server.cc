@@ -1,92 +1,195 @@
 #include "rpc/http_server.h"
 
-#include <arpa/inet.h>
-#include <civetweb.h>
-#include <netinet/in.h>
 #include <prometheus/text_serializer.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <iterator>
 #include <mutex>
 #include <optional>
-#include <stop_token>
-#include <thread>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "rpc/address.h"
+#include "absl/strings/str_split.h"
 
 namespace belfry::rpc {
 namespace {
 
+constexpr std::size_t kHeadMax = 16 << 10;
 constexpr std::size_t kBodyMax = 1 << 20;
-constexpr std::chrono::milliseconds kKnockEvery{10};
+// A browser and a scraper at a time; a slow one holds a thread for so long.
+constexpr int kThreads = 2;
+constexpr std::chrono::seconds kPatience{5};
+constexpr char kEndOfHead[] = "\r\n\r\n";
 
-// Connects to a port of this host, and goes.
-void Knock(int port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return;
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  (void)::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
-  ::close(fd);
-}
+struct Request {
+  std::string method;
+  // Without what follows a '?'.
+  std::string path;
+  std::size_t length = 0;
+  bool expects_continue = false;
+};
 
-// Nothing when it is longer than we take.
-std::optional<std::string> ReadBody(mg_connection* connection) {
-  std::string body;
-  std::array<char, 4096> part;
-  int n = 0;
-  while ((n = mg_read(connection, part.data(), part.size())) > 0) {
-    body.append(part.data(), static_cast<std::size_t>(n));
-    if (body.size() > kBodyMax) return std::nullopt;
+absl::string_view Reason(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 413:
+      return "Content Too Large";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "Bad Request";
   }
-  return body;
 }
 
-HttpResponse Answer(const std::vector<HttpRoute>& routes,
-                    mg_connection* connection) {
-  const mg_request_info* request = mg_get_request_info(connection);
-  const std::string path = request->local_uri;
-  const std::string method = request->request_method;
+// One request and its answer. Both ends of a connection have the same patience,
+// and together no more.
+class Connection {
+ public:
+  explicit Connection(int fd) : fd_(fd) {}
+  ~Connection() { ::close(fd_); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Nothing when there is none, or what there is makes no sense.
+  std::optional<Request> ReadHead() {
+    std::size_t end = 0;
+    while ((end = data_.find(kEndOfHead)) == std::string::npos) {
+      if (data_.size() > kHeadMax || !ReadMore()) return std::nullopt;
+    }
+    const std::vector<std::string> lines =
+        absl::StrSplit(data_.substr(0, end), "\r\n");
+    data_.erase(0, end + sizeof(kEndOfHead) - 1);
+    const std::vector<std::string> words = absl::StrSplit(lines[0], ' ');
+    if (words.size() != 3 || !absl::StartsWith(words[2], "HTTP/1.")) {
+      return std::nullopt;
+    }
+    Request request{.method = words[0],
+                    .path = words[1].substr(0, words[1].find('?'))};
+    for (std::size_t i = 1; i < lines.size(); ++i) {
+      const std::pair<absl::string_view, absl::string_view> field =
+          absl::StrSplit(lines[i], absl::MaxSplits(':', 1));
+      const absl::string_view value = absl::StripAsciiWhitespace(field.second);
+      if (absl::EqualsIgnoreCase(field.first, "Content-Length") &&
+          !absl::SimpleAtoi(value, &request.length)) {
+        return std::nullopt;
+      }
+      request.expects_continue =
+          request.expects_continue ||
+          (absl::EqualsIgnoreCase(field.first, "Expect") &&
+           absl::EqualsIgnoreCase(value, "100-continue"));
+    }
+    return request;
+  }
+
+  // Nothing when it is longer than we take. It is read all the same, as far as
+  // patience goes: who still writes does not see an answer.
+  std::optional<std::string> ReadBody(const Request& request) {
+    if (request.expects_continue) Write("HTTP/1.1 100 Continue\r\n\r\n");
+    std::size_t read = data_.size();
+    while (read < request.length) {
+      const std::size_t before = data_.size();
+      if (!ReadMore()) return std::nullopt;
+      read += data_.size() - before;
+      if (read > kBodyMax) data_.clear();
+    }
+    if (request.length > kBodyMax) return std::nullopt;
+    return data_.substr(0, request.length);
+  }
+
+  void Answer(const HttpResponse& response) {
+    if (Write(absl::StrCat("HTTP/1.1 ", response.status, " ",
+                           Reason(response.status),
+                           "\r\nContent-Type: ", response.content_type,
+                           "\r\nContent-Length: ", response.body.size(),
+                           "\r\nCache-Control: no-store"
+                           "\r\nX-Content-Type-Options: nosniff"
+                           "\r\nConnection: close\r\n\r\n"))) {
+      Write(response.body);
+    }
+    ::shutdown(fd_, SHUT_WR);
+  }
+
+ private:
+  // What a read or a write may still wait; false: nothing.
+  bool SetTimeout(int option) const {
+    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
+        end_ - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    const timeval time{.tv_sec = left.count() / 1'000'000,
+                       .tv_usec = left.count() % 1'000'000};
+    return ::setsockopt(fd_, SOL_SOCKET, option, &time, sizeof(time)) == 0;
+  }
+
+  bool ReadMore() {
+    std::array<char, 16384> part;
+    if (!SetTimeout(SO_RCVTIMEO)) return false;
+    const ssize_t n = ::recv(fd_, part.data(), part.size(), 0);
+    if (n <= 0) return false;
+    data_.append(part.data(), static_cast<std::size_t>(n));
+    return true;
+  }
+
+  bool Write(absl::string_view text) const {
+    while (!text.empty()) {
+      if (!SetTimeout(SO_SNDTIMEO)) return false;
+      const ssize_t n = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
+      if (n <= 0) return false;
+      text.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
+  }
+
+  int fd_;
+  std::chrono::steady_clock::time_point end_ =
+      std::chrono::steady_clock::now() + kPatience;
+  // Read, and not yet used.
+  std::string data_;
+};
+
+HttpResponse Respond(const std::vector<HttpRoute>& routes,
+                     Connection& connection, const Request& request) {
   const bool known =
       std::any_of(routes.begin(), routes.end(),
-                  [&](const HttpRoute& r) { return r.path == path; });
-  const auto route = std::find_if(
-      routes.begin(), routes.end(),
-      [&](const HttpRoute& r) { return r.path == path && r.method == method; });
+                  [&](const HttpRoute& r) { return r.path == request.path; });
+  const auto route =
+      std::find_if(routes.begin(), routes.end(), [&](const HttpRoute& r) {
+        return r.path == request.path && r.method == request.method;
+      });
   if (route == routes.end()) {
     return known ? HttpResponse{.status = 405,
-                                .body = absl::StrCat(method, " is not for ",
-                                                     path, "\n")}
-                 : HttpResponse{.status = 404,
-                                .body = absl::StrCat("no page ", path, "\n")};
+                                .body =
+                                    absl::StrCat(request.method, " is not for ",
+                                                 request.path, "\n")}
+                 : HttpResponse{
+                       .status = 404,
+                       .body = absl::StrCat("no page ", request.path, "\n")};
   }
-  const std::optional<std::string> body = ReadBody(connection);
+  const std::optional<std::string> body = connection.ReadBody(request);
   if (!body) return {.status = 413, .body = "the body is over 1 MiB\n"};
   return route->handle(*body);
 }
 
-int OnRequest(mg_connection* connection, void* routes) {
-  const HttpResponse response =
-      Answer(*static_cast<const std::vector<HttpRoute>*>(routes), connection);
-  mg_printf(connection,
-            "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-            "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-            "Connection: close\r\n\r\n",
-            response.status,
-            mg_get_response_code_text(connection, response.status),
-            response.content_type.c_str(), response.body.size());
-  mg_write(connection, response.body.data(), response.body.size());
-  return response.status;
+void Answer(const std::vector<HttpRoute>& routes, int fd) {
+  Connection connection(fd);
+  const std::optional<Request> request = connection.ReadHead();
+  connection.Answer(request
+                        ? Respond(routes, connection, *request)
+                        : HttpResponse{.status = 400, .body = "no request\n"});
 }
 
 }  // namespace
@@ -121,45 +224,13 @@ HttpServer::HttpServer(std::vector<HttpRoute> routes)
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
     const std::string& listen, std::vector<HttpRoute> routes) {
-  const absl::Status valid = CheckListenAddress(listen);
-  if (!valid.ok()) return valid;
+  auto listener = Listener::Open(listen);
+  if (!listener.ok()) return listener.status();
   std::unique_ptr<HttpServer> server(new HttpServer(std::move(routes)));
-  // A browser and a scraper at a time; a slow one holds a thread for so long.
-  const std::array<const char*, 7> options = {
-      "listening_ports",    listen.c_str(), "num_threads", "2",
-      "request_timeout_ms", "5000",         nullptr};
-  const mg_callbacks callbacks{};
-  server->context_ =
-      mg_start(&callbacks, nullptr, const_cast<const char**>(options.data()));
-  if (server->context_ == nullptr) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot serve HTTP on ", listen,
-                     ": the address is in use, or is not one of this host"));
-  }
-  mg_set_request_handler(server->context_, "**", OnRequest, &server->routes_);
-  mg_server_port port{};
-  if (mg_get_server_ports(server->context_, 1, &port) == 1) {
-    server->port_ = port.port;
-  }
-  server->address_ =
-      absl::StrCat(listen.substr(0, listen.rfind(':')), ":", server->port_);
+  server->listener_ = *std::move(listener);
+  server->listener_->Serve(
+      kThreads, [s = server.get()](int fd) { Answer(s->routes_, fd); });
   return server;
-}
-
-// The library's thread looks at whether it is to end once in two seconds, or
-// when somebody connects.
-HttpServer::~HttpServer() {
-  if (context_ == nullptr) return;
-  const std::jthread waker([this](const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any ended;
-    std::unique_lock lock(mutex);
-    while (!stop.stop_requested()) {
-      Knock(port_);
-      ended.wait_for(lock, stop, kKnockEvery, [] { return false; });
-    }
-  });
-  mg_stop(context_);
 }
 
 }  // namespace belfry::rpc

@@ -11,8 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-
-struct mg_context;
+#include "rpc/listener.h"
 
 namespace belfry::rpc {
 
@@ -53,22 +52,16 @@ class HttpServer {
   // taken. Bodies over 1 MiB are refused.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(
       const std::string& listen, std::vector<HttpRoute> routes);
-  // Returns when no handler runs any more.
-  ~HttpServer();
-
-  HttpServer(const HttpServer&) = delete;
-  HttpServer& operator=(const HttpServer&) = delete;
 
   // Where it listens, with the port that was found.
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return listener_->address(); }
 
  private:
   explicit HttpServer(std::vector<HttpRoute> routes);
 
   std::vector<HttpRoute> routes_;
-  mg_context* context_ = nullptr;
-  int port_ = 0;
-  std::string address_;
+  // The last: its threads use all of the above, until it is gone.
+  std::unique_ptr<Listener> listener_;
 };
 
 }  // namespace belfry::rpc

@@ -1,11 +1,12 @@
 #include "rpc/server.h"
 
+#include <fcntl.h>
+#include <grpcpp/server_posix.h>
+
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "rpc/address.h"
 #include "rpc/unary.h"
 
 namespace belfry::rpc {
@@ -20,8 +21,6 @@ void SetKeepalive(grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder->AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
-  // Two servers on one port would each get half of the calls.
-  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
 grpc::Status GateError(const absl::Status& status) {
@@ -84,18 +83,20 @@ void ChangeGate(const DebugTarget& target, const Request& request,
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const std::string& listen, std::vector<NamedService> services) {
-  const absl::Status valid = CheckListenAddress(listen);
-  if (!valid.ok()) return valid;
   static const bool once = [] {
     // gRPC's locks are Abseil's, which else looks for deadlocks at each.
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     return true;
   }();
   (void)once;
+  // gRPC's own listener is deaf for good once it has met the end of the file
+  // descriptors.
+  auto listener = Listener::Open(listen);
+  if (!listener.ok()) return listener.status();
   std::unique_ptr<Server> result(new Server);
+  result->listener_ = *std::move(listener);
+  result->address_ = result->listener_->address();
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &port);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   SetKeepalive(&builder);
   services.insert(
@@ -115,14 +116,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   result->loop_ = std::make_unique<Loop>(std::move(cq));
   result->server_ = builder.BuildAndStart();
   if (result->server_ == nullptr) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", listen,
-                     ": the address is in use, or is not one of this host"));
+    return absl::InternalError("gRPC cannot start a server");
   }
-  result->address_ =
-      absl::StartsWith(listen, "unix:")
-          ? listen
-          : absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
+  result->listener_->Serve(1, [server = result->server_.get()](int fd) {
+    (void)::fcntl(fd, F_SETFL, O_NONBLOCK);
+    grpc::AddInsecureChannelFromFd(server, fd);
+  });
   result->health_.Serve(result->cq_);
   result->reflection_.Serve(std::move(names), result->cq_);
   return result;
@@ -130,6 +129,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 
 Server::~Server() {
   if (stopper_.joinable()) stopper_.join();
+  listener_.reset();
 }
 
 void Server::ServeDebug(DebugTarget target) {
@@ -167,6 +167,7 @@ void Server::SetServing(bool serving) { health_.SetServing(serving); }
 void Server::Shutdown(std::chrono::milliseconds grace) {
   if (stopper_.joinable()) return;
   stopper_ = std::thread([this, grace] {
+    listener_.reset();
     server_->Shutdown(std::chrono::system_clock::now() + grace);
     loop_->Shutdown();
   });

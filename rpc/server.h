@@ -17,6 +17,7 @@
 #include "rpc/clock.h"
 #include "rpc/gates.h"
 #include "rpc/health.h"
+#include "rpc/listener.h"
 #include "rpc/loop.h"
 #include "rpc/reflection.h"
 
@@ -71,6 +72,7 @@ class Server {
   grpc::ServerCompletionQueue* cq_ = nullptr;
   std::string address_;
   std::thread stopper_;
+  std::unique_ptr<Listener> listener_;
 };
 
 }  // namespace belfry::rpc

@@ -10,7 +10,7 @@ namespace belfry::rpc {
 
 // Blocks both signals for the process; construct it before any other thread is
 // started. Calls `on_signal` for each that comes, on a thread of its own, until
-// Stop(). SIGPIPE is ignored.
+// Stop(). SIGPIPE and SIGXFSZ are ignored: the write says what is wrong.
 class Signals {
  public:
   Signals();

@@ -43,6 +43,14 @@ void CallTimes::Trim(std::size_t queue_size) {
   while (queue_.size() > queue_size) queue_.pop_front();
 }
 
+void CallTimes::Shift(TimePoint::duration by) {
+  for (TimePoint& time : queue_) time += by;
+  for (auto& [dst, issues] : issues_) {
+    issues.ForEach([&](kernel::Seq, TimePoint& time) { time += by; });
+  }
+  if (doorbell_ != TimePoint{}) doorbell_ += by;
+}
+
 TimePoint CallTimes::issued(kernel::CpuId dst, kernel::Seq seq) const {
   const auto issues = issues_.find(dst);
   const TimePoint* time =

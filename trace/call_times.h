@@ -26,6 +26,9 @@ class CallTimes {
   // After each step of the CPU: calls leave the queue from its head.
   void Trim(std::size_t queue_size);
 
+  // The clock was set by so much: what was measured by it moves along.
+  void Shift(TimePoint::duration by);
+
   // When the call at place `i` of the queue was queued.
   TimePoint queued(std::size_t i) const { return queue_[i]; }
   // When a call under way was first issued.

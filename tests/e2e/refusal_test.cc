@@ -15,6 +15,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/e2e/support/cluster.h"
 
 namespace belfry::e2e {
@@ -299,6 +301,23 @@ TEST(CallTest, WhoDoesNotAnswerIsNamed) {
   kill(cluster.Pid("cpu/0"), SIGCONT);
 }
 
+// A caller that got no time on its host is late with its report, and has one.
+TEST(CallTest, ACallerThatWasStarvedStillNamesWhoDoesNotAnswer) {
+  const Cluster cluster({.cpus = 2});
+  ASSERT_EQ(kill(cluster.Pid("cpu/1"), SIGSTOP), 0);
+  ASSERT_EQ(kill(cluster.Pid("cpu/0"), SIGSTOP), 0);
+  const auto call = cluster.Start(
+      {"call", "1", "nop", "--from", "0", "--timeout", "500ms", "-o", "json"});
+  absl::SleepFor(absl::Milliseconds(1500));
+  ASSERT_EQ(kill(cluster.Pid("cpu/0"), SIGCONT), 0);
+  const Outcome outcome = call->Wait();
+  kill(cluster.Pid("cpu/1"), SIGCONT);
+  EXPECT_EQ(outcome.exit_code, kTimeout) << outcome;
+  const auto report = FromJson<v1::CallReport>(outcome);
+  ASSERT_EQ(report.results_size(), 1) << outcome;
+  EXPECT_EQ(report.results(0).unanswered(), 1u);
+}
+
 TEST(CallTest, APayloadOverOneMebibyteIsEinval) {
   const Cluster cluster({.cpus = 2});
   const Outcome outcome =
@@ -552,6 +571,19 @@ TEST_F(JournalTest, ATruncatedOneIsRefused) {
   ASSERT_GT(whole.size(), 5000u);
   WriteFile(path(), whole.substr(0, whole.size() - 3000));
   ExpectRefusedAndKept({"--cpus", "2"}, "corrupt");
+}
+
+TEST_F(JournalTest, AnEmptyOneIsRefused) {
+  WriteFile(path(), "");
+  ExpectRefusedAndKept({"--cpus", "2"}, "corrupt (empty)");
+}
+
+TEST_F(JournalTest, ADatabaseOfSomebodyElseIsRefused) {
+  // A user version of 0, and tables.
+  std::string other = ReadFile(path());
+  other[63] = 0;
+  WriteFile(path(), other);
+  ExpectRefusedAndKept({"--cpus", "2"}, "version 0");
 }
 
 TEST_F(JournalTest, OneWithDamagedPagesIsRefused) {

@@ -15,6 +15,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr Incarnation kFirst{1};
@@ -419,6 +420,38 @@ TEST(SourceTest, FullQueueBacksAWaiterOffAndRefusesTheOther) {
   EXPECT_THAT(m.Do(Expire{7}), ElementsAre("call 7 refused ETIMEDOUT"));
   EXPECT_THAT(m.Do(Retry{}), IsEmpty());
   EXPECT_THAT(m.Do(Expire{7}), IsEmpty());
+}
+
+// What waits for room counts as what waits for the CPU.
+TEST(SourceTest, NoMoreCallsBackOffThanAQueueHolds) {
+  Machine m;
+  const std::size_t capacity = 65536;
+  for (Token token = 1; token <= capacity; ++token) {
+    m.Do(To(1, token));
+    m.Do(Enqueued{.from = kPeer, .seq = token, .error = Errno::kEnobufs});
+  }
+  EXPECT_EQ(m.cpu.backed_off().size(), capacity);
+  EXPECT_THAT(m.Do(To(1, capacity + 1)),
+              ElementsAre(HasSubstr("refused ENOBUFS")));
+  m.Do(Expire{1});
+  EXPECT_THAT(m.Do(To(1, capacity + 1)), ElementsAre(HasSubstr("enqueue 1#")));
+}
+
+// Under way to one CPU are so many bytes, and then no more until it has some.
+TEST(SourceTest, PayloadsUnderWayAreBounded) {
+  Machine m;
+  Call large = To(1, 7, /*wait=*/false);
+  large.payload.resize(kPayloadMax);
+  const Seq fit = kPayloadBytesMax / kPayloadMax;
+  for (Seq i = 0; i < fit; ++i) {
+    EXPECT_THAT(m.Do(large), Contains(HasSubstr("enqueue")));
+  }
+  EXPECT_THAT(m.Do(large), ElementsAre("call 7 refused ENOBUFS"));
+  m.Do(Enqueued{.from = kPeer, .seq = 1});
+  EXPECT_THAT(m.Do(large), Contains(HasSubstr("enqueue")));
+  EXPECT_THAT(m.Do(large), ElementsAre("call 7 refused ENOBUFS"));
+  m.Do(PeerGone{kPeer, {}});
+  EXPECT_EQ(m.cpu.peers().at(kPeer).out_bytes, 0U);
 }
 
 TEST(SourceTest, ABackedOffCallDiesWithItsCpusTasks) {

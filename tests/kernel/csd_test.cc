@@ -22,6 +22,19 @@ TEST(CallSingleQueueTest, OnlyTheEdgeSaysEmpty) {
   EXPECT_TRUE(queue.Push(MakeCsd(4)));
 }
 
+TEST(CallSingleQueueTest, IsFullBySizeAsWellAsByNumber) {
+  CallSingleQueue queue(1000);
+  Csd large = MakeCsd(1);
+  large.payload.resize(kPayloadMax);
+  for (std::size_t i = 0; i < kPayloadBytesMax / kPayloadMax; ++i) {
+    EXPECT_FALSE(queue.full()) << i;
+    (void)queue.Push(large);
+  }
+  EXPECT_TRUE(queue.full());
+  (void)queue.TakeAll();
+  EXPECT_FALSE(queue.full());
+}
+
 TEST(RingDueTest, EveryRuleBeginsWithTheEdge) {
   for (RingRule rule : {RingRule::kWasEmpty, RingRule::kAlways,
                         RingRule::kWasEmptyOrPolling, RingRule::kWatchdog}) {
