@@ -10,8 +10,8 @@
 namespace belfry::rpc {
 namespace {
 
-using Service = grpc::health::v1::Health::AsyncService;
-using Request = grpc::health::v1::HealthCheckRequest;
+using HealthService = grpc::health::v1::Health::AsyncService;
+using CheckRequest = grpc::health::v1::HealthCheckRequest;
 
 // Watchers that a process has; one more is refused.
 constexpr std::size_t kWatchesMax = 64;
@@ -72,7 +72,7 @@ class Health::Watch : public std::enable_shared_from_this<Watch> {
 
   Health* health_;
   grpc::ServerContext context_;
-  Request request_;
+  CheckRequest request_;
   grpc::ServerAsyncWriter<Response> writer_;
   std::optional<Response::ServingStatus> told_;
   bool ended_ = false;
@@ -87,9 +87,9 @@ Health::~Health() = default;
 
 void Health::Serve(grpc::ServerCompletionQueue* cq) {
   cq_ = cq;
-  ServeUnary<Service>(
-      &service_, &Service::RequestCheck, cq,
-      [this](const Request& request, auto reply) {
+  ServeUnary<HealthService>(
+      &service_, &HealthService::RequestCheck, cq,
+      [this](const CheckRequest& request, auto reply) {
         const Response response = StateOf(request);
         if (response.status() != Response::SERVICE_UNKNOWN) {
           return reply->Finish(response);
@@ -107,7 +107,7 @@ void Health::SetServing(bool serving) {
   for (Watch* watch : watches_) watch->Tell();
 }
 
-Health::Response Health::StateOf(const Request& request) const {
+Health::Response Health::StateOf(const CheckRequest& request) const {
   Response response;
   response.set_status(!request.service().empty() ? Response::SERVICE_UNKNOWN
                       : serving_                 ? Response::SERVING

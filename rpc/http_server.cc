@@ -31,7 +31,7 @@ constexpr int kThreads = 2;
 constexpr std::chrono::seconds kPatience{5};
 constexpr char kEndOfHead[] = "\r\n\r\n";
 
-struct Request {
+struct HttpRequest {
   std::string method;
   // Without what follows a '?'.
   std::string path;
@@ -66,7 +66,7 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   // Nothing when there is none, or what there is makes no sense.
-  std::optional<Request> ReadHead() {
+  std::optional<HttpRequest> ReadHead() {
     std::size_t end = 0;
     while ((end = data_.find(kEndOfHead)) == std::string::npos) {
       if (data_.size() > kHeadMax || !ReadMore()) return std::nullopt;
@@ -78,8 +78,8 @@ class Connection {
     if (words.size() != 3 || !absl::StartsWith(words[2], "HTTP/1.")) {
       return std::nullopt;
     }
-    Request request{.method = words[0],
-                    .path = words[1].substr(0, words[1].find('?'))};
+    HttpRequest request{.method = words[0],
+                        .path = words[1].substr(0, words[1].find('?'))};
     for (std::size_t i = 1; i < lines.size(); ++i) {
       const std::pair<absl::string_view, absl::string_view> field =
           absl::StrSplit(lines[i], absl::MaxSplits(':', 1));
@@ -98,7 +98,7 @@ class Connection {
 
   // Nothing when it is longer than we take. It is read all the same, as far as
   // patience goes: who still writes does not see an answer.
-  std::optional<std::string> ReadBody(const Request& request) {
+  std::optional<std::string> ReadBody(const HttpRequest& request) {
     if (request.expects_continue) Write("HTTP/1.1 100 Continue\r\n\r\n");
     std::size_t read = data_.size();
     while (read < request.length) {
@@ -162,7 +162,7 @@ class Connection {
 };
 
 HttpResponse Respond(const std::vector<HttpRoute>& routes,
-                     Connection& connection, const Request& request) {
+                     Connection& connection, const HttpRequest& request) {
   const bool known =
       std::any_of(routes.begin(), routes.end(),
                   [&](const HttpRoute& r) { return r.path == request.path; });
@@ -186,7 +186,7 @@ HttpResponse Respond(const std::vector<HttpRoute>& routes,
 
 void Answer(const std::vector<HttpRoute>& routes, int fd) {
   Connection connection(fd);
-  const std::optional<Request> request = connection.ReadHead();
+  const std::optional<HttpRequest> request = connection.ReadHead();
   connection.Answer(request
                         ? Respond(routes, connection, *request)
                         : HttpResponse{.status = 400, .body = "no request\n"});

@@ -15,10 +15,10 @@ namespace {
 
 using grpc::reflection::v1alpha::ErrorResponse;
 using grpc::reflection::v1alpha::ExtensionRequest;
-using Request = grpc::reflection::v1alpha::ServerReflectionRequest;
-using Response = grpc::reflection::v1alpha::ServerReflectionResponse;
+using ReflectionRequest = grpc::reflection::v1alpha::ServerReflectionRequest;
+using ReflectionResponse = grpc::reflection::v1alpha::ServerReflectionResponse;
 using Names = std::vector<std::string>;
-using Stream = ServerStream<Request, Response>;
+using ReflectionStream = ServerStream<ReflectionRequest, ReflectionResponse>;
 using google::protobuf::DescriptorPool;
 using google::protobuf::FileDescriptor;
 
@@ -27,7 +27,7 @@ constexpr std::size_t kAnswersMax = 64;
 
 // A file and all that it imports, each once.
 void AddFile(const FileDescriptor* file, std::set<const FileDescriptor*>* seen,
-             Response* response) {
+             ReflectionResponse* response) {
   if (!seen->insert(file).second) return;
   google::protobuf::FileDescriptorProto proto;
   file->CopyTo(&proto);
@@ -38,7 +38,7 @@ void AddFile(const FileDescriptor* file, std::set<const FileDescriptor*>* seen,
   }
 }
 
-void AddFileOrError(const FileDescriptor* file, Response* response) {
+void AddFileOrError(const FileDescriptor* file, ReflectionResponse* response) {
   if (file != nullptr) {
     std::set<const FileDescriptor*> seen;
     return AddFile(file, &seen, response);
@@ -57,7 +57,8 @@ const FileDescriptor* FileOfExtension(const ExtensionRequest& request) {
   return extension ? extension->file() : nullptr;
 }
 
-void AddExtensionNumbers(const std::string& type_name, Response* response) {
+void AddExtensionNumbers(const std::string& type_name,
+                         ReflectionResponse* response) {
   const auto* pool = DescriptorPool::generated_pool();
   const auto* type = pool->FindMessageTypeByName(type_name);
   if (type == nullptr) return AddFileOrError(nullptr, response);
@@ -70,35 +71,36 @@ void AddExtensionNumbers(const std::string& type_name, Response* response) {
   }
 }
 
-Response Answer(const Request& request, const Names& services) {
+ReflectionResponse Answer(const ReflectionRequest& request,
+                          const Names& services) {
   const auto* pool = DescriptorPool::generated_pool();
-  Response response;
+  ReflectionResponse response;
   response.set_valid_host(request.host());
   *response.mutable_original_request() = request;
   switch (request.message_request_case()) {
-    case Request::kFileByFilename:
+    case ReflectionRequest::kFileByFilename:
       AddFileOrError(pool->FindFileByName(request.file_by_filename()),
                      &response);
       break;
-    case Request::kFileContainingSymbol:
+    case ReflectionRequest::kFileContainingSymbol:
       AddFileOrError(
           pool->FindFileContainingSymbol(request.file_containing_symbol()),
           &response);
       break;
-    case Request::kFileContainingExtension:
+    case ReflectionRequest::kFileContainingExtension:
       AddFileOrError(FileOfExtension(request.file_containing_extension()),
                      &response);
       break;
-    case Request::kAllExtensionNumbersOfType:
+    case ReflectionRequest::kAllExtensionNumbersOfType:
       AddExtensionNumbers(request.all_extension_numbers_of_type(), &response);
       break;
-    case Request::kListServices:
+    case ReflectionRequest::kListServices:
       for (const std::string& name : services) {
         response.mutable_list_services_response()->add_service()->set_name(
             name);
       }
       break;
-    case Request::MESSAGE_REQUEST_NOT_SET: {
+    case ReflectionRequest::MESSAGE_REQUEST_NOT_SET: {
       ErrorResponse* error = response.mutable_error_response();
       error->set_error_code(grpc::StatusCode::INVALID_ARGUMENT);
       error->set_error_message("the request asks for nothing");
@@ -108,13 +110,13 @@ Response Answer(const Request& request, const Names& services) {
   return response;
 }
 
-class Conversation : public StreamUser<Request, Response> {
+class Conversation : public StreamUser<ReflectionRequest, ReflectionResponse> {
  public:
-  Conversation(std::shared_ptr<const Names> services, Stream* stream)
+  Conversation(std::shared_ptr<const Names> services, ReflectionStream* stream)
       : services_(std::move(services)), stream_(stream) {}
 
   void OnOpen() override {}
-  void OnMessage(Request& request) override {
+  void OnMessage(ReflectionRequest& request) override {
     if (answers_.size() >= kAnswersMax) {
       return stream_->Close(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
                                          "read the answers first"));
@@ -122,7 +124,7 @@ class Conversation : public StreamUser<Request, Response> {
     answers_.push_back(Answer(request, *services_));
     stream_->Wake();
   }
-  bool NextMessage(Response* response) override {
+  bool NextMessage(ReflectionResponse* response) override {
     if (answers_.empty()) return false;
     *response = std::move(answers_.front());
     answers_.pop_front();
@@ -132,8 +134,8 @@ class Conversation : public StreamUser<Request, Response> {
 
  private:
   std::shared_ptr<const Names> services_;
-  Stream* stream_;
-  std::deque<Response> answers_;
+  ReflectionStream* stream_;
+  std::deque<ReflectionResponse> answers_;
 };
 
 }  // namespace
@@ -141,11 +143,12 @@ class Conversation : public StreamUser<Request, Response> {
 void Reflection::Serve(std::vector<std::string> services,
                        grpc::ServerCompletionQueue* cq) {
   const auto names = std::make_shared<const Names>(std::move(services));
-  Stream::Serve(
-      [this, cq](grpc::ServerContext* context, Stream::Wire* wire, void* tag) {
+  ReflectionStream::Serve(
+      [this, cq](grpc::ServerContext* context, ReflectionStream::Wire* wire,
+                 void* tag) {
         service_.RequestServerReflectionInfo(context, wire, cq, cq, tag);
       },
-      [names](Stream* stream) {
+      [names](ReflectionStream* stream) {
         return std::make_unique<Conversation>(names, stream);
       });
 }

@@ -128,6 +128,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 }
 
 Server::~Server() {
+  // One that never ran still waits for the first call of each method.
+  if (server_ != nullptr && !stopper_.joinable()) {
+    Shutdown(std::chrono::milliseconds(0));
+    loop_->Run();
+  }
   if (stopper_.joinable()) stopper_.join();
   listener_.reset();
 }

@@ -615,10 +615,10 @@ TEST(LostJournalTest, NoProcessOfTheMachineIsTakenOver) {
   const Cluster cluster({.cpus = 2});
   const pid_t node = cluster.Pid("cpu/1");
   cluster.Kill("coordinator");
-  for (const char* file : {"journal.sqlite-wal", "journal.sqlite-shm"}) {
+  for (const char* file :
+       {"journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"}) {
     std::filesystem::remove(cluster.state_dir() + "/" + file);
   }
-  WriteFile(cluster.state_dir() + "/journal.sqlite", "");
   cluster.Run({"up", "--repair", "--timeout", "3s"});
   EXPECT_TRUE(WaitFor([&] { return !IsAlive(node); }));
   EXPECT_THAT(cluster.Run({"logs", "1"}).out,

@@ -26,8 +26,10 @@ Profile Preset(absl::string_view name) { return PresetByName(name).value(); }
 // CPU 3 of a machine of CPUs 0, 1 and 3, brought online.
 class Machine {
  public:
+  static constexpr std::size_t kCapacity = 8;
+
   explicit Machine(Profile profile = Preset("belfry"), bool split = false,
-                   std::size_t capacity = 8)
+                   std::size_t capacity = kCapacity)
       : cpu({.id = CpuId{3},
              .incarnation = kFirst,
              .profile = std::move(profile),
@@ -425,7 +427,7 @@ TEST(SourceTest, FullQueueBacksAWaiterOffAndRefusesTheOther) {
 // What waits for room counts as what waits for the CPU.
 TEST(SourceTest, NoMoreCallsBackOffThanAQueueHolds) {
   Machine m;
-  const std::size_t capacity = 65536;
+  const std::size_t capacity = Machine::kCapacity;
   for (Token token = 1; token <= capacity; ++token) {
     m.Do(To(1, token));
     m.Do(Enqueued{.from = kPeer, .seq = token, .error = Errno::kEnobufs});
@@ -441,8 +443,8 @@ TEST(SourceTest, NoMoreCallsBackOffThanAQueueHolds) {
 TEST(SourceTest, PayloadsUnderWayAreBounded) {
   Machine m;
   Call large = To(1, 7, /*wait=*/false);
-  large.payload.resize(kPayloadMax);
-  const Seq fit = kPayloadBytesMax / kPayloadMax;
+  constexpr Seq fit = 4;
+  large.payload.resize(kPayloadBytesMax / fit);
   for (Seq i = 0; i < fit; ++i) {
     EXPECT_THAT(m.Do(large), Contains(HasSubstr("enqueue")));
   }

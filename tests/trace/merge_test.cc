@@ -67,7 +67,8 @@ TEST(Recording, TheNextLifeOfAProcessFollowsTheOneBefore) {
   recording.Add({.cpu = 0, .incarnation = 2}, Ring(0, {{5, "new"}}).trace);
   recording.Add({.cpu = 1, .incarnation = 1}, Ring(1, {{7, "other"}}).trace);
   std::vector<std::string> names;
-  for (const auto& event : recording.Merge().events()) {
+  const v1::TraceReport merged = recording.Merge();
+  for (const auto& event : merged.events()) {
     names.push_back(event.name());
   }
   EXPECT_THAT(names, ElementsAre("other", "old", "cpu_crashed", "new"));
