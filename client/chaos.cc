@@ -8,6 +8,7 @@
 #include "client/duration.h"
 #include "client/profile_choice.h"
 #include "client/state_dir.h"
+#include "client/torture_text.h"
 #include "trace/audit.h"
 #include "trace/explain.h"
 #include "trace/report_text.h"
@@ -298,12 +299,9 @@ void Chaos::JudgeAudit() {
     if (finding.kind() == "lost" && finding.invariant().empty()) continue;
     Fail(finding.message(), /*hang=*/false);
   }
-  const v1::TortureCounts counts = load_.Counts();
-  if (counts.ste() + counts.stnmie() + counts.stnmoe() > 0) {
-    Fail(absl::StrCat(counts.ste(), " calls ran on another CPU, ",
-                      counts.stnmie(), " without their arguments, ",
-                      counts.stnmoe(), " came back without their answer"),
-         /*hang=*/false);
+  if (const std::string wrong = WrongCallsText(load_.Counts());
+      !wrong.empty()) {
+    Fail(wrong, /*hang=*/false);
   }
 }
 

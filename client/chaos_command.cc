@@ -16,7 +16,6 @@
 #include "client/chaos_schedule.h"
 #include "client/chaos_text.h"
 #include "client/commands.h"
-#include "client/duration.h"
 #include "client/exit_code.h"
 #include "client/interrupt.h"
 #include "client/state_dir.h"
@@ -81,17 +80,12 @@ void Settle(const ChaosNetwork& network, const ChaosPlan& plan,
   }
 }
 
-absl::StatusOr<v1::Torture> TortureOf(const ChaosOptions& options) {
-  const auto cpus = static_cast<std::uint32_t>(options.machine.cpus);
-  auto weights = WeightsOf(TortureOptions(), cpus);
-  if (!weights.ok()) return weights.status();
-  v1::Torture torture;
-  torture.set_seed(options.seed);
-  *torture.mutable_weights() = *std::move(weights);
-  if (options.stutter > absl::ZeroDuration()) {
-    *torture.mutable_stutter() = ToProto(options.stutter);
-  }
-  return torture;
+// The load is torture's default mix.
+absl::StatusOr<v1::Torture> LoadOf(const ChaosOptions& options) {
+  TortureOptions torture;
+  torture.seed = options.seed;
+  torture.stutter = options.stutter;
+  return TortureOf(torture, static_cast<std::uint32_t>(options.machine.cpus));
 }
 
 // To the file, and the end of it to whoever asks.
@@ -162,7 +156,7 @@ ExitCode Run(Context& context, const ChaosOptions& options) {
   if (!machine.ok()) return machine.status();
   const auto kinds = KindsOf(options.faults);
   if (!kinds.ok()) return kinds.status();
-  const auto torture = TortureOf(options);
+  const auto torture = LoadOf(options);
   if (!torture.ok()) return torture.status();
   auto log = EventLog::Open(options.log);
   if (!log.ok()) return log.status();

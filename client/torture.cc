@@ -7,10 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/collect.h"
-#include "client/duration.h"
 #include "client/operations.h"
 #include "client/profile_choice.h"
 #include "client/state_dir.h"
+#include "client/torture_text.h"
 #include "client/torture_weights.h"
 #include "trace/audit.h"
 #include "trace/explain.h"
@@ -67,18 +67,9 @@ absl::Status Torture::Start() {
   if (!cluster.ok()) return cluster.status();
   cluster_ = *cluster;
   const auto cpus = static_cast<std::uint32_t>(cluster_.cpus_size());
-  auto weights = WeightsOf(options_, cpus);
-  if (!weights.ok()) return weights.status();
-  v1::Torture torture;
-  torture.set_seed(options_.seed);
-  *torture.mutable_weights() = *std::move(weights);
-  if (options_.longwait > absl::ZeroDuration()) {
-    *torture.mutable_longwait() = ToProto(options_.longwait);
-  }
-  if (options_.stutter > absl::ZeroDuration()) {
-    *torture.mutable_stutter() = ToProto(options_.stutter);
-  }
-  threads_.emplace(torture, options_.nthreads.value_or(cpus), cpus);
+  const auto torture = TortureOf(options_, cpus);
+  if (!torture.ok()) return torture.status();
+  threads_.emplace(*torture, options_.nthreads.value_or(cpus), cpus);
   threads_->RememberBefore(cluster_);
   report_.set_profile(ProfileText(cluster_.profile()));
   report_.set_cpus(cpus);
@@ -397,12 +388,9 @@ void Torture::JudgeAudit() {
 // rcu_torture_cleanup()'s order: errors first, then hotplug.
 void Torture::Judge() {
   JudgeAudit();
-  const v1::TortureCounts& counts = report_.counts();
-  if (counts.ste() + counts.stnmie() + counts.stnmoe() > 0) {
-    Fail(absl::StrCat(counts.ste(), " calls ran on another CPU, ",
-                      counts.stnmie(), " without their arguments, ",
-                      counts.stnmoe(), " came back without their answer"),
-         /*hang=*/false);
+  if (const std::string wrong = WrongCallsText(report_.counts());
+      !wrong.empty()) {
+    Fail(wrong, /*hang=*/false);
   }
   const bool hotplug = report_.online().ok() == report_.online().tried() &&
                        report_.offline().ok() == report_.offline().tried();

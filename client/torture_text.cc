@@ -92,6 +92,13 @@ std::string TortureProgressText(const v1::TortureReport& report,
   return text;
 }
 
+std::string WrongCallsText(const v1::TortureCounts& counts) {
+  if (counts.ste() + counts.stnmie() + counts.stnmoe() == 0) return "";
+  return absl::StrCat(counts.ste(), " calls ran on another CPU, ",
+                      counts.stnmie(), " without their arguments, ",
+                      counts.stnmoe(), " came back without their answer");
+}
+
 void PrintTorture(Output& out, const v1::TortureReport& report) {
   out.Line(StatisticsLine(report, /*last=*/true));
   const v1::AuditReport& audit = report.audit();

@@ -20,6 +20,9 @@ std::string TortureProgressText(const v1::TortureReport& report,
                                 absl::Duration duration,
                                 const std::string& doing);
 
+// What handlers and callers have found wrong; empty when it is nothing.
+std::string WrongCallsText(const v1::TortureCounts& counts);
+
 void PrintTorture(Output& out, const v1::TortureReport& report);
 
 }  // namespace belfry::client

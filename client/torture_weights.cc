@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <utility>
 
+#include "client/duration.h"
 #include "client/exit_code.h"
 
 namespace belfry::client {
@@ -31,6 +33,22 @@ constexpr Weight kWeights[] = {
 };
 
 }  // namespace
+
+absl::StatusOr<v1::Torture> TortureOf(const TortureOptions& options,
+                                      std::uint32_t cpus) {
+  auto weights = WeightsOf(options, cpus);
+  if (!weights.ok()) return weights.status();
+  v1::Torture torture;
+  torture.set_seed(options.seed);
+  *torture.mutable_weights() = *std::move(weights);
+  if (options.longwait > absl::ZeroDuration()) {
+    *torture.mutable_longwait() = ToProto(options.longwait);
+  }
+  if (options.stutter > absl::ZeroDuration()) {
+    *torture.mutable_stutter() = ToProto(options.stutter);
+  }
+  return torture;
+}
 
 absl::StatusOr<Weights> WeightsOf(const TortureOptions& options,
                                   std::uint32_t cpus) {

@@ -10,6 +10,10 @@
 
 namespace belfry::client {
 
+// What each CPU's threads are told to do. A UsageError as of WeightsOf().
+absl::StatusOr<v1::Torture> TortureOf(const TortureOptions& options,
+                                      std::uint32_t cpus);
+
 // As scf_torture_init() of kernel/scftorture.c: when one is given that is not
 // 0, those that are not given are. All of them 0 is a UsageError.
 absl::StatusOr<v1::Torture::Weights> WeightsOf(const TortureOptions& options,
