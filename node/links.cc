@@ -390,10 +390,10 @@ InLink* Links::FindInbound(CpuId src) {
 // may be dead, but that is the coordinator's to say.
 void Links::Reopen(CpuId dst) {
   out_.erase(dst);
-  std::chrono::milliseconds& delay =
-      reopen_delay_.try_emplace(dst, kReopenFirst).first->second;
-  const auto wait = delay + std::chrono::milliseconds(random_() % 20);
-  delay = std::min(delay * 2, kReopenMax);
+  rpc::Backoff& backoff =
+      reopen_.try_emplace(dst, kReopenFirst, kReopenMax).first->second;
+  const auto wait = backoff.Jittered();
+  backoff.Grow();
   loop_->After(wait, [this, dst] {
     if (IsNeeded(dst)) FindOrOpen(dst);
   });
@@ -475,7 +475,7 @@ void Links::Send(const kernel::SendStopTwoReport& m) {
 void Links::Tidy() {
   for (auto link = out_.begin(); link != out_.end();) {
     const bool needed = IsNeeded(link->first);
-    if (link->second->open()) reopen_delay_.erase(link->first);
+    if (link->second->open()) reopen_.erase(link->first);
     link->second->Confirm();
     if (!needed && link->second->TestAndSetIdle()) {
       link = out_.erase(link);

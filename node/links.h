@@ -4,17 +4,16 @@
 #ifndef BELFRY_NODE_LINKS_H_
 #define BELFRY_NODE_LINKS_H_
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "belfry/v1/coordinator.pb.h"
 #include "belfry/v1/node.grpc.pb.h"
 #include "node/cpu_driver.h"
+#include "rpc/backoff.h"
 #include "rpc/loop.h"
 #include "rpc/server.h"
 
@@ -85,9 +84,8 @@ class Links {
   // then a link may be gone.
   std::vector<kernel::CpuId> spoken_out_;
   std::vector<kernel::CpuId> spoken_in_;
-  std::map<kernel::CpuId, std::chrono::milliseconds> reopen_delay_;
-  // Jitter, so that all callers of a CPU do not come back at once.
-  std::minstd_rand random_{std::random_device{}()};
+  // Jittered, so that all callers of a CPU do not come back at once.
+  std::map<kernel::CpuId, rpc::Backoff> reopen_;
 };
 
 }  // namespace belfry::node

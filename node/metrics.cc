@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "kernel/errno.h"
-#include "node/inspect.h"
 #include "rpc/codec.h"
 #include "rpc/version.h"
 
@@ -252,8 +251,7 @@ void Metrics::ApplyAtTarget(const kernel::TraceEvent& event,
   }
 }
 
-void Metrics::Refresh(const CpuDriver& driver) {
-  const v1::NodeReport report = Report(driver);
+void Metrics::Refresh(const v1::NodeReport& report, const CpuDriver& driver) {
   latched_->Set(report.latched() ? 1 : 0);
   head_time_->Set(report.has_head_time() ? Seconds(report.head_time()) : 0);
   waiters_stuck_->Set(report.waiters_stuck());

@@ -39,7 +39,7 @@ class Metrics {
   void Apply(const kernel::TraceEvent& event, const CpuDriver& driver);
   void OnClockSet() { clock_set_->Increment(); }
   // Gauges that follow the state rather than an event.
-  void Refresh(const CpuDriver& driver);
+  void Refresh(const v1::NodeReport& report, const CpuDriver& driver);
 
  private:
   void AddQueue(prometheus::Registry* registry, const Functions& functions,

@@ -114,7 +114,7 @@ class Node::Process : public Outlet {
   void ServeBreakLink();
   void SetCanary(const v1::SetCanary& canary);
   void Beat();
-  void Report();
+  void Report(v1::NodeReport now);
   void Tidy();
   void LogStop(const std::string& what) const;
   void AskForOffline();
@@ -444,14 +444,11 @@ void Node::Process::SetCanary(const v1::SetCanary& canary) {
 
 // What is new at once (within a beat), what is not now and then: a report also
 // says that the CPU is there.
-void Node::Process::Report() {
-  v1::NodeMessage message;
-  *message.mutable_report() = node::Report(*driver_);
+void Node::Process::Report(v1::NodeReport now) {
   if (std::chrono::steady_clock::now() >= canary_end_) canary_.reset();
-  if (canary_) {
-    *message.mutable_report()->mutable_canary_time() =
-        rpc::ToTimestamp(*canary_);
-  }
+  if (canary_) *now.mutable_canary_time() = rpc::ToTimestamp(*canary_);
+  v1::NodeMessage message;
+  *message.mutable_report() = std::move(now);
   std::string report = message.report().SerializeAsString();
   // A coordinator that stands gets the newest when it takes one, and not all
   // that there were meanwhile.
@@ -474,8 +471,9 @@ void Node::Process::Beat() {
                           " s on; the ages of calls are kept"));
   }
   driver_->Watch();
-  metrics_->Refresh(*driver_);
-  Report();
+  v1::NodeReport now = node::Report(*driver_);
+  metrics_->Refresh(now, *driver_);
+  Report(std::move(now));
   loop().After(kBeat, [this] { Beat(); });
 }
 

@@ -101,12 +101,7 @@ PairMetrics* PairMetricsTable::Find(kernel::CpuId dst) {
 }
 
 void PairMetricsTable::CountRefused(kernel::CpuId dst, kernel::Errno error) {
-  PairMetrics* pair = Find(dst);
-  if (pair == nullptr) return;
-  if (error == kernel::Errno::kEnxio) return pair->refused_enxio.Increment();
-  if (error == kernel::Errno::kEnobufs) {
-    return pair->refused_enobufs.Increment();
-  }
+  if (Find(dst) == nullptr) return;
   const std::lock_guard lock(mutex_);
   ++refused_[{dst, error}];
 }
@@ -131,19 +126,18 @@ MetricFamily PairMetricsTable::Refused() const {
                       "Calls of this CPU that were refused, by errno.",
                       MetricType::Counter,
                       {}};
-  const auto add = [&](std::size_t dst, kernel::Errno error, double value) {
-    const Label label{"errno", std::string(kernel::ErrnoName(error))};
-    Add(self_, dst, &label, value, &family);
-  };
-  for (std::size_t dst = 0; dst < pairs_.size(); ++dst) {
-    add(dst, kernel::Errno::kEnxio,
-        Value<&PairMetrics::refused_enxio>(pairs_[dst]));
-    add(dst, kernel::Errno::kEnobufs,
-        Value<&PairMetrics::refused_enobufs>(pairs_[dst]));
+  auto counts = [this] {
+    const std::lock_guard lock(mutex_);
+    return refused_;
+  }();
+  // These two every pair has from the start.
+  for (std::uint32_t dst = 0; dst < pairs_.size(); ++dst) {
+    counts.try_emplace({kernel::CpuId{dst}, kernel::Errno::kEnxio});
+    counts.try_emplace({kernel::CpuId{dst}, kernel::Errno::kEnobufs});
   }
-  const std::lock_guard lock(mutex_);
-  for (const auto& [which, count] : refused_) {
-    add(which.first.value, which.second, static_cast<double>(count));
+  for (const auto& [which, count] : counts) {
+    const Label label{"errno", std::string(kernel::ErrnoName(which.second))};
+    Add(self_, which.first.value, &label, static_cast<double>(count), &family);
   }
   return family;
 }

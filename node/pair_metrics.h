@@ -37,9 +37,6 @@ struct PairMetrics {
   Published<std::uint64_t> issued_wait;
   Published<std::uint64_t> issued_nowait;
   Published<std::uint64_t> completed;
-  // The errnos that every CPU has a series of from the start.
-  Published<std::uint64_t> refused_enxio;
-  Published<std::uint64_t> refused_enobufs;
   Published<std::uint64_t> lost_target_died;
   Published<std::uint64_t> rings_sent;
   Published<std::uint64_t> rings_suppressed;
@@ -64,7 +61,7 @@ class PairMetricsTable : public prometheus::Collectable {
 
   std::string self_;
   std::vector<PairMetrics> pairs_;
-  // Refusals that are rarer than those that have a number of their own.
+  // Those that there were: of every errno it would be many zeros.
   mutable std::mutex mutex_;
   std::map<std::pair<kernel::CpuId, kernel::Errno>, std::uint64_t> refused_;
 };
