@@ -4,14 +4,17 @@
 #ifndef BELFRY_RPC_LOOP_H_
 #define BELFRY_RPC_LOOP_H_
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/completion_queue.h>
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <utility>
+#include <vector>
 
 namespace belfry::rpc {
 
@@ -72,6 +75,8 @@ class Pending : public Tag {
 
 class Loop {
  public:
+  using Clock = std::chrono::steady_clock;
+
   explicit Loop(std::unique_ptr<grpc::CompletionQueue> cq);
   ~Loop();
 
@@ -82,11 +87,12 @@ class Loop {
   void Run();
 
   // From any thread: runs `f` on the loop's thread, as soon as that is free;
-  // never once the loop is shut down. What posts itself again and again keeps
-  // the loop from looking at the network.
+  // never once the loop is shut down. The network is looked at between what was
+  // posted and what that posts.
   void Post(std::function<void()> f);
 
-  // The same, after `delay`, which gRPC rounds up to the next millisecond.
+  // The same, after `delay`, which is rounded up to the next millisecond. Waits
+  // by the monotonic clock: what sets the host's clock changes nothing.
   void After(std::chrono::nanoseconds delay, std::function<void()> f);
 
   // `pending` was handed to gRPC, or is about to be.
@@ -98,12 +104,43 @@ class Loop {
 
  private:
   friend class Pending;
-  void SetAlarm(gpr_timespec deadline, std::function<void()> f);
+
+  // Ends the loop's wait, and does nothing else.
+  class Waker : public Tag {
+   public:
+    explicit Waker(Loop* loop) : loop_(loop) {}
+    void Set();
+    void Proceed(bool ok) override;
+    void Drop() override { Proceed(true); }
+
+   private:
+    Loop* loop_;
+    grpc::Alarm alarm_;
+  };
+
+  using Functions = std::vector<std::function<void()>>;
+
+  // What is to run before the loop waits again.
+  Functions TakeDue();
+  // Until when it may wait. From here on it has to be woken.
+  gpr_timespec BeginWait();
+  // The loop's thread does not wait any more. False once it is to end.
+  bool Awake();
+  // There is something new to look at. With mutex_ held.
+  void EndWait();
+  void Drain();
 
   std::unique_ptr<grpc::CompletionQueue> cq_;
+  Waker waker_;
   // Guards what is below.
   std::mutex mutex_;
   bool shut_down_ = false;
+  // The loop's thread waits, or is about to, and has not been woken.
+  bool waiting_ = false;
+  // gRPC has the waker.
+  bool waking_ = false;
+  Functions posted_;
+  std::multimap<Clock::time_point, std::function<void()>> timers_;
   std::set<Pending*> pending_;
 };
 

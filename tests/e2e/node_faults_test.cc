@@ -151,6 +151,34 @@ TEST_F(ClockTest, AProcessIsYoungerThanItsPredecessorWhateverTheClockSays) {
   cluster.ExpectAllCallsWork();
 }
 
+// All that a node waits for it waits for by the monotonic clock.
+TEST_F(ClockTest, OneThatIsSetMakesNoCallOlder) {
+  const Cluster cluster({.cpus = 2});
+  cluster.Kill("cpu/1");
+  ASSERT_TRUE(cluster.AwaitState(1, v1::CPU_STATE_CRASHED));
+  const auto node = StartNode(cluster.Address("coordinator"), 1);
+  ASSERT_TRUE(cluster.AwaitState(1, v1::CPU_STATE_OFFLINE)) << node->err();
+  cluster.Online(1);
+  for (const std::int64_t seconds : {3600, -3600}) {
+    SCOPED_TRACE(seconds);
+    const auto call =
+        cluster.Start({"call", "0", "spin", "--payload", "2000000", "--from",
+                       "1", "--timeout", "30s"});
+    const auto outstanding = [&] {
+      return cluster.Metrics("cpu/1").Value("belfry_calls_outstanding",
+                                            {{"src_cpu", "1"}, {"cpu", "0"}});
+    };
+    ASSERT_TRUE(WaitFor([&] { return outstanding() == 1; }));
+    Set(seconds);
+    EXPECT_EQ(call->Wait().exit_code, 0) << call->err();
+    EXPECT_THAT(node->err(), testing::Not(HasSubstr("non-responsive")));
+  }
+  EXPECT_THAT(node->err(), HasSubstr("the host's clock was set 3600 s on"));
+  EXPECT_THAT(node->err(), HasSubstr("the host's clock was set -7200 s on"));
+  EXPECT_EQ(cluster.Metrics("cpu/1").Value("belfry_clock_set_total"), 2);
+  cluster.ExpectCleanAudit();
+}
+
 // ---- Disks that are full. A file that may not grow stands for one.
 
 // The shell's limit, in blocks of 512 bytes, and then the program.
