@@ -520,7 +520,7 @@ TEST(ServerTest, AUnixSocketIsAnAddressToo) {
       "belfry-node",
       {"--coordinator", address, "--cpu", "1", "--listen", node + "1"});
   EXPECT_TRUE(WaitFor([&] {
-    return belfry.Run({"cpu", "online", "1", "--coordinator", address})
+    return belfry.Run({"cpu", "online", "0-1", "--coordinator", address})
                .exit_code == 0;
   }));
   const auto report = belfry.Ask<v1::CallReport>(
