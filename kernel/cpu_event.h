@@ -60,7 +60,8 @@ struct Expire {
 struct Retry {};
 
 // A device interrupt: block I/O that `submitter` had submitted is complete.
-// Taken when the CPU takes interrupts; until then it waits at the device.
+// Taken when the CPU takes interrupts; until then it waits at the device, which
+// refuses (ENOBUFS) what finds CpuConfig::queue_capacity waiting.
 struct DeviceIrq {
   CpuId submitter;
   // Not empty: no I/O; the handler makes a many-call to these, as none may

@@ -34,11 +34,15 @@ void Cpu::On(DeviceIrq& e, CpuEffects& out) {
     out.push_back(Trace{std::move(event)});
     return;
   }
-  // A device that nobody serves stops completing: beyond the bound nothing is
-  // lost, because nothing had been asked of a CPU yet.
-  if (device_irqs_.size() < config_.queue_capacity) {
-    device_irqs_.push_back(std::move(e));
+  if (device_irqs_.size() >= config_.queue_capacity) {
+    // Refused, not lost: nothing had been asked of a CPU yet.
+    TraceEvent event = Event(TraceKind::kIrqRefused);
+    event.about = e.submitter;
+    event.value = static_cast<std::int64_t>(Errno::kEnobufs);
+    out.push_back(Trace{std::move(event)});
+    return;
   }
+  device_irqs_.push_back(std::move(e));
 }
 
 void Cpu::On(RunStage& e, CpuEffects& out) {

@@ -52,6 +52,9 @@ void Ledger::Apply(const TraceEvent& event) {
     case TraceKind::kIrqLost:
       ++irqs_lost_;
       return;
+    case TraceKind::kIrqRefused:
+      ++irqs_refused_;
+      return;
     default:
       return;
   }

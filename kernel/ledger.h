@@ -67,6 +67,8 @@ class Ledger {
   std::uint64_t doorbells_taken() const { return doorbells_taken_; }
   // Device interrupts that came to a silent controller.
   std::uint64_t irqs_lost() const { return irqs_lost_; }
+  // ... and that found no room to wait.
+  std::uint64_t irqs_refused() const { return irqs_refused_; }
 
   // Of what conservation is judged by: the calls that are under way. Sums of
   // what is over tell apart no runs that can still differ.
@@ -84,6 +86,7 @@ class Ledger {
   std::uint64_t carried_ = 0;
   std::uint64_t doorbells_taken_ = 0;
   std::uint64_t irqs_lost_ = 0;
+  std::uint64_t irqs_refused_ = 0;
 };
 
 }  // namespace belfry::kernel

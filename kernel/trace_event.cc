@@ -35,6 +35,7 @@ constexpr std::array<absl::string_view, kTraceKinds> kKindNames = {
     "device_irq",
     "irq_retrigger",
     "irq_lost",
+    "irq_refused",
     "apic_soft_disable",
     "hrtimer_start",
     "hrtimer_expire_entry",

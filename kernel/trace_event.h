@@ -53,6 +53,8 @@ enum class TraceKind : std::uint8_t {
   // A device's interrupt at a CPU that goes; `about` as above.
   kIrqRetrigger,  // it was pending in the controller, and is taken elsewhere
   kIrqLost,       // it came to a controller that was silent, and is not latched
+  // A device's interrupt that finds no room to wait. value: errno
+  kIrqRefused,
   kApicSoftDisable,  // the controller is silenced
   // Timers, and tasks that wait for one. `about`: the CPU that it wakes.
   kHrtimerStart,

@@ -108,6 +108,11 @@ void Metrics::AddQueue(prometheus::Registry* registry,
   irqs_lost_ =
       counter("belfry_device_interrupts_lost_total",
               "Device interrupts that came to a silenced controller.", own);
+  prometheus::Labels no_room = own;
+  no_room["errno"] = std::string(kernel::ErrnoName(kernel::Errno::kEnobufs));
+  irqs_refused_ =
+      counter("belfry_device_interrupts_refused_total",
+              "Device interrupts that found no room to wait.", no_room);
   latched_ =
       gauge("belfry_doorbell_latched", "1 while the pending bit is set.");
   head_time_ = gauge("belfry_queue_head_timestamp_seconds",
@@ -230,6 +235,9 @@ void Metrics::ApplyAtTarget(const kernel::TraceEvent& event,
       return;
     case TraceKind::kIrqLost:
       irqs_lost_->Increment();
+      return;
+    case TraceKind::kIrqRefused:
+      irqs_refused_->Increment();
       return;
     case TraceKind::kCpuhpEnter:
     case TraceKind::kCpuhpMultiEnter:

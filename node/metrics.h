@@ -66,6 +66,7 @@ class Metrics {
   prometheus::Counter* doorbells_dropped_;
   prometheus::Counter* device_irqs_;
   prometheus::Counter* irqs_lost_;
+  prometheus::Counter* irqs_refused_;
   prometheus::Counter* clock_set_;
   prometheus::Gauge* backed_off_;
   prometheus::Gauge* latched_;

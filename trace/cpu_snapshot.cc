@@ -271,6 +271,7 @@ v1::CpuSnapshot MakeSnapshot(const CpuFacts& facts, std::uint32_t max_entries) {
   out.set_ran_while_offline(facts.ledger.ran_late());
   out.set_duplicates_dropped(facts.ledger.duplicates());
   out.set_irqs_lost(facts.ledger.irqs_lost());
+  out.set_irqs_refused(facts.ledger.irqs_refused());
   out.set_report_owed(cpu.report_owed());
   out.set_readers(cpu.readers());
   out.set_readers_wanted(cpu.readers_wanted());

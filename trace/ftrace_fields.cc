@@ -29,6 +29,7 @@ constexpr std::array kOwnEvents = {
     FtraceFields{"device_irq", true, false, false, "", "", ""},
     FtraceFields{"irq_retrigger", true, false, false, "", "", ""},
     FtraceFields{"irq_lost", true, false, false, "", "", ""},
+    FtraceFields{"irq_refused", true, false, false, "errno", "", ""},
     FtraceFields{"apic_soft_disable", false, false, false, "", "", ""},
     FtraceFields{"hrtimer_start", true, false, false, "", "", ""},
     FtraceFields{"hrtimer_expire_entry", true, false, false, "", "", ""},

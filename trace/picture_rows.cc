@@ -61,6 +61,7 @@ bool HasRow(const v1::TraceEvent& event) {
       "hrtimer_start",
       "ipi_cleared",
       "irq_lost",
+      "irq_refused",
       "irq_retrigger",
       "kick",
       "local_irq_disable",
@@ -561,6 +562,10 @@ class RowMaker {
                                   ", whose controller is silent: LOST"));
       draft.row.marks.front().sign = Sign::kLost;
       draft.row.alarm = true;
+    } else if (name == "irq_refused") {
+      Add(event, absl::StrCat("an I/O completion for ", Target(event),
+                              " finds no room to wait at ", Actor(event),
+                              ": refused"));
     } else if (name == "hrtimer_start") {
       Add(event,
           absl::StrCat("a timer is armed on ", Actor(event),

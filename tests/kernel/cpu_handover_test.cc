@@ -21,10 +21,12 @@ constexpr CpuId kSubmitter{1};
 // CPU `id` of CPUs 0, 1 and 3, brought online.
 class Machine {
  public:
-  explicit Machine(Profile profile, std::uint32_t id = 3)
+  explicit Machine(Profile profile, std::uint32_t id = 3,
+                   std::size_t queue_capacity = 16)
       : cpu({.id = CpuId{id},
              .incarnation = Incarnation{1},
-             .profile = std::move(profile)}),
+             .profile = std::move(profile),
+             .queue_capacity = queue_capacity}),
         ledger(CpuId{id}) {
     BringUp(1, 1);
   }
@@ -113,6 +115,30 @@ TEST(DeviceIrqTest, OnTheWayOut) {
     EXPECT_EQ(m.irqs_taken, static_cast<int>(c.waiting));
     EXPECT_EQ(m.cpu.device_irqs(), 0U);
   }
+}
+
+// A device is told; those that wait are taken when they can be.
+TEST(DeviceIrqTest, BeyondTheBoundItIsRefused) {
+  Machine m(With(IrqMigration::kAtDevice), 3, /*queue_capacity=*/2);
+  m.Publish(kPrepare);
+  m.Publish(kDisableIrq);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(m.Do(DeviceIrq{kSubmitter}), IsEmpty());
+  }
+  CpuEffects effects;
+  m.cpu.Step(DeviceIrq{kSubmitter}, effects);
+  ASSERT_EQ(effects.size(), 1U);
+  const auto* refused = std::get_if<Trace>(&effects.front());
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(refused->event.kind, TraceKind::kIrqRefused);
+  EXPECT_EQ(refused->event.about, kSubmitter);
+  EXPECT_EQ(refused->event.value, static_cast<int>(Errno::kEnobufs));
+  m.Do(DeviceIrq{kSubmitter});
+  EXPECT_EQ(m.ledger.irqs_refused(), 1U) << "Step() has not told it";
+  EXPECT_EQ(m.cpu.device_irqs(), 2U);
+  m.Do(StopAbort{.generation = Generation{1}});
+  EXPECT_EQ(m.irqs_taken, 2);
+  EXPECT_EQ(m.ledger.irqs_lost(), 0U);
 }
 
 TEST(DeviceIrqTest, RunIsAcknowledgedOnlyAfterTheMigration) {
