@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "kernel/gate.h"
+#include "rpc/log.h"
 
 namespace belfry::rpc {
 
@@ -29,19 +30,39 @@ void Gates::Pass(const std::string& gate, const std::string& event,
     const auto found = gates_.find(name);
     if (found != gates_.end()) ++found->second.reached;
   }
-  if (!held) return go();
-  waiting_.push_back({gate, event, std::move(go)});
+  if (held && waiting_.size() < kWaitingMax) {
+    waiting_.push_back({gate, event, std::move(go)});
+    return;
+  }
+  if (held) Overflow();
+  go();
 }
 
-v1::Gate Gates::Hold(const std::string& gate) {
+absl::StatusOr<v1::Gate> Gates::Hold(const std::string& gate) {
+  if (!overflow_.ok()) return overflow_;
   gates_[gate].held = true;
   return ToProto(gate);
 }
 
-v1::Gate Gates::Release(const std::string& gate) {
+absl::StatusOr<v1::Gate> Gates::Release(const std::string& gate) {
+  if (!overflow_.ok()) return std::exchange(overflow_, absl::OkStatus());
   const auto found = gates_.find(gate);
   if (found == gates_.end()) return ToProto(gate);
   found->second.held = false;
+  LetPass();
+  return ToProto(gate);
+}
+
+void Gates::Overflow() {
+  overflow_ = absl::ResourceExhaustedError(absl::StrCat(
+      "more than ", kWaitingMax,
+      " events came to gates of this process; all gates were opened"));
+  Log(Level::kWarning, "gates", std::string(overflow_.message()));
+  for (auto& [name, state] : gates_) state.held = false;
+  LetPass();
+}
+
+void Gates::LetPass() {
   const auto first = std::stable_partition(
       waiting_.begin(), waiting_.end(),
       [this](const Waiting& waiting) { return IsHeld(waiting.gate); });
@@ -50,12 +71,12 @@ v1::Gate Gates::Release(const std::string& gate) {
   waiting_.erase(first, waiting_.end());
   // What passes may arrive at this gate again: it is not held any more.
   for (Waiting& waiting : passing) waiting.go();
-  return ToProto(gate);
 }
 
 absl::StatusOr<v1::Gate> Gates::PassOne(const std::string& gate,
                                         const std::string& event,
                                         v1::PassGateRequest::How how) {
+  if (!overflow_.ok()) return overflow_;
   const auto found = std::find_if(
       waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) {
         return waiting.IsAt(gate) && waiting.event == event;
@@ -70,7 +91,8 @@ absl::StatusOr<v1::Gate> Gates::PassOne(const std::string& gate,
   return ToProto(gate);
 }
 
-v1::ListGatesResponse Gates::List() const {
+absl::StatusOr<v1::ListGatesResponse> Gates::List() const {
+  if (!overflow_.ok()) return overflow_;
   v1::ListGatesResponse response;
   for (const auto& [name, state] : gates_) {
     *response.add_gates() = ToProto(name);

@@ -2,12 +2,14 @@
 #ifndef BELFRY_RPC_GATES_H_
 #define BELFRY_RPC_GATES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "belfry/v1/debug.pb.h"
 
@@ -20,20 +22,26 @@ class Gates {
 
   bool enabled() const { return enabled_; }
 
+  // Events that may wait. One more opens every gate: nothing is lost, but what
+  // waited passes in the order it came, and nobody leads it any more. All that
+  // is asked of the gates is answered by ResourceExhausted then, up to and with
+  // the next Release().
+  static constexpr std::size_t kWaitingMax = 16384;
+
   // Runs `go` now, or keeps it until the gate is released. What arrives at held
   // gates keeps its order. `event` is its name, for those who look.
   void Pass(const std::string& gate, const std::string& event,
             std::function<void()> go);
 
   // kernel::kAllGates holds every gate; what waits at one waits there, too.
-  v1::Gate Hold(const std::string& gate);
-  v1::Gate Release(const std::string& gate);
+  absl::StatusOr<v1::Gate> Hold(const std::string& gate);
+  absl::StatusOr<v1::Gate> Release(const std::string& gate);
   // Lets the first event of this name pass, once, never or twice, and nothing
   // else. NotFound when none waits at the gate.
   absl::StatusOr<v1::Gate> PassOne(
       const std::string& gate, const std::string& event,
       v1::PassGateRequest::How how = v1::PassGateRequest::HOW_ONCE);
-  v1::ListGatesResponse List() const;
+  absl::StatusOr<v1::ListGatesResponse> List() const;
 
   // Events that wait at the gate now.
   std::uint32_t waiting(const std::string& gate) const;
@@ -52,6 +60,9 @@ class Gates {
   };
 
   bool IsHeld(const std::string& gate) const;
+  // Lets pass what no held gate keeps any more.
+  void LetPass();
+  void Overflow();
   v1::Gate ToProto(const std::string& name) const;
 
   bool enabled_;
@@ -59,6 +70,8 @@ class Gates {
   std::map<std::string, State> gates_;
   // In the order they came.
   std::deque<Waiting> waiting_;
+  // Not OK: the gates were opened because too much waited.
+  absl::Status overflow_;
 };
 
 }  // namespace belfry::rpc

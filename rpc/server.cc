@@ -28,6 +28,10 @@ grpc::Status GateError(const absl::Status& status) {
     return ErrorStatus(grpc::StatusCode::NOT_FOUND, "ENOENT",
                        std::string(status.message()));
   }
+  if (absl::IsResourceExhausted(status)) {
+    return ErrorStatus(grpc::StatusCode::RESOURCE_EXHAUSTED, "ENOBUFS",
+                       std::string(status.message()));
+  }
   const bool off = absl::IsFailedPrecondition(status);
   return ErrorStatus(off ? grpc::StatusCode::FAILED_PRECONDITION
                          : grpc::StatusCode::INVALID_ARGUMENT,
@@ -38,16 +42,20 @@ grpc::Status GateError(const absl::Status& status) {
 absl::StatusOr<v1::HoldGateResponse> HoldGate(const DebugTarget& target,
                                               const std::string& gate,
                                               const v1::HoldGateRequest&) {
+  absl::StatusOr<v1::Gate> held = target.gates->Hold(gate);
+  if (!held.ok()) return held.status();
   v1::HoldGateResponse response;
-  *response.mutable_gate() = target.gates->Hold(gate);
+  *response.mutable_gate() = *std::move(held);
   return response;
 }
 
 absl::StatusOr<v1::ReleaseGateResponse> ReleaseGate(
     const DebugTarget& target, const std::string& gate,
     const v1::ReleaseGateRequest&) {
+  absl::StatusOr<v1::Gate> released = target.gates->Release(gate);
+  if (!released.ok()) return released.status();
   v1::ReleaseGateResponse response;
-  *response.mutable_gate() = target.gates->Release(gate);
+  *response.mutable_gate() = *std::move(released);
   return response;
 }
 
@@ -155,7 +163,11 @@ void Server::ServeDebug(DebugTarget target) {
                       });
   ServeUnary<Service>(&debug_, &Service::RequestListGates, cq_,
                       [shared](const v1::ListGatesRequest&, auto reply) {
-                        reply->Finish(shared->gates->List());
+                        const auto list = shared->gates->List();
+                        if (!list.ok()) {
+                          return reply->Fail(GateError(list.status()));
+                        }
+                        reply->Finish(*list);
                       });
   ServeUnary<Service>(
       &debug_, &Service::RequestReadTrace, cq_,

@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
 namespace belfry::rpc {
 namespace {
 
@@ -19,7 +22,7 @@ class GatesTest : public ::testing::Test {
     gates_.Pass(gate, event, [this, event] { passed_.push_back(event); });
   }
   std::vector<std::string> Waiting(const std::string& gate) {
-    const v1::ListGatesResponse list = gates_.List();
+    const v1::ListGatesResponse list = gates_.List().value();
     for (const v1::Gate& g : list.gates()) {
       if (g.name() == gate) return {g.events().begin(), g.events().end()};
     }
@@ -31,19 +34,19 @@ class GatesTest : public ::testing::Test {
 };
 
 TEST_F(GatesTest, WhatIsNotHeldPasses) {
-  gates_.Hold("run");
+  ASSERT_TRUE(gates_.Hold("run").ok());
   Arrive("latch", "doorbell 0->1 #1");
   EXPECT_THAT(passed_, ElementsAre("doorbell 0->1 #1"));
 }
 
 TEST_F(GatesTest, WhatWaitsPassesInItsOrder) {
-  gates_.Hold("latch");
+  ASSERT_TRUE(gates_.Hold("latch").ok());
   Arrive("latch", "a");
   Arrive("latch", "b");
   EXPECT_THAT(passed_, IsEmpty());
   EXPECT_THAT(Waiting("latch"), ElementsAre("a", "b"));
   EXPECT_EQ(gates_.waiting("latch"), 2u);
-  const v1::Gate released = gates_.Release("latch");
+  const v1::Gate released = gates_.Release("latch").value();
   EXPECT_THAT(passed_, ElementsAre("a", "b"));
   EXPECT_FALSE(released.held());
   EXPECT_EQ(released.waiting(), 0u);
@@ -51,7 +54,7 @@ TEST_F(GatesTest, WhatWaitsPassesInItsOrder) {
 }
 
 TEST_F(GatesTest, OneOfThemIsLostOrComesTwice) {
-  gates_.Hold("latch");
+  ASSERT_TRUE(gates_.Hold("latch").ok());
   for (const char* event : {"a", "b"}) Arrive("latch", event);
   ASSERT_TRUE(
       gates_.PassOne("latch", "a", v1::PassGateRequest::HOW_NEVER).ok());
@@ -67,7 +70,7 @@ TEST_F(GatesTest, OneOfThemIsLostOrComesTwice) {
 }
 
 TEST_F(GatesTest, OneOfThemPassesByItsNameAndTheGateHoldsOn) {
-  gates_.Hold("latch");
+  ASSERT_TRUE(gates_.Hold("latch").ok());
   for (const char* event : {"a", "b", "b", "c"}) Arrive("latch", event);
   ASSERT_TRUE(gates_.PassOne("latch", "b").ok());
   EXPECT_THAT(passed_, ElementsAre("b"));
@@ -77,8 +80,8 @@ TEST_F(GatesTest, OneOfThemPassesByItsNameAndTheGateHoldsOn) {
 }
 
 TEST_F(GatesTest, WhatDoesNotWaitThereCannotPass) {
-  gates_.Hold("latch");
-  gates_.Hold("run");
+  ASSERT_TRUE(gates_.Hold("latch").ok());
+  ASSERT_TRUE(gates_.Hold("run").ok());
   Arrive("latch", "a");
   EXPECT_TRUE(absl::IsNotFound(gates_.PassOne("latch", "b").status()));
   EXPECT_TRUE(absl::IsNotFound(gates_.PassOne("run", "a").status()));
@@ -87,7 +90,7 @@ TEST_F(GatesTest, WhatDoesNotWaitThereCannotPass) {
 
 // What an event causes in its own process arrives while it passes.
 TEST_F(GatesTest, WhatPassesMayArriveAgain) {
-  gates_.Hold("all");
+  ASSERT_TRUE(gates_.Hold("all").ok());
   gates_.Pass("latch", "a", [this] { Arrive("irq_entry", "b"); });
   ASSERT_TRUE(gates_.PassOne("all", "a").ok());
   EXPECT_THAT(Waiting("irq_entry"), ElementsAre("b"));
@@ -96,26 +99,57 @@ TEST_F(GatesTest, WhatPassesMayArriveAgain) {
 }
 
 TEST_F(GatesTest, AllHoldsEveryGateAndEachShowsItsOwn) {
-  gates_.Hold("all");
+  ASSERT_TRUE(gates_.Hold("all").ok());
   Arrive("latch", "a");
   Arrive("run", "b");
   EXPECT_THAT(Waiting("all"), ElementsAre("a", "b"));
   EXPECT_THAT(Waiting("latch"), ElementsAre("a"));
   EXPECT_THAT(Waiting("run"), ElementsAre("b"));
   EXPECT_EQ(gates_.waiting("latch"), 1u);
-  gates_.Release("all");
+  ASSERT_TRUE(gates_.Release("all").ok());
   EXPECT_THAT(passed_, ElementsAre("a", "b"));
 }
 
 TEST_F(GatesTest, AGateThatIsHeldByItselfOutlastsAll) {
-  gates_.Hold("all");
-  gates_.Hold("run");
+  ASSERT_TRUE(gates_.Hold("all").ok());
+  ASSERT_TRUE(gates_.Hold("run").ok());
   Arrive("run", "a");
   Arrive("latch", "b");
-  gates_.Release("all");
+  ASSERT_TRUE(gates_.Release("all").ok());
   EXPECT_THAT(passed_, ElementsAre("b"));
-  gates_.Release("run");
+  ASSERT_TRUE(gates_.Release("run").ok());
   EXPECT_THAT(passed_, ElementsAre("b", "a"));
+}
+
+// Nothing is lost, and the order stays; whoever leads by gates hears of it.
+TEST_F(GatesTest, TooManyOpenThemAll) {
+  ASSERT_TRUE(gates_.Hold("latch").ok());
+  ASSERT_TRUE(gates_.Hold("run").ok());
+  std::vector<std::string> came;
+  while (came.size() < Gates::kWaitingMax) {
+    came.push_back(absl::StrCat(came.size()));
+    Arrive(came.size() % 2 == 0 ? "latch" : "run", came.back());
+  }
+  EXPECT_THAT(passed_, IsEmpty());
+  came.push_back("one more");
+  Arrive("run", "one more");
+  EXPECT_EQ(passed_, came);
+  Arrive("latch", "later");
+  EXPECT_EQ(passed_.back(), "later");
+
+  const auto is_told = [](const absl::Status& status) {
+    return absl::IsResourceExhausted(status) &&
+           absl::StrContains(status.message(), "more than 16384 events");
+  };
+  EXPECT_TRUE(is_told(gates_.Hold("ring").status()));
+  EXPECT_TRUE(is_told(gates_.PassOne("latch", "0").status()));
+  EXPECT_TRUE(is_told(gates_.List().status()));
+  EXPECT_TRUE(is_told(gates_.Release("run").status()));
+  // It is known now: one begins anew.
+  ASSERT_TRUE(gates_.Hold("run").ok());
+  Arrive("run", "held");
+  EXPECT_EQ(passed_.back(), "later");
+  EXPECT_THAT(Waiting("run"), ElementsAre("held"));
 }
 
 }  // namespace
