@@ -72,7 +72,9 @@ class NodeLink
     stream_->Cancel();
   }
 
-  void OnOpen() override {}
+  void OnOpen() override {
+    nodes_->hellos_.Await(stream_, [this] { return cpu_.has_value(); });
+  }
 
   void OnMessage(v1::NodeMessage& m) override {
     if (nodes_ == nullptr) return;
@@ -120,10 +122,11 @@ class NodeLink
 };
 
 Nodes::Nodes(rpc::Loop* loop, rpc::LamportClock* clock, std::uint32_t possible,
-             Callbacks callbacks)
+             prometheus::Registry* registry, Callbacks callbacks)
     : loop_(loop),
       clock_(clock),
       possible_(possible),
+      hellos_(loop, registry),
       callbacks_(std::move(callbacks)) {}
 
 Nodes::~Nodes() = default;

@@ -15,6 +15,7 @@
 #include "belfry/v1/coordinator.grpc.pb.h"
 #include "kernel/coordinator.h"
 #include "rpc/clock.h"
+#include "rpc/hello.h"
 #include "rpc/log.h"
 #include "rpc/loop.h"
 #include "rpc/server.h"
@@ -56,7 +57,7 @@ class Nodes {
   };
 
   Nodes(rpc::Loop* loop, rpc::LamportClock* clock, std::uint32_t possible,
-        Callbacks callbacks);
+        prometheus::Registry* registry, Callbacks callbacks);
   ~Nodes();
 
   // The last process of each CPU that was declared dead, from the journal: call
@@ -104,6 +105,7 @@ class Nodes {
   rpc::Loop* loop_;
   rpc::LamportClock* clock_;
   std::uint32_t possible_;
+  rpc::Hellos hellos_;
   Callbacks callbacks_;
   bool stopped_ = false;
   std::map<kernel::CpuId, NodeInfo> infos_;

@@ -69,7 +69,7 @@ absl::Status Process::Impl::Open() {
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
   nodes_ = std::make_unique<Nodes>(
-      &loop(), &clock_, options_.cpus,
+      &loop(), &clock_, options_.cpus, registry_.get(),
       Nodes::Callbacks{
           .check_leads = [this] { return CheckLeads(); },
           .feed = [this](kernel::CoordinatorEvent e) { Feed(std::move(e)); },

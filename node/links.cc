@@ -219,7 +219,9 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
     stream_->Wake();
   }
 
-  void OnOpen() override {}
+  void OnOpen() override {
+    links_->hellos_.Await(stream_, [this] { return incarnation_ != 0; });
+  }
 
   void OnMessage(v1::LinkRequest& m) override {
     if (links_ == nullptr) return;
@@ -333,8 +335,12 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
   std::deque<kernel::SendDone> done_;
 };
 
-Links::Links(rpc::Loop* loop, rpc::LamportClock* clock, Functions* functions)
-    : loop_(loop), clock_(clock), functions_(functions) {}
+Links::Links(rpc::Loop* loop, rpc::LamportClock* clock, Functions* functions,
+             prometheus::Registry* registry)
+    : loop_(loop),
+      clock_(clock),
+      functions_(functions),
+      hellos_(loop, registry) {}
 
 Links::~Links() = default;
 

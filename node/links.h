@@ -14,6 +14,7 @@
 #include "belfry/v1/node.grpc.pb.h"
 #include "node/cpu_driver.h"
 #include "rpc/backoff.h"
+#include "rpc/hello.h"
 #include "rpc/loop.h"
 #include "rpc/server.h"
 
@@ -25,7 +26,8 @@ class InLink;
 // Everything on the loop's thread.
 class Links {
  public:
-  Links(rpc::Loop* loop, rpc::LamportClock* clock, Functions* functions);
+  Links(rpc::Loop* loop, rpc::LamportClock* clock, Functions* functions,
+        prometheus::Registry* registry);
   ~Links();
 
   // Call once, when the CPU is there. From then on peers may call it.
@@ -72,6 +74,7 @@ class Links {
   rpc::Loop* loop_;
   rpc::LamportClock* clock_;
   Functions* functions_;
+  rpc::Hellos hellos_;
   CpuDriver* driver_ = nullptr;
   bool stopped_ = false;
   std::map<kernel::CpuId, v1::Peer> peers_;

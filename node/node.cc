@@ -263,7 +263,8 @@ absl::Status Node::Process::Activate(const v1::Welcome& welcome) {
   metrics_ = std::make_unique<Metrics>(registry_.get(), config,
                                        welcome.possible_cpus(), functions_);
   metrics_page_->Add(metrics_->pairs());
-  links_ = std::make_unique<Links>(&loop(), &clock_, &functions_);
+  links_ =
+      std::make_unique<Links>(&loop(), &clock_, &functions_, registry_.get());
   driver_ = std::make_unique<CpuDriver>(
       config, options_.trace_events,
       CpuDriver::Times{

@@ -254,7 +254,8 @@ TEST_F(LeaderTest, AStandbySaysWhoLeadsAndNothingElse) {
   EXPECT_EQ(page.Value("belfry_leader"), 0);
   EXPECT_EQ(page.names(),
             (std::set<std::string>{"belfry_build_info", "belfry_leader",
-                                   "belfry_listener_starved_total"}))
+                                   "belfry_listener_starved_total",
+                                   "belfry_streams_silent_total"}))
       << "what it says of CPUs would be wrong";
   const auto health = home_.Ask<v1::HealthReport>(
       {"health", "--address", addresses_[1]}, /*exit_code=*/1);
