@@ -65,7 +65,7 @@ absl::Status Process::Impl::Open() {
       options_.metrics_listen,
       WebRoutes(&loop(), registry_,
                 {.state = [this] { return DescribeAll(); },
-                 .on_canary_detected = [this] { OnCanaryDetected(); }}));
+                 .on_canary_detected = [this] { return OnCanaryDetected(); }}));
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
   nodes_ = std::make_unique<Nodes>(

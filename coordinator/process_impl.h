@@ -101,7 +101,7 @@ class Process::Impl {
   void InjectCanary(
       const v1::InjectCanaryRequest& request,
       std::shared_ptr<rpc::Reply<v1::InjectCanaryResponse>> reply);
-  void OnCanaryDetected();
+  grpc::Status OnCanaryDetected();
 
   Options options_;
   rpc::Gates gates_;

@@ -306,14 +306,17 @@ void Process::Impl::InjectCanary(
   reply->Finish(response);
 }
 
-void Process::Impl::OnCanaryDetected() {
+grpc::Status Process::Impl::OnCanaryDetected() {
+  grpc::Status leads = CheckLeads();
+  if (!leads.ok()) return leads;
   const std::optional<CpuId> cpu = canary_.Detected();
-  if (!cpu) return;
+  if (!cpu) return grpc::Status::OK;
   nodes_->SetCanary(*cpu, std::chrono::seconds(0));
   metrics_->SetCanary(canary_);
   events_.Add(rpc::Level::kInfo,
               absl::StrCat("canary on cpu/", cpu->value,
                            " detected: its alert has come back"));
+  return grpc::Status::OK;
 }
 
 }  // namespace belfry::coordinator

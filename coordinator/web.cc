@@ -50,6 +50,12 @@ rpc::HttpResponse Busy() {
           .body = "the coordinator is busy, or ends; try again\n"};
 }
 
+// What Alertmanager gives up only after a while.
+rpc::HttpResponse NotHere(const grpc::Status& not_leader) {
+  return {.status = 503,
+          .body = absl::StrCat(not_leader.error_message(), "\n")};
+}
+
 // `whole`: also what is zero or empty.
 std::string JsonText(const google::protobuf::Message& message, bool whole) {
   google::protobuf::util::JsonPrintOptions options;
@@ -152,8 +158,10 @@ std::vector<rpc::HttpRoute> WebRoutes(
                .body =
                    absl::StrCat(std::string(count.status().message()), "\n")};
          }
-         if (*count > 0) loop->Post(on_detected);
-         return rpc::HttpResponse{};
+         if (*count == 0) return rpc::HttpResponse{};
+         const auto told = Ask<grpc::Status>(loop, on_detected);
+         if (!told) return Busy();
+         return told->ok() ? rpc::HttpResponse{} : NotHere(*told);
        }},
   };
 }

@@ -18,15 +18,18 @@ namespace belfry::coordinator {
 // Called on the loop's thread.
 struct WebCallbacks {
   std::function<v1::LiveState()> state;
-  // An alert about the canary has come back.
-  std::function<void()> on_canary_detected;
+  // An alert about the canary has come back. Not OK: it was for the coordinator
+  // that leads.
+  std::function<grpc::Status()> on_canary_detected;
 };
 
 //   GET  /            the live page
 //   GET  /api/state   what it shows: LiveState as JSON
 //   GET  /targets     Prometheus' HTTP service discovery: every live process
 //   GET  /metrics
-//   POST /alerts      Alertmanager's webhook
+//   POST /alerts      Alertmanager's webhook. One that stands by answers 503 to
+//                     the canary's: Alertmanager sends it again, and elsewhere,
+//                     where the name that it sends to has several addresses
 std::vector<rpc::HttpRoute> WebRoutes(
     rpc::Loop* loop, std::shared_ptr<const prometheus::Collectable> metrics,
     WebCallbacks callbacks);

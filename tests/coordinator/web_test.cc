@@ -4,9 +4,17 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/message_differencer.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <prometheus/registry.h>
 
+#include <algorithm>
+#include <memory>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
 #include "coordinator/page.h"
+#include "rpc/status.h"
 
 namespace belfry::coordinator {
 namespace {
@@ -86,6 +94,55 @@ TEST(PageTest, IsOneFileThatNeedsNoOther) {
   for (const char* outside : {"http://", "https://", "src=", "@import"}) {
     EXPECT_THAT(page, testing::Not(testing::HasSubstr(outside)));
   }
+}
+
+// What the webhook answers to an alert about the canary, and to others.
+class AlertsTest : public testing::Test {
+ protected:
+  AlertsTest() : thread_([this] { loop_.Run(); }) {}
+  ~AlertsTest() override {
+    loop_.Shutdown();
+    thread_.join();
+  }
+
+  rpc::HttpResponse Post(const char* cpu) {
+    const auto routes =
+        WebRoutes(&loop_, std::make_shared<prometheus::Registry>(),
+                  {.state = [] { return v1::LiveState(); },
+                   .on_canary_detected =
+                       [this] {
+                         ++detected_;
+                         return answer_;
+                       }});
+    const auto alerts =
+        std::find_if(routes.begin(), routes.end(),
+                     [](const auto& route) { return route.path == "/alerts"; });
+    return alerts->handle(
+        absl::StrCat(R"({"alerts": [{"status": "firing", "labels": {"cpu": ")",
+                     cpu, R"("}}]})"));
+  }
+
+  rpc::Loop loop_{std::make_unique<grpc::CompletionQueue>()};
+  std::thread thread_;
+  grpc::Status answer_;
+  int detected_ = 0;
+};
+
+TEST_F(AlertsTest, AboutTheCanaryIsTold) {
+  EXPECT_EQ(Post("canary").status, 200);
+  EXPECT_EQ(detected_, 1);
+  EXPECT_EQ(Post("3").status, 200);
+  EXPECT_EQ(detected_, 1);
+}
+
+// Alertmanager sends it again on 5xx, and elsewhere if the name that it knows
+// has several addresses.
+TEST_F(AlertsTest, AtACoordinatorThatStandsByItIsNotTaken) {
+  answer_ = rpc::NotLeader("10.0.0.7:7000");
+  const rpc::HttpResponse refused = Post("canary");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_THAT(refused.body, testing::HasSubstr("10.0.0.7:7000 leads"));
+  EXPECT_EQ(Post("3").status, 200) << "nobody waits for that one";
 }
 
 }  // namespace
