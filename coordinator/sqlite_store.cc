@@ -7,11 +7,26 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
 namespace belfry::coordinator {
+namespace {
+
+absl::Status SyncFolder(const std::string& dir) {
+  const int fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  const absl::Status status =
+      synced ? absl::OkStatus()
+             : absl::ErrnoToStatus(errno, absl::StrCat("cannot sync ", dir));
+  if (fd >= 0) ::close(fd);
+  return status;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> SqliteStore::Open(
     const std::string& dir) {
@@ -44,25 +59,25 @@ absl::Status SqliteStore::Lock(const std::string& dir) {
 }
 
 absl::Status SqliteStore::OpenDatabase() {
-  // SQLite takes an empty file for a new database; it is what is left of one.
   struct stat file {};
-  if (::stat(path_.c_str(), &file) == 0 && file.st_size == 0) {
+  if (::stat(path_.c_str(), &file) != 0) {
+    const absl::Status created = Create();
+    if (!created.ok()) return created;
+  } else if (file.st_size == 0) {
+    // SQLite takes an empty file for a new database; it is what is left of one.
     return absl::DataLossError(
         absl::StrCat("the journal ", path_, " is corrupt (empty)", kKept));
   }
-  if (sqlite3_open_v2(path_.c_str(), &db_,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                      nullptr) != SQLITE_OK) {
+  if (sqlite3_open_v2(path_.c_str(), &db_, SQLITE_OPEN_READWRITE, nullptr) !=
+      SQLITE_OK) {
     return Error("cannot be opened");
   }
-  absl::Status status = CheckVersion();
-  if (!status.ok()) return status;
+  const absl::Status whole = CheckVersion();
+  if (!whole.ok()) return whole;
   for (const char* sql :
-       {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL",
-        "CREATE TABLE IF NOT EXISTS record"
-        "(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"}) {
-    status = Execute(sql);
-    if (!status.ok()) return status;
+       {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL"}) {
+    const absl::Status set = Execute(sql);
+    if (!set.ok()) return set;
   }
   if (sqlite3_prepare_v2(
           db_, "INSERT OR REPLACE INTO record(key, value) VALUES(?1, ?2)", -1,
@@ -72,11 +87,39 @@ absl::Status SqliteStore::OpenDatabase() {
   return absl::OkStatus();
 }
 
+// Under another name first: whoever is killed meanwhile leaves no journal, and
+// what is found under its own name has been whole.
+absl::Status SqliteStore::Create() {
+  const std::string fresh = path_ + ".new";
+  // And what somebody has left of an older one: SQLite would take that log for
+  // this file's.
+  for (const std::string& left : {fresh, fresh + "-journal", path_ + "-wal"}) {
+    (void)::unlink(left.c_str());
+  }
+  const bool written =
+      sqlite3_open_v2(fresh.c_str(), &db_,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                      nullptr) == SQLITE_OK &&
+      Execute(absl::StrCat("BEGIN; PRAGMA user_version=", kStoreVersion,
+                           "; CREATE TABLE record"
+                           "(key TEXT PRIMARY KEY, value BLOB NOT NULL)"
+                           " WITHOUT ROWID; COMMIT")
+                  .c_str())
+          .ok();
+  if (!written) return Error("cannot be created");
+  // SQLite has synced the file; its name is synced with the folder.
+  sqlite3_close(std::exchange(db_, nullptr));
+  if (::rename(fresh.c_str(), path_.c_str()) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot create ", path_));
+  }
+  return SyncFolder(path_.substr(0, path_.rfind('/')));
+}
+
 // Nothing is written before the file is known to be ours and whole.
 absl::Status SqliteStore::CheckVersion() {
   struct Row {
     std::string text;
-  } check, version, tables;
+  } check, version;
   const auto first_text = [](void* out, int count, char** values, char**) {
     if (count > 0 && values[0] != nullptr) {
       static_cast<Row*>(out)->text = values[0];
@@ -87,16 +130,12 @@ absl::Status SqliteStore::CheckVersion() {
     return sqlite3_exec(db_, sql, first_text, row, nullptr) == SQLITE_OK;
   };
   if (!ask("PRAGMA quick_check(1)", &check) || check.text != "ok" ||
-      !ask("PRAGMA user_version", &version) ||
-      !ask("SELECT count(*) FROM sqlite_master", &tables)) {
+      !ask("PRAGMA user_version", &version)) {
     const std::string why =
         check.text.empty() ? sqlite3_errmsg(db_) : check.text;
     return absl::DataLossError(
         absl::StrCat("the journal ", path_, " is corrupt (",
                      absl::StrReplaceAll(why, {{"\n", " "}}), ")", kKept));
-  }
-  if (tables.text == "0" && version.text == "0") {
-    return Execute(absl::StrCat("PRAGMA user_version=", kStoreVersion).c_str());
   }
   if (version.text == absl::StrCat(kStoreVersion)) return absl::OkStatus();
   return WrongVersion(path_, version.text);

@@ -35,6 +35,7 @@ class SqliteStore : public Store {
 
   absl::Status Lock(const std::string& dir);
   absl::Status OpenDatabase();
+  absl::Status Create();
   absl::Status CheckVersion();
   absl::Status Put(const std::string& key, const std::string& value);
   absl::Status Execute(const char* sql);

@@ -2,7 +2,11 @@
 // real etcd.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <functional>
 #include <memory>
@@ -314,6 +318,63 @@ INSTANTIATE_TEST_SUITE_P(All, StoreTest, testing::Values("sqlite", "etcd"),
                          [](const testing::TestParamInfo<std::string>& param) {
                            return param.param;
                          });
+
+// True when whoever opened the store was killed by its first write behind so
+// many bytes of a file.
+bool IsKilledBehind(rlim_t bytes, const std::string& dir) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit most{.rlim_cur = bytes, .rlim_max = bytes};
+    ::setrlimit(RLIMIT_FSIZE, &most);
+    const rlimit no_core{};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    (void)SqliteStore::Open(dir);
+    ::_exit(0);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ;
+}
+
+// A death test: these run before any thread is started.
+TEST(SqliteStoreDeathTest, KilledWhileItIsMadeItCanBeMadeAgain) {
+  int killed = 0;
+  for (rlim_t bytes = 0;; bytes += 512) {
+    const e2e::TempDir dir;
+    if (!IsKilledBehind(bytes, dir.path())) break;
+    ++killed;
+    const auto store = SqliteStore::Open(dir.path());
+    ASSERT_TRUE(store.ok())
+        << "killed behind " << bytes << " bytes: " << store.status();
+    EXPECT_TRUE((*store)->Read().ok());
+  }
+  EXPECT_GT(killed, 8) << "kill points in a file of two pages at least";
+}
+
+// Somebody has removed the journal, and not the log beside it.
+TEST(SqliteStoreTest, AnOldLogIsNotTakenForItsOwn) {
+  const e2e::TempDir dir;
+  std::string log;
+  {
+    const auto store = SqliteStore::Open(dir.path());
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_TRUE((*store)->Write({{"x", "old"}}).ok());
+    log = e2e::ReadFile(dir.File("journal.sqlite-wal"));
+  }
+  ASSERT_NE(log, "");
+  ASSERT_EQ(::unlink(dir.File("journal.sqlite").c_str()), 0);
+  e2e::WriteFile(dir.File("journal.sqlite-wal"), log);
+  const auto store = SqliteStore::Open(dir.path());
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_THAT(*(*store)->Read(), testing::IsEmpty());
+}
+
+TEST(SqliteStoreTest, AnEmptyFileIsNoJournal) {
+  const e2e::TempDir dir;
+  e2e::WriteFile(dir.File("journal.sqlite"), "");
+  const auto store = SqliteStore::Open(dir.path());
+  EXPECT_TRUE(absl::IsDataLoss(store.status())) << store.status();
+}
 
 // A try of a write that got no answer is made again, and may be carried out
 // then, or when other writes have followed.
