@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -28,9 +29,9 @@ void StartLoad(const Deployment& deployment) {
 }
 
 // CPUs go and come; the same under every profile.
-Outcome Cycle(const Deployment& deployment) {
+Outcome Cycle(const Deployment& deployment, const std::string& cpus = "1-3") {
   return deployment.Run(
-      {"cpu", "cycle", "1-3", "--count", "10", "--timeout", "20s"});
+      {"cpu", "cycle", cpus, "--count", "10", "--timeout", "20s"});
 }
 
 std::string Alerts() {
@@ -39,41 +40,127 @@ std::string Alerts() {
 
 // ---- The bug.
 
-TEST(LeakTest, OfTheScenarioReachesAlertmanagerWithinAMinute) {
-  const Deployment deployment({"PROFILE=linux-3.0", "GATES=true"});
-  ASSERT_TRUE(deployment.AwaitOnline("0-3"));
-  ASSERT_TRUE(AwaitTargets(kPrometheus, 5));
-  const Outcome run = deployment.Run(
+// Its cases share one deployment.
+class LeakTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    shared_ = std::make_unique<Deployment>(
+        std::vector<std::string>{"PROFILE=linux-3.0", "GATES=true"});
+  }
+  static void TearDownTestSuite() { shared_.reset(); }
+
+  void SetUp() override {
+    ASSERT_TRUE(deployment().AwaitOnline("0-3"));
+    ASSERT_TRUE(AwaitTargets(kPrometheus, 5));
+  }
+
+  static Deployment& deployment() { return *shared_; }
+
+ private:
+  static std::unique_ptr<Deployment> shared_;
+};
+
+std::unique_ptr<Deployment> LeakTest::shared_;
+
+TEST_F(LeakTest, OfTheScenarioReachesAlertmanagerWithinAMinute) {
+  const Outcome run = deployment().Run(
       {"scenario", "run", "lost-ipi", "--attach", "--expect", "hang"});
   ASSERT_EQ(run.exit_code, 0) << run;
   EXPECT_TRUE(AwaitAlert(kAlertmanager, "BelfryQueueStranded of cpu 3"))
       << Alerts();
   EXPECT_TRUE(AwaitAlert(kAlertmanager, "BelfryWaiterStuck of cpu 1"))
       << Alerts();
+  // What an operator does about it.
+  EXPECT_EQ(deployment().Run({"kick", "3"}).exit_code, 0);
+  deployment().ExpectCleanAudit();
 }
 
-// Nobody holds anything at a gate: the load and the cycles are enough.
-TEST(LeakTest, UnderLoadReachesAlertmanagerWithinAMinute) {
-  const Deployment deployment({"PROFILE=linux-3.0"});
-  ASSERT_TRUE(deployment.AwaitOnline("0-3"));
-  ASSERT_TRUE(AwaitTargets(kPrometheus, 5));
-  StartLoad(deployment);
+// Nobody holds anything at a gate: the load and the cycles are enough. Not of
+// the CPU that the scenario is about: that one's alert may still be there.
+TEST_F(LeakTest, UnderLoadReachesAlertmanagerWithinAMinute) {
+  StartLoad(deployment());
   Outcome cycle;
   ASSERT_TRUE(WaitFor([&] {
-    cycle = Cycle(deployment);
+    cycle = Cycle(deployment(), "1-2");
     return cycle.exit_code != 0;
   })) << "no queue was stranded in a minute of cycles";
   // The notifier of the CPU that came back waits for ever.
   EXPECT_EQ(cycle.exit_code, 124) << cycle;
-  const auto pending = deployment.Ask<v1::PendingReport>({"pending"});
+  const auto pending = deployment().Ask<v1::PendingReport>({"pending"});
   std::string stranded;
   for (const v1::PendingReport::Cpu& cpu : pending.cpus()) {
     if (cpu.stranded()) stranded = absl::StrCat(cpu.cpu());
   }
   ASSERT_NE(stranded, "") << pending.DebugString();
+  EXPECT_NE(stranded, "3") << "it did not go";
   EXPECT_TRUE(AwaitAlert(kAlertmanager,
                          absl::StrCat("BelfryQueueStranded of cpu ", stranded)))
       << Alerts();
+}
+
+// ---- What an engine can do to a machine at work. Nobody dies, so nothing may
+// be lost; and in the end all is as before.
+
+// For more than a stop lease (300 ms), in a round. Who has called it is not
+// prepared before it answers, so the round may be given up and begun again.
+void Pause(const Deployment& deployment, std::uint32_t cpu) {
+  const std::string container = deployment.ContainerOf(cpu);
+  Docker({"pause", container});
+  const auto stop = deployment.Start(
+      {"stop-machine", "nop", "--on", "1", "--timeout", "30s", "-o", "json"});
+  EXPECT_TRUE(
+      WaitFor([&] { return !deployment.State().stop().missing().empty(); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(450));
+  EXPECT_NE(deployment.State().stop().state(), "") << "nobody waits for it";
+  Docker({"unpause", container});
+  const auto list = FromJson<v1::OperationList>(stop->Wait());
+  ASSERT_EQ(list.operations_size(), 1);
+  EXPECT_EQ(list.operations(0).result(), "0") << list.DebugString();
+}
+
+// From the others; its control goes over another network. It keeps its address,
+// and they find it again.
+void CutOffFromCalls(const Deployment& deployment, std::uint32_t cpu) {
+  const std::string network = absl::StrCat(kProject, "_calls");
+  const std::string container = deployment.ContainerOf(cpu);
+  const std::string address =
+      Docker({"inspect", "--format",
+              absl::StrCat("{{(index .NetworkSettings.Networks \"", network,
+                           "\").IPAddress}}"),
+              container});
+  Docker({"network", "disconnect", network, container});
+  const auto stop = deployment.Start(
+      {"stop-machine", "nop", "--timeout", "30s", "-o", "json"});
+  EXPECT_TRUE(
+      WaitFor([&] { return !deployment.State().stop().missing().empty(); }));
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  EXPECT_NE(deployment.State().stop().state(), "") << "it can be called";
+  Docker({"network", "connect", "--ip", address, "--alias", "node-calls",
+          network, container});
+  const auto list = FromJson<v1::OperationList>(stop->Wait());
+  ASSERT_EQ(list.operations_size(), 1);
+  EXPECT_EQ(list.operations(0).result(), "0") << list.DebugString();
+}
+
+// Whatever was under way is ended or taken back: nobody stays stopped, and the
+// next round goes through.
+void KillTheCoordinatorInAStop(const Deployment& deployment) {
+  const std::string coordinator = deployment.Containers("coordinator").at(0);
+  const std::uint64_t epoch = deployment.State().epoch();
+  const auto stop =
+      deployment.Start({"stop-machine", "spin", "--payload", "2000000", "--on",
+                        "1", "--timeout", "30s"});
+  EXPECT_TRUE(
+      WaitFor([&] { return deployment.State().stop().state() == "RUN"; }));
+  Docker({"kill", coordinator});
+  Docker({"start", coordinator});
+  ASSERT_TRUE(deployment.AwaitCoordinator());
+  EXPECT_TRUE(WaitFor([&] {
+    const v1::Cluster cluster = deployment.State();
+    return cluster.epoch() == epoch + 1 && !cluster.recovering() &&
+           cluster.stop().state().empty() && cluster.view().online() == "0-3";
+  })) << deployment.State().DebugString();
+  EXPECT_EQ(deployment.Run({"stop-machine", "nop"}).exit_code, 0);
 }
 
 // ---- The machine that holds. Its cases share one deployment, and each leaves
@@ -105,16 +192,21 @@ class DeploymentTest : public ::testing::Test {
 
 std::unique_ptr<Deployment> DeploymentTest::shared_;
 
+// Longer than a false alarm takes to be told: a scrape and an evaluation (5 s
+// each), and the longest wait of those that leaks set off (10 s).
+constexpr std::chrono::seconds kWorkTime{30};
+
 // Before the others, for what they do is told for minutes. The load of the
-// leak, for as long as that may take to be told.
+// leak; in the end nothing may even be about to be told.
 TEST_F(DeploymentTest, AtWorkNoAlertIsSent) {
   StartLoad(deployment());
-  const auto end = Clock::now() + kAlertTime;
+  const auto end = Clock::now() + kWorkTime;
   while (Clock::now() < end) {
     const Outcome cycle = Cycle(deployment());
     ASSERT_EQ(cycle.exit_code, 0) << cycle;
     ASSERT_THAT(DeliveredAlerts(kAlertmanager), IsEmpty());
   }
+  EXPECT_EQ(CountSeries(kPrometheus, "ALERTS"), 0);
   deployment().Ask<v1::LoadReport>({"load", "stop"});
   EXPECT_EQ(deployment().ExpectCleanAudit().lost(), 0u);
 }
@@ -195,12 +287,28 @@ TEST_F(DeploymentTest, ARollingRestartUnderLoadLosesNothing) {
             0);
 }
 
+TEST_F(DeploymentTest, PausedCutOffAndKilledUnderLoadItLosesNothing) {
+  StartLoad(deployment());
+  const std::uint64_t view = deployment().State().view().number();
+  Pause(deployment(), 2);
+  CutOffFromCalls(deployment(), 3);
+  for (int i = 0; i < 2; ++i) KillTheCoordinatorInAStop(deployment());
+  deployment().Ask<v1::LoadReport>({"load", "stop"});
+  EXPECT_TRUE(deployment().AwaitOnline("0-3"));
+  EXPECT_EQ(deployment().State().view().number(), view) << "a CPU went";
+  EXPECT_EQ(deployment().ExpectCleanAudit().lost(), 0u);
+  const TempDir dir;
+  const std::string trace = dir.File("faults.trace");
+  EXPECT_EQ(deployment().Run({"trace", "record", "-o", trace}).exit_code, 0);
+  const Outcome check = deployment().Run({"trace", "check", trace});
+  EXPECT_EQ(check.exit_code, 0) << check;
+}
+
 TEST_F(DeploymentTest, AKilledNodeIsToldCountedAndComesBack) {
   const std::string victim = deployment().ContainerOf(2);
-  const Belfry host;
   const auto call =
-      host.Start({"--coordinator", kCoordinator, "call", "2", "spin",
-                  "--payload", "10000000", "--timeout", "30s", "-o", "json"});
+      deployment().Start({"call", "2", "spin", "--payload", "10000000",
+                          "--timeout", "30s", "-o", "json"});
   ASSERT_TRUE(WaitFor([] {
     const auto pending = deployment().Ask<v1::PendingReport>({"pending"});
     return pending.calls_size() == 1 && pending.calls(0).state() == "running";
@@ -232,6 +340,7 @@ TEST_F(DeploymentTest, AKilledCoordinatorComesBackToTheSameMachine) {
   Docker({"kill", coordinator});
   EXPECT_EQ(deployment().Run({"cpu", "list"}).exit_code, 78);
   Docker({"start", coordinator});
+  ASSERT_TRUE(deployment().AwaitCoordinator());
   EXPECT_TRUE(deployment().AwaitOnline("0-3"));
   const v1::Cluster after = deployment().State();
   EXPECT_EQ(after.epoch(), before.epoch() + 1);

@@ -34,34 +34,68 @@ std::string Docker(Arguments arguments) {
   return std::string(absl::StripTrailingAsciiWhitespace(outcome.out));
 }
 
-Deployment::Deployment(std::vector<std::string> variables)
-    : variables_(std::move(variables)) {
-  const Outcome up = Compose(
-      {"up", "-d", "coordinator", "node", "prometheus", "alertmanager"});
+Project::Project(Arguments files, Arguments services,
+                 std::vector<std::string> variables)
+    : variables_(std::move(variables)), files_(std::move(files)) {
+  services.insert(services.begin(), {"up", "-d"});
+  const Outcome up = Compose(std::move(services));
   EXPECT_EQ(up.exit_code, 0) << up;
 }
 
-Deployment::~Deployment() {
+Project::~Project() {
   if (::testing::Test::HasFailure()) {
     std::cerr << Compose({"ps"}).out
               << Compose({"logs", "--no-color", "--tail", "40"}).out;
   }
-  // It gives up when the engine is still busy with a container: again, then.
+  // All at once, and without a farewell. What is left for compose is quick; it
+  // still gives up when the engine is busy with a container: again, then.
+  Arguments remove = {"docker", "rm", "--force", "--volumes"};
+  const std::vector<std::string> all = AllContainers();
+  remove.insert(remove.end(), all.begin(), all.end());
+  const Outcome removed = RunProgram(remove, "", kComposePatience);
   Outcome down;
-  EXPECT_TRUE(WaitFor([&] {
-    down = Compose({"down", "--volumes", "--timeout", "2"});
-    return down.exit_code == 0;
-  })) << down;
+  EXPECT_TRUE(WaitFor(
+      [&] {
+        down = Compose({"down", "--volumes", "--remove-orphans"});
+        return down.exit_code == 0;
+      },
+      kComposePatience))
+      << down << "\nbefore that: " << removed;
 }
 
-Outcome Deployment::Compose(Arguments arguments) const {
+Outcome Project::Compose(Arguments arguments) const {
   Arguments argv = absl::StrSplit(Variable("COMPOSE", "docker-compose"), ' ');
-  argv.insert(argv.end(),
-              {"--project-name", "belfry-test", "--file",
-               absl::StrCat(BELFRY_SOURCE_DIR, "/deploy/compose.yaml")});
+  argv.insert(argv.end(), {"--project-name", kProject});
+  for (const std::string& file : files_) {
+    argv.insert(argv.end(),
+                {"--file", absl::StrCat(BELFRY_SOURCE_DIR, "/", file)});
+  }
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return Program(std::move(argv), "", variables_).Wait(kComposePatience);
 }
+
+std::vector<std::string> Project::Containers(const std::string& service) const {
+  const Outcome outcome = Compose({"ps", "-q", service});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome;
+  return Words(outcome.out);
+}
+
+// Those of one-off commands, and those that have ended, as well.
+std::vector<std::string> Project::AllContainers() const {
+  return Words(
+      Docker({"ps", "--all", "--quiet", "--filter",
+              absl::StrCat("label=com.docker.compose.project=", kProject)}));
+}
+
+Outcome Project::RunInContainer(Arguments arguments) const {
+  arguments.insert(arguments.begin(), {"run", "--rm", "-T", "cli"});
+  return Compose(std::move(arguments));
+}
+
+Deployment::Deployment(std::vector<std::string> variables)
+    : Project({"deploy/compose.yaml", "tests/containers/override.yaml"},
+              {"coordinator", "node", "prometheus", "alertmanager"},
+              std::move(variables)) {}
 
 void Deployment::Scale(int cpus) {
   std::erase_if(variables_,
@@ -74,6 +108,15 @@ void Deployment::Scale(int cpus) {
 Outcome Deployment::Run(Arguments arguments) const {
   arguments.insert(arguments.begin(), {"--coordinator", kCoordinator});
   return host_.Run(arguments);
+}
+
+std::unique_ptr<Program> Deployment::Start(Arguments arguments) const {
+  arguments.insert(arguments.begin(), {"--coordinator", kCoordinator});
+  return host_.Start(arguments);
+}
+
+bool Deployment::AwaitCoordinator() const {
+  return WaitFor([&] { return Run({"status"}).exit_code == 0; });
 }
 
 v1::Cluster Deployment::State() const {
@@ -91,13 +134,6 @@ v1::AuditReport Deployment::ExpectCleanAudit() const {
     return report.clean() && report.pending() == 0;
   })) << report.DebugString();
   return report;
-}
-
-std::vector<std::string> Deployment::Containers(
-    const std::string& service) const {
-  const Outcome outcome = Compose({"ps", "-q", service});
-  EXPECT_EQ(outcome.exit_code, 0) << outcome;
-  return Words(outcome.out);
 }
 
 std::string Deployment::ContainerOf(std::uint32_t cpu) const {
