@@ -15,6 +15,9 @@ constexpr std::chrono::milliseconds kDelayFirst{50};
 constexpr std::chrono::milliseconds kDelayMax{1000};
 // All CPUs wait for one that stands by, and that may lead at any moment.
 constexpr std::chrono::milliseconds kDelayMaxOfSeveral{200};
+// For the connection to one of several. gRPC bounds it (rpc/channel.cc), but
+// not the look-up of a name, which may take a minute when its host is gone.
+constexpr std::chrono::seconds kConnectMax{1};
 // Three halves of a lease: then another coordinator leads. More than one,
 // because a process that was paused itself finds messages only after this
 // clock.
@@ -45,6 +48,12 @@ void ControlLink::Open() {
   stream_->Start([this](grpc::ClientContext* context) {
     return stub_->PrepareAsyncAttach(context, loop_->cq());
   });
+  if (!coordinators_.several()) return;
+  loop_->After(kConnectMax, [this, stream = std::weak_ptr(stream_)] {
+    if (open_ || stopped_ || !stream_ || stream_ != stream.lock()) return;
+    GiveUp(grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                        "no connection comes about"));
+  });
 }
 
 void ControlLink::Send(v1::NodeMessage message) {
@@ -54,7 +63,10 @@ void ControlLink::Send(v1::NodeMessage message) {
 }
 
 void ControlLink::Break(const grpc::Status& why) {
-  if (!open_) return;
+  if (open_) GiveUp(why);
+}
+
+void ControlLink::GiveUp(const grpc::Status& why) {
   std::exchange(stream_, nullptr)->Abandon();
   OnClosed(why);
 }
@@ -115,6 +127,7 @@ bool ControlLink::NextMessage(v1::NodeMessage* message) {
 }
 
 void ControlLink::OnClosed(const grpc::Status& status) {
+  stream_ = nullptr;
   const bool was_open = std::exchange(open_, false);
   const bool was_attached = std::exchange(attached_, false);
   if (stopped_) return;

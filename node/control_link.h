@@ -67,6 +67,7 @@ class ControlLink
   using Stream = rpc::ClientStream<v1::NodeMessage, v1::CoordinatorMessage>;
 
   void Open();
+  void GiveUp(const grpc::Status& why);
   // Every half `lease` while this stream is open: has anything been heard
   // since?
   void Listen(const std::weak_ptr<Stream>& stream,
