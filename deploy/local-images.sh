@@ -5,8 +5,8 @@
 #
 #   deploy/local-images.sh base       debian:bookworm-slim, with the build packages;
 #                                     needs root and mmdebstrap
-#   deploy/local-images.sh services   prom/prometheus and prom/alertmanager, of the
-#                                     programs that are installed here
+#   deploy/local-images.sh services   prom/prometheus, prom/alertmanager and etcd, of
+#                                     the programs that are installed here
 #   deploy/local-images.sh            both
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -41,7 +41,7 @@ base_image() {
 service_image() {
   local image=$1 name=$2 program=$3 data=$4 command=$5 root="$scratch/$2" library
   has_image "$image" && return
-  command -v "$program" >/dev/null || die 1 "no $program here; run: apt-get install $program"
+  command -v "$program" >/dev/null || die 1 "no $program here; see deploy/packages.txt"
   mkdir -p "$root/bin" "$root/etc/$name" "$root/usr/share" "$root/tmp" "$root$data"
   cp "$(command -v "$program")" "$root/bin/$name"
   for library in $(ldd "$root/bin/$name" | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
@@ -61,6 +61,7 @@ service_images() {
     '["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]'
   service_image prom/alertmanager:v0.25.0 alertmanager prometheus-alertmanager /alertmanager \
     '["--config.file=/etc/alertmanager/alertmanager.yml", "--storage.path=/alertmanager"]'
+  service_image gcr.io/etcd-development/etcd:v3.5.21 etcd etcd /etcd-data '[]'
 }
 
 case "${1:-}" in

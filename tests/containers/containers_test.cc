@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -351,6 +352,55 @@ TEST_F(DeploymentTest, AKilledCoordinatorComesBackToTheSameMachine) {
   const Outcome cycle = Cycle(deployment());
   EXPECT_EQ(cycle.exit_code, 0) << cycle;
   deployment().Ask<v1::LoadReport>({"load", "stop"});
+}
+
+// ---- Two coordinators and three etcd: deploy/compose.ha.yaml.
+
+// Where each is scraped, by its service.
+const std::map<std::string, std::string> kCoordinators = {
+    {"coordinator1", "127.0.0.1:9101"}, {"coordinator2", "127.0.0.1:9102"}};
+
+std::string LeaderBut(const std::string& other) {
+  std::string leader;
+  EXPECT_TRUE(WaitFor([&] {
+    for (const auto& [service, metrics] : kCoordinators) {
+      const std::string page = HttpGet(metrics, "/metrics");
+      if (absl::StrContains(page, "\nbelfry_leader 1\n")) leader = service;
+    }
+    return !leader.empty() && leader != other;
+  })) << "leads: "
+      << leader;
+  return leader;
+}
+
+TEST(StandbyTest, TakesOverFromALeaderThatIsKilled) {
+  const Project machine(
+      {"deploy/compose.ha.yaml"},
+      {"etcd1", "etcd2", "etcd3", "coordinator1", "coordinator2", "node"});
+  const auto await_online = [&](const std::string& cpus) {
+    return WaitFor([&] {
+      const Outcome status = machine.RunInContainer({"status", "-o", "json"});
+      return status.exit_code == 0 &&
+             FromJson<v1::ClusterStatus>(status).cluster().view().online() ==
+                 cpus;
+    });
+  };
+  const std::string first = LeaderBut("");
+  ASSERT_TRUE(await_online("0-3"));
+  Docker({"kill", machine.Containers(first).at(0)});
+  LeaderBut(first);
+  const auto offline =
+      machine.AskInContainer<v1::OperationList>({"cpu", "offline", "3"});
+  ASSERT_EQ(offline.operations_size(), 1);
+  EXPECT_EQ(offline.operations(0).result(), "0") << offline.DebugString();
+  EXPECT_TRUE(await_online("0-2"));
+  // It comes back, and stands by.
+  Docker({"start", machine.Containers(first).at(0)});
+  machine.AskInContainer<v1::OperationList>({"cpu", "online", "3"});
+  const auto calls =
+      machine.AskInContainer<v1::CallReport>({"call", "0-3", "nop"});
+  EXPECT_EQ(calls.results_size(), 4);
+  EXPECT_NE(LeaderBut(first), "");
 }
 
 }  // namespace
