@@ -111,9 +111,11 @@ absl::Status Torture::Look() {
       CollectView(around_.coordinator, {.max_entries = 1, .trace = false});
   if (!view.ok()) return view.status();
   cluster_ = view->cluster;
-  const absl::Status started = threads_->StartMissing(cluster_);
-  // Else it has just died.
-  if (!started.ok() && around_.cluster == nullptr) return started;
+  if (!settling_) {
+    const absl::Status started = threads_->StartMissing(cluster_);
+    // Else it has just died.
+    if (!started.ok() && around_.cluster == nullptr) return started;
+  }
   threads_->Refresh(cluster_);
   LookAtQueues(*view);
   LookAtWaits();
@@ -294,7 +296,9 @@ absl::Status Torture::KillOne() {
 
 // ---- The end.
 
-// All threads at rest, every CPU online, every call ended.
+// All threads at rest, every CPU online, every call ended. A process that was
+// started since the last look has no threads, and gets none: what is read one
+// after the other at the end is one state of the machine only if nothing moves.
 absl::Status Torture::Settle() {
   settling_ = true;
   threads_->Stop(cluster_);

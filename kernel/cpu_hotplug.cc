@@ -100,8 +100,10 @@ bool Cpu::ActOnStop(CpuEffects& out) {
   if (stop_two_ && stop_two_->preempt_off) return false;
   stop_->acted = stop_->published;
   stop_->acked = false;
-  out.push_back(Trace{StopEvent(
-      stop_->pair ? TraceKind::kStopTwoState : TraceKind::kStopState, *stop_)});
+  TraceEvent event = StopEvent(
+      stop_->pair ? TraceKind::kStopTwoState : TraceKind::kStopState, *stop_);
+  if (!stop_->pair) event.value2 = stop_->active ? 1 : 0;
+  out.push_back(Trace{std::move(event)});
   const bool early = !stop_->active && Lacks(LeaseWithout::kPrepareAcks);
   if (MasksInterrupts(stop_->acted, stop_->active) || early) {
     Mask(stop_->pair ? "stop_two_cpus" : "stop_machine", out);

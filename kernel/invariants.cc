@@ -164,13 +164,9 @@ void TraceObserver::Report(Invariant invariant, CpuId cpu, std::string what) {
 
 void TraceObserver::Observe(CpuId cpu, const TraceEvent& event) {
   Seen& seen = cpus_[cpu];
-  if (cpu == entering_run_ && event.kind == TraceKind::kStopAck) {
-    entry_violations_.clear();
-  }
-  EndEntry();
   switch (event.kind) {
     case TraceKind::kCsdQueueCpu:
-      if (event.about && event.csd) issued_[*event.about].insert(*event.csd);
+      if (event.about && event.csd) Sent(*event.about, *event.csd);
       return;
     case TraceKind::kCsdFunctionEntry:
       ++seen.running;
@@ -178,16 +174,19 @@ void TraceObserver::Observe(CpuId cpu, const TraceEvent& event) {
       Entered(cpu, event);
       return;
     case TraceKind::kCsdFunctionExit:
-      --seen.running;
+      // Else it was entered before the trace, or before its end was declared.
+      if (seen.running > 0) --seen.running;
       return;
     case TraceKind::kDeviceIrq:
       CheckStopped(cpu, event);
       return;
     case TraceKind::kCpuLife:
+      seen.gone = false;
       seen.life = ParseLife(event.detail).value_or(seen.life);
       return;
     case TraceKind::kStopState:
-      if (event.detail == MultiStopStateName(MultiStopState::kRun)) {
+      if (event.value2 != 0 &&
+          event.detail == MultiStopStateName(MultiStopState::kRun)) {
         EnterRun(cpu, event);
       }
       if (event.detail == MultiStopStateName(MultiStopState::kExit)) {
@@ -217,24 +216,50 @@ void TraceObserver::ObserveCoordinator(const TraceEvent& event) {
   }
   if (event.kind != TraceKind::kCpuCrashed || !event.about) return;
   // Its next process counts from 1 again, and so do those who call it.
-  cpus_.erase(*event.about);
+  cpus_[*event.about] = {.gone = true};
   for (auto& [cpu, seen] : cpus_) {
     if (seen.stopped == event.about) seen.stopped.reset();
   }
   issued_.erase(*event.about);
-  ran_.erase(*event.about);
+  if (const auto ran = ran_.find(*event.about); ran != ran_.end()) {
+    ran_before_[*event.about].merge(ran->second);
+    ran_.erase(ran);
+  }
   last_run_.erase(*event.about);
+}
+
+// A number that is given again names another call, to a new process. The one
+// before may have gone on for a while when it was held for dead, but who sends
+// to its successor has heard of that, and so comes after all it did.
+void TraceObserver::Sent(CpuId target, const CsdKey& key) {
+  issued_[target].insert(key);
+  for (auto* ran : {&ran_, &ran_before_}) {
+    const auto there = ran->find(target);
+    if (there != ran->end()) there->second.erase(key);
+  }
+  const auto there = last_run_.find(target);
+  if (there == last_run_.end()) return;
+  const auto last = there->second.find({key.src, key.src_incarnation});
+  if (last != there->second.end() && key.seq <= last->second) {
+    there->second.erase(last);
+  }
 }
 
 void TraceObserver::Entered(CpuId cpu, const TraceEvent& event) {
   if (!event.csd) return;
   const CsdKey key = *event.csd;
-  if (!issued_[cpu].contains(key)) {
+  const bool gone = cpus_[cpu].gone;
+  const bool sent = issued_[cpu].contains(key);
+  const auto before = ran_before_.find(cpu);
+  const bool ran_before =
+      before != ran_before_.end() && before->second.contains(key);
+  const bool again = !ran_[cpu].insert(key).second || (ran_before && !sent);
+  if (!sent && !again && !gone) {
     Report(Invariant::kItsOwnTarget, cpu,
            KeyText(key) + " runs here and was not sent here");
   }
   Seq& last = last_run_[cpu][{key.src, key.src_incarnation}];
-  if (!ran_[cpu].insert(key).second) {
+  if (again) {
     Report(Invariant::kAtMostOnce, cpu, KeyText(key) + " runs again");
   } else if (key.seq < last) {
     Report(Invariant::kOrder, cpu,
@@ -243,7 +268,7 @@ void TraceObserver::Entered(CpuId cpu, const TraceEvent& event) {
   last = std::max(last, key.seq);
   const bool flush = event.detail == ContextName(Context::kFlush);
   const Life life = cpus_[cpu].life;
-  if (life != Life::kOnline && !(flush && life == Life::kShouldDie)) {
+  if (!gone && life != Life::kOnline && !(flush && life == Life::kShouldDie)) {
     Report(Invariant::kNoCallOnDeadCpu, cpu,
            absl::StrCat(KeyText(key), " runs (", event.detail, ") while ",
                         LifeName(life)));
@@ -251,6 +276,7 @@ void TraceObserver::Entered(CpuId cpu, const TraceEvent& event) {
 }
 
 void TraceObserver::CheckStopped(CpuId cpu, const TraceEvent& event) {
+  if (cpus_[cpu].gone) return;
   for (const auto& [active, seen] : cpus_) {
     if (seen.stopped == cpu) {
       Report(Invariant::kStoppedMeansStopped, cpu,
@@ -263,16 +289,6 @@ void TraceObserver::CheckStopped(CpuId cpu, const TraceEvent& event) {
          absl::StrCat(TraceName(event.kind), " while cpu ", active.value,
                       " is in RUN of round ", seen.effect)});
   }
-}
-
-void TraceObserver::EndEntry() {
-  if (!entry_violations_.empty()) {
-    Violations& beside = unstopped_[cpus_[*entering_run_].effect];
-    beside.insert(beside.end(), entry_violations_.begin(),
-                  entry_violations_.end());
-  }
-  entering_run_.reset();
-  entry_violations_.clear();
 }
 
 // A round begins when all before it are over.
@@ -290,7 +306,8 @@ void TraceObserver::EnterRunOfTwo(CpuId cpu, const TraceEvent& event) {
     return;
   }
   cpus_[cpu].stopped = event.about;
-  if (cpus_[*event.about].running > 0) {
+  const Seen& stopped = cpus_[*event.about];
+  if (stopped.running > 0 && !stopped.gone) {
     Report(Invariant::kStoppedMeansStopped, *event.about,
            absl::StrCat("a function runs when cpu ", cpu.value,
                         " has stopped it"));
@@ -299,10 +316,9 @@ void TraceObserver::EnterRunOfTwo(CpuId cpu, const TraceEvent& event) {
 
 void TraceObserver::EnterRun(CpuId cpu, const TraceEvent& event) {
   cpus_[cpu].effect = event.value;
-  entering_run_ = cpu;
   for (const auto& [other, seen] : cpus_) {
-    if (other == cpu || seen.running == 0) continue;
-    entry_violations_.push_back(
+    if (other == cpu || seen.running == 0 || seen.gone) continue;
+    unstopped_[event.value].push_back(
         {Invariant::kStoppedMeansStopped, other,
          absl::StrCat("a function runs when cpu ", cpu.value,
                       " enters RUN of round ", event.value)});

@@ -117,14 +117,16 @@ class TraceObserver {
 
   template <typename H>
   friend H AbslHashValue(H h, const TraceObserver& o) {
-    return H::combine(std::move(h), o.cpus_, o.issued_, o.ran_, o.last_run_,
-                      o.entering_run_, o.entry_violations_, o.unstopped_,
-                      o.violations_);
+    return H::combine(std::move(h), o.cpus_, o.issued_, o.ran_, o.ran_before_,
+                      o.last_run_, o.unstopped_, o.violations_);
   }
 
  private:
   struct Seen {
     Life life = Life::kDead;
+    // Its process is held for dead: what it still does, cut off, concerns
+    // nobody, but for its calls; until the next one begins its life.
+    bool gone = false;
     // Functions entered and not left.
     int running = 0;
     // The round in whose RUN it stands and has not acknowledged.
@@ -134,29 +136,29 @@ class TraceObserver {
 
     template <typename H>
     friend H AbslHashValue(H h, const Seen& s) {
-      return H::combine(std::move(h), s.life, s.running, s.effect, s.stopped);
+      return H::combine(std::move(h), s.life, s.gone, s.running, s.effect,
+                        s.stopped);
     }
   };
 
+  void Sent(CpuId target, const CsdKey& key);
   void Entered(CpuId cpu, const TraceEvent& event);
   // `cpu` runs something now.
   void CheckStopped(CpuId cpu, const TraceEvent& event);
   void EnterRunOfTwo(CpuId cpu, const TraceEvent& event);
   void EnterRun(CpuId cpu, const TraceEvent& event);
-  void EndEntry();
   void Commit(std::int64_t round);
   void Report(Invariant invariant, CpuId cpu, std::string what);
 
   std::map<CpuId, Seen> cpus_;
-  // By target: the calls sent there, those that ran there, and the last number
-  // run of each source.
+  // By target. A key names a call between two processes: its source's is part
+  // of it, its target's is the one that lives. So each set is of calls to that
+  // process, and what its predecessors ran is kept apart.
   std::map<CpuId, std::set<CsdKey>> issued_;
   std::map<CpuId, std::set<CsdKey>> ran_;
+  std::map<CpuId, std::set<CsdKey>> ran_before_;
+  // The last number run of each source.
   std::map<CpuId, std::map<std::pair<CpuId, Incarnation>, Seq>> last_run_;
-  // What an active CPU's entry into RUN would violate. One that acknowledges
-  // RUN at once is not active: it has no effect to make.
-  std::optional<CpuId> entering_run_;
-  Violations entry_violations_;
   // By round: what ran beside its effect. That is tentative until EXIT says
   // that it is committed; what is not did not happen.
   std::map<std::int64_t, Violations> unstopped_;

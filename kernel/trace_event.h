@@ -74,7 +74,7 @@ enum class TraceKind : std::uint8_t {
   kCpuLife,  // value: calls in the queue; detail: the new state of its life
   kSetView,  // value: the view's number; detail: the online mask
   // stop_machine. value: generation; detail: state
-  kStopState,    // the CPU acts on a state
+  kStopState,    // the CPU acts on a state; value2: 1 where it is active
   kStopAck,      // ... and has acknowledged it
   kStopAbort,    // the round was given up; the coordinator's: value2: errno
   kStopPublish,  // the coordinator publishes a state; NONE when the round ended

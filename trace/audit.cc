@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -228,29 +227,23 @@ void CheckTargets(const MachineView& view, v1::AuditReport* report) {
   }
 }
 
-// Numbers start again with a new life of the source, so its calls may repeat
-// them; then the trace, which has no incarnations, proves nothing.
-bool HasOneLife(const CpuView& target, std::uint32_t source) {
-  std::set<std::uint64_t> lives;
-  for (const v1::InboundRow& inbound : target.snapshot->inbound()) {
-    if (inbound.src_cpu() == source) lives.insert(inbound.src_incarnation());
-  }
-  return lives.size() <= 1;
-}
-
+// A number names a call between one life of its source and one of its target.
+// That of the target is the one that answers: the ring of a dead process is
+// gone with it. The rings are read after the snapshots, so what these say of
+// the source's lives may be old.
 void CheckTrace(const MachineView& view, v1::AuditReport* report) {
-  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>, int> runs;
+  // Target, source, its incarnation, number.
+  std::map<
+      std::tuple<std::uint32_t, std::uint32_t, std::uint64_t, std::uint64_t>,
+      int>
+      runs;
   for (const v1::TraceEvent& event : view.events) {
     if (event.name() != "csd_function_entry" || !event.has_cpu() ||
         !event.has_src_cpu()) {
       continue;
     }
-    const CpuView* target = FindCpu(view, event.cpu());
-    if (target == nullptr || !target->snapshot ||
-        !HasOneLife(*target, event.src_cpu())) {
-      continue;
-    }
-    if (++runs[{event.cpu(), event.src_cpu(), event.seq()}] == 2) {
+    if (++runs[{event.cpu(), event.src_cpu(), event.src_incarnation(),
+                event.seq()}] == 2) {
       AddFinding(report, "run_twice", event.cpu(), kAtMostOnce,
                  absl::StrCat("CPU ", event.cpu(), " ran call ", event.seq(),
                               " of CPU ", event.src_cpu(), " (",

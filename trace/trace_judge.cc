@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "kernel/trace_event.h"
+#include "trace/observer_feed.h"
 #include "trace/report_text.h"
 
 namespace belfry::trace {
@@ -14,21 +14,15 @@ namespace {
 
 using kernel::Invariant;
 
-std::optional<kernel::TraceKind> KindOf(absl::string_view name) {
-  for (int i = 0; i < kernel::kTraceKinds; ++i) {
-    const auto kind = static_cast<kernel::TraceKind>(i);
-    if (kernel::TraceName(kind) == name) return kind;
-  }
-  return std::nullopt;
-}
-
 class Judge {
  public:
   Judge(const std::vector<v1::TraceEvent>& events, bool whole)
-      : events_(events), whole_(whole), machine_(events) {}
+      : events_(events),
+        whole_(whole),
+        machine_(events),
+        feed_(events, !whole) {}
 
   Judgement Pass() {
-    if (!whole_) TellBeginning();
     for (Position position = 0; position < events_.size(); ++position) {
       Observe(position);
       machine_.Apply(position);
@@ -47,36 +41,9 @@ class Judge {
   }
 
  private:
-  // What the observer would have seen of a trace that is whole.
-  void TellBeginning() {
-    for (const auto& [number, cpu] : machine_.cpus()) {
-      observer_.Observe(
-          {number}, {.kind = kernel::TraceKind::kCpuLife, .detail = cpu.life});
-    }
-  }
-
   void Observe(Position position) {
-    const v1::TraceEvent& event = events_[position];
-    const auto kind = KindOf(event.name());
-    if (!kind) return;
-    kernel::TraceEvent seen{.kind = *kind,
-                            .value = event.value(),
-                            .value2 = event.value2(),
-                            .detail = event.detail(),
-                            .irqs_masked = event.irqs_masked()};
-    if (event.has_about_cpu()) seen.about = kernel::CpuId{event.about_cpu()};
-    if (event.has_src_cpu()) {
-      seen.csd = kernel::CsdKey{
-          {event.src_cpu()}, {IncarnationOf(event)}, event.seq()};
-    }
-    if (event.has_cpu()) {
-      observer_.Observe({event.cpu()}, seen);
-    } else {
-      if (*kind == kernel::TraceKind::kCpuCrashed)
-        ++crashes_[event.about_cpu()];
-      observer_.ObserveCoordinator(seen);
-    }
-    const kernel::Violations& all = observer_.violations();
+    feed_.Observe(events_[position]);
+    const kernel::Violations& all = feed_.violations();
     for (; reported_ < all.size(); ++reported_) {
       const kernel::Violation& one = all[reported_];
       if (!whole_ && one.invariant == Invariant::kItsOwnTarget) continue;
@@ -84,13 +51,6 @@ class Judge {
              one.cpu ? std::optional(one.cpu->value) : std::nullopt, position,
              one.what);
     }
-  }
-
-  // An older trace does not have it: then a process is told from its
-  // predecessor by the crashes between them.
-  std::uint64_t IncarnationOf(const v1::TraceEvent& event) {
-    return event.src_incarnation() != 0 ? event.src_incarnation()
-                                        : crashes_[event.src_cpu()];
   }
 
   // Once for each time that a queue comes to be in such a state.
@@ -153,9 +113,8 @@ class Judge {
   const std::vector<v1::TraceEvent>& events_;
   const bool whole_;
   TracedMachine machine_;
-  kernel::TraceObserver observer_;
+  ObserverFeed feed_;
   std::size_t reported_ = 0;
-  std::map<std::uint32_t, std::uint64_t> crashes_;
   std::map<std::uint32_t, bool> stranded_;
   std::map<std::uint32_t, bool> left_behind_;
   Judgement result_;

@@ -127,6 +127,22 @@ TEST_F(TortureTest, KilledProcessesTakeNothingElseWithThem) {
   ExpectTheBooksBalance(report);
 }
 
+// A process that is killed so late that its next life begins after the end.
+TEST_F(TortureTest, AtItsEndAllIsAtRest) {
+  const Outcome outcome =
+      Torture({"--cpus", "4", "--duration", "1s", "--kill-interval", "950ms",
+               "--onoff-interval", "0s", "--keep"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome;
+  EXPECT_EQ(FromJson<v1::TortureReport>(outcome).kills(), 1);
+  const Cluster cluster = Cluster::Adopt(KeptIn(outcome));
+  const auto issued = [&cluster] {
+    return FromJson<v1::AuditReport>(cluster.Run({"audit", "-o", "json"}))
+        .issued();
+  };
+  const std::uint64_t before = issued();
+  EXPECT_EQ(issued(), before);
+}
+
 // Handlers that wait for each other: a report, not a hang of the tool.
 TEST_F(TortureTest, AHangIsReported) {
   const Outcome outcome =

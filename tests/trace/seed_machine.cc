@@ -142,7 +142,11 @@ TraceWriter SeedTrace(const SeedOptions& options) {
   AddStop(&trace, "DISABLE_IRQ", {1});
   Publish(&trace, "RUN");
   AddStop(&trace, "RUN", {0, 1, 2});
-  trace.Add({.cpu = 3, .name = "stop_state", .value = 1, .detail = "RUN"});
+  trace.Add({.cpu = 3,
+             .name = "stop_state",
+             .value = 1,
+             .value2 = 1,
+             .detail = "RUN"});
   AddLife(&trace, "SHOULD_DIE");
   trace.Add({.cpu = 3, .name = "stop_ack", .value = 1, .detail = "RUN"});
   Publish(&trace, "EXIT");

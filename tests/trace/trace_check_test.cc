@@ -104,6 +104,34 @@ TEST(TraceCheck, TheNextLifeOfASourceCountsAnew) {
   EXPECT_THAT(Violated(CheckTrace(trace)), IsEmpty());
 }
 
+EventSpec Crash(std::uint32_t cpu) {
+  return {.name = "cpu_crashed", .about = cpu};
+}
+
+TEST(TraceCheck, TwiceInTwoLivesOfTheTarget) {
+  // Its source sent it once.
+  EXPECT_THAT(
+      Violated(CheckTrace(Of({Life(3, "ONLINE"), Queue(1), Entry(3, 1),
+                              Crash(3), Life(3, "ONLINE"), Entry(3, 1)}))),
+      ElementsAre("at_most_once"));
+  // These are two calls, and the second runs twice.
+  std::vector<EventSpec> specs = {Life(3, "ONLINE"), Queue(1), Entry(3, 1),
+                                  Exit(3, 1),        Crash(3), Entry(3, 2),
+                                  Life(3, "ONLINE"), Queue(1), Entry(3, 1)};
+  EXPECT_THAT(Violated(CheckTrace(Of(specs))), IsEmpty());
+  specs.push_back(Exit(3, 1));
+  specs.push_back(Entry(3, 1));
+  EXPECT_THAT(Violated(CheckTrace(Of(specs))), ElementsAre("at_most_once"));
+}
+
+// The last that it sent, to the target's next process, nobody has read.
+TEST(TraceCheck, ADeadSourceMayHaveSentMore) {
+  EXPECT_THAT(Violated(CheckTrace(Of({Life(3, "ONLINE"), Queue(1), Entry(3, 1),
+                                      Exit(3, 1), Crash(3), Life(3, "ONLINE"),
+                                      Entry(3, 1), Exit(3, 1), Crash(1)}))),
+              IsEmpty());
+}
+
 TEST(TraceCheck, WithoutContextsADeadCpuIsNotJudged) {
   v1::TraceReport trace = Of({Life(3, "DEAD"), Queue(1), Entry(3, 1)});
   trace.mutable_events(2)->clear_detail();

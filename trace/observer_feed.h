@@ -1,0 +1,57 @@
+// Feeds a trace to the observer of kernel/invariants.h, which wants to see
+// everything: what a trace lacks is taken to have been in order.
+#ifndef BELFRY_TRACE_OBSERVER_FEED_H_
+#define BELFRY_TRACE_OBSERVER_FEED_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+
+#include "belfry/v1/debug.pb.h"
+#include "kernel/ids.h"
+#include "kernel/invariants.h"
+#include "kernel/trace_event.h"
+
+namespace belfry::trace {
+
+class ObserverFeed {
+ public:
+  // `events` are all of the trace. `cut`: some that were before or between them
+  // are missing.
+  template <typename Events>
+  ObserverFeed(const Events& events, bool cut) : cut_(cut) {
+    for (const v1::TraceEvent& event : events) {
+      if (event.name() == "cpu_crashed") died_.insert({event.about_cpu()});
+    }
+  }
+
+  // From the first event of every process to its last: what dies takes its last
+  // events with it.
+  bool whole() const { return !cut_ && died_.empty(); }
+
+  // Every event, in order.
+  void Observe(const v1::TraceEvent& event);
+
+  const kernel::Violations& violations() const {
+    return observer_.violations();
+  }
+
+ private:
+  kernel::TraceEvent Read(kernel::TraceKind kind,
+                          const v1::TraceEvent& event) const;
+  void SupplyLife(kernel::CpuId cpu);
+  void SupplySending(kernel::CpuId cpu, const kernel::TraceEvent& entry);
+
+  bool cut_;
+  std::set<kernel::CpuId> died_;
+  std::map<kernel::CpuId, std::uint64_t> crashes_;
+  // CPUs of which the observer has heard.
+  std::set<kernel::CpuId> known_;
+  // By target: the calls that the observer knows to be sent to its process.
+  std::map<kernel::CpuId, std::set<kernel::CsdKey>> sent_;
+  kernel::TraceObserver observer_;
+};
+
+}  // namespace belfry::trace
+
+#endif  // BELFRY_TRACE_OBSERVER_FEED_H_
