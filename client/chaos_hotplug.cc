@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/duration.h"
 #include "client/operations.h"
 
 namespace belfry::client {
@@ -22,11 +23,10 @@ bool IsOnline(const v1::CpuInfo& cpu) {
 }  // namespace
 
 ChaosHotplug::ChaosHotplug(Coordinator coordinator, std::uint64_t seed,
-                           absl::Duration interval, const Interrupt& interrupt)
+                           absl::Duration interval)
     : coordinator_(std::move(coordinator)),
       random_(seed),
-      interval_(interval),
-      interrupt_(interrupt) {}
+      interval_(interval) {}
 
 void ChaosHotplug::Step() {
   if (operation_) return Await();
@@ -59,13 +59,20 @@ void ChaosHotplug::Start(std::uint32_t cpu, bool online) {
   }
 }
 
+// Not by AwaitOperation(), which a signal ends: the last rest, too, is over
+// when the operation is.
 void ChaosHotplug::Await() {
   if (!operation_) return;
-  const auto now = AwaitOperation(coordinator_, *operation_,
-                                  absl::Now() + kAwait, interrupt_);
-  if (now.ok() && !now->done()) return;
+  v1::WaitOperationRequest request;
+  request.set_id(operation_->id());
+  *request.mutable_timeout() = ToProto(kAwait);
+  const auto now = coordinator_.Ask(&Coordinator::Stub::WaitOperation, request);
   if (!now.ok() && !IsFromServer(now.status())) {
     absl::SleepFor(kRetry);
+    return;
+  }
+  if (now.ok() && !now->operation().done()) {
+    operation_ = now->operation();
     return;
   }
   operation_.reset();
@@ -73,10 +80,10 @@ void ChaosHotplug::Await() {
     const std::lock_guard lock(mutex_);
     if (!now.ok()) {
       counts_.set_unknown(counts_.unknown() + 1);
-    } else if (now->result() == "0") {
+    } else if (now->operation().result() == "0") {
       counts_.set_ok(counts_.ok() + 1);
     } else {
-      CountFailure(now->result());
+      CountFailure(now->operation().result());
     }
   }
   absl::SleepFor(interval_);

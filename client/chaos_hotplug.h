@@ -12,7 +12,6 @@
 #include "absl/time/time.h"
 #include "belfry/v1/report.pb.h"
 #include "client/coordinator.h"
-#include "client/interrupt.h"
 #include "lab/random.h"
 
 namespace belfry::client {
@@ -21,7 +20,7 @@ class ChaosHotplug {
  public:
   // `interval` lies between the end of an operation and the next.
   ChaosHotplug(Coordinator coordinator, std::uint64_t seed,
-               absl::Duration interval, const Interrupt& interrupt);
+               absl::Duration interval);
 
   // A CPU at random goes if it is online, and comes if it is not; never the
   // last one. Or waits for the operation under way, not for long.
@@ -44,7 +43,6 @@ class ChaosHotplug {
   Coordinator coordinator_;
   lab::Random random_;
   absl::Duration interval_;
-  const Interrupt& interrupt_;
   std::optional<v1::Operation> operation_;
 
   mutable std::mutex mutex_;

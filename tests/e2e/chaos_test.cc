@@ -2,10 +2,12 @@
 // can tell when something does not.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <chrono>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "client/exit_code.h"
 #include "tests/e2e/support/cluster.h"
 
@@ -14,6 +16,7 @@ namespace {
 
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr std::chrono::seconds kChaos{150};
 
@@ -90,6 +93,24 @@ TEST_F(ChaosTest, WhatDoesNotSurviveIsFound) {
   const auto report = FromJson<v1::ChaosReport>(outcome);
   EXPECT_EQ(report.verdict(), "FAILURE");
   EXPECT_NE(report.failure(), "");
+}
+
+// An operation is under way whenever the signal comes: each lasts a while.
+TEST_F(ChaosTest, ASignalEndsItWithARestInWhichAllEnds) {
+  const TempDir dir;
+  const auto chaos = belfry_.Start(
+      {"chaos", "--cpus", "3", "--duration", "60s", "--rest-interval", "60s",
+       "--faults", "delay", "--fault-interval", "100ms", "--onoff-interval",
+       "1ms", "--log", dir.File("log")});
+  const auto begun = [&] {
+    return absl::StrContains(ReadFile(dir.File("log")), "\"fault\":5");
+  };
+  ASSERT_TRUE(WaitFor(begun)) << chaos->err();
+  chaos->Signal(SIGINT);
+  const Outcome outcome = chaos->Wait(kChaos);
+  EXPECT_EQ(outcome.exit_code, 130) << outcome;
+  EXPECT_THAT(ReadFile(dir.File("log")), HasSubstr("\"what\":\"rests\""));
+  EXPECT_THAT(ReadFile(dir.File("log")), Not(HasSubstr("\"fails\"")));
 }
 
 TEST_F(ChaosTest, SaysWhatIsWrongWithItsFlags) {
