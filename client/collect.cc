@@ -9,7 +9,7 @@
 #include "client/fan_out.h"
 #include "client/state_dir.h"
 #include "google/protobuf/util/time_util.h"
-#include "trace/merge.h"
+#include "trace/recording.h"
 
 namespace belfry::client {
 namespace {
@@ -62,16 +62,16 @@ void ReadTraces(const Reachable& reachable, const std::string& coordinator,
   auto answers = FanOut<v1::DebugService>(
       addresses, &v1::DebugService::Stub::AsyncReadTrace,
       v1::ReadTraceRequest(), timeout);
-  std::vector<trace::ProcessTrace> traces;
+  trace::Recording recording;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (!answers[i].ok()) continue;
-    trace::ProcessTrace one;
-    if (i < reachable.cpus.size()) one.cpu = reachable.cpus[i]->info.cpu();
-    one.trace = std::move(*answers[i]);
-    view->overwritten += one.trace.overwritten();
-    traces.push_back(std::move(one));
+    trace::Recording::Ring ring;
+    if (i < reachable.cpus.size()) ring.cpu = reachable.cpus[i]->info.cpu();
+    recording.Add(ring, std::move(*answers[i]));
   }
-  view->events = trace::MergeTraces(traces);
+  const v1::TraceReport trace = recording.Merge();
+  view->events.assign(trace.events().begin(), trace.events().end());
+  view->overwritten = trace.overwritten();
 }
 
 }  // namespace

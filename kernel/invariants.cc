@@ -228,6 +228,14 @@ void TraceObserver::ObserveCoordinator(const TraceEvent& event) {
   last_run_.erase(*event.about);
 }
 
+// Among them it may have come online, left its functions, acknowledged: it is
+// nothing that what follows could contradict. A process that is held for dead
+// stays so.
+void TraceObserver::ObserveLoss(CpuId cpu) {
+  Seen& seen = cpus_[cpu];
+  seen = {.life = Life::kOnline, .gone = seen.gone};
+}
+
 // A number that is given again names another call, to a new process. The one
 // before may have gone on for a while when it was held for dead, but who sends
 // to its successor has heard of that, and so comes after all it did.

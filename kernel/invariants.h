@@ -104,7 +104,8 @@ void CheckEveryWaitEnds(const Cpu& cpu, Violations& out);
 
 // ---- Judged from the trace.
 
-// Reads what happens in the order in which it happens, whole: at_most_once,
+// Reads what happens in the order in which it happens, and whole, or else is
+// told where something is missing: at_most_once,
 // order, no_call_on_dead_cpu, its_own_target, stopped_means_stopped. A value:
 // its hash covers all that a later event can meet.
 class TraceObserver {
@@ -112,6 +113,9 @@ class TraceObserver {
   void Observe(CpuId cpu, const TraceEvent& event);
   // An event of the coordinator's.
   void ObserveCoordinator(const TraceEvent& event);
+  // From here on `cpu`'s events are missing, up to the next one. They are taken
+  // to have been in order.
+  void ObserveLoss(CpuId cpu);
 
   const Violations& violations() const { return violations_; }
 

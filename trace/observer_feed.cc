@@ -1,7 +1,6 @@
 #include "trace/observer_feed.h"
 
 #include <optional>
-#include <string>
 
 #include "absl/strings/string_view.h"
 
@@ -22,6 +21,13 @@ std::optional<TraceKind> ParseKind(absl::string_view name) {
 }  // namespace
 
 void ObserverFeed::Observe(const v1::TraceEvent& event) {
+  Tell(event);
+  if (lost_behind_.contains(position_++)) {
+    observer_.ObserveLoss(CpuId{event.cpu()});
+  }
+}
+
+void ObserverFeed::Tell(const v1::TraceEvent& event) {
   const std::optional<TraceKind> kind = ParseKind(event.name());
   if (!kind) return;
   const kernel::TraceEvent read = Read(*kind, event);
@@ -34,7 +40,7 @@ void ObserverFeed::Observe(const v1::TraceEvent& event) {
     return;
   }
   const CpuId cpu{event.cpu()};
-  if (cut_) SupplyLife(cpu);
+  if (cut_ && known_.insert(cpu).second) observer_.ObserveLoss(cpu);
   if (read.csd && read.about && *kind == TraceKind::kCsdQueueCpu) {
     sent_[*read.about].insert(*read.csd);
   }
@@ -67,15 +73,6 @@ kernel::TraceEvent ObserverFeed::Read(TraceKind kind,
   out.detail = event.detail();
   out.irqs_masked = event.irqs_masked();
   return out;
-}
-
-// Before what the trace holds, a CPU was online.
-void ObserverFeed::SupplyLife(CpuId cpu) {
-  if (!known_.insert(cpu).second) return;
-  kernel::TraceEvent life;
-  life.kind = TraceKind::kCpuLife;
-  life.detail = std::string(kernel::LifeName(kernel::Life::kOnline));
-  observer_.Observe(cpu, life);
 }
 
 // A call that was sent before the trace, or by a process whose last events are

@@ -3,6 +3,7 @@
 #ifndef BELFRY_TRACE_OBSERVER_FEED_H_
 #define BELFRY_TRACE_OBSERVER_FEED_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -20,8 +21,18 @@ class ObserverFeed {
   // are missing.
   template <typename Events>
   ObserverFeed(const Events& events, bool cut) : cut_(cut) {
+    std::map<std::uint32_t, std::size_t> last;
+    std::size_t position = 0;
     for (const v1::TraceEvent& event : events) {
       if (event.name() == "cpu_crashed") died_.insert({event.about_cpu()});
+      if (event.has_cpu()) {
+        const auto before = last.find(event.cpu());
+        if (event.lost() > 0 && before != last.end()) {
+          lost_behind_.insert(before->second);
+        }
+        last[event.cpu()] = position;
+      }
+      ++position;
     }
   }
 
@@ -39,10 +50,15 @@ class ObserverFeed {
  private:
   kernel::TraceEvent Read(kernel::TraceKind kind,
                           const v1::TraceEvent& event) const;
-  void SupplyLife(kernel::CpuId cpu);
+  void Tell(const v1::TraceEvent& event);
   void SupplySending(kernel::CpuId cpu, const kernel::TraceEvent& entry);
 
   bool cut_;
+  // Positions of the events behind which their CPU's ring has lost some. From
+  // there on nothing is known of it, and not only from its next event on: in
+  // causal order that may stand far behind what others did meanwhile.
+  std::set<std::size_t> lost_behind_;
+  std::size_t position_ = 0;
   std::set<kernel::CpuId> died_;
   std::map<kernel::CpuId, std::uint64_t> crashes_;
   // CPUs of which the observer has heard.

@@ -34,9 +34,10 @@ void Recording::Add(const Ring& ring, v1::ReadTraceResponse read) {
   Log& log = logs_[ring];
   // The ring counts every event that it no longer has, also those read before.
   if (read.overwritten() > log.past) {
-    log.trace.set_overwritten(log.trace.overwritten() + read.overwritten() -
-                              log.past);
+    const std::uint64_t lost = read.overwritten() - log.past;
+    log.trace.set_overwritten(log.trace.overwritten() + lost);
     log.past = read.overwritten();
+    if (read.events_size() > 0) read.mutable_events(0)->set_lost(lost);
   }
   log.past += static_cast<std::uint64_t>(read.events_size());
   events_ += static_cast<std::size_t>(read.events_size());

@@ -1,5 +1,5 @@
 // Reads the rings of many processes again and again, and makes one trace of it:
-// each event once, and what a ring overwrote in between is counted.
+// each event once, and what a ring overwrote in between is counted, there.
 #ifndef BELFRY_TRACE_RECORDING_H_
 #define BELFRY_TRACE_RECORDING_H_
 

@@ -1,6 +1,7 @@
 #include "trace/trace_check.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <string>
 
@@ -25,6 +26,7 @@ class Checker {
   v1::TraceCheckReport Check() {
     for (const v1::TraceEvent& event : trace_.events()) {
       feed_.Observe(event);
+      lost_ += event.lost();
       has_contexts_ = has_contexts_ && (event.name() != "csd_function_entry" ||
                                         !event.detail().empty());
     }
@@ -77,6 +79,11 @@ class Checker {
       return "the trace is not whole: what runs may have been sent before it, "
              "or by a process whose last events are lost";
     }
+    if ((name == kNoCallOnDeadCpu || name == kStoppedMeansStopped) &&
+        lost_ < trace_.overwritten()) {
+      return "the trace does not tell where the events are missing that were "
+             "overwritten: a CPU's life may have changed anywhere";
+    }
     if (name == kNoCallOnDeadCpu && !has_contexts_) {
       return "the trace does not tell in which context its calls ran: ftrace's "
              "text leaves it out";
@@ -86,6 +93,8 @@ class Checker {
 
   const v1::TraceReport& trace_;
   ObserverFeed feed_;
+  // Events that are missing, and the trace tells where.
+  std::uint64_t lost_ = 0;
   // Every run says in which context it was.
   bool has_contexts_ = true;
 };

@@ -71,6 +71,24 @@ TEST(TraceObserverTest, ContentWithAGoodRun) {
   EXPECT_EQ(Found(observer), Kinds{});
 }
 
+// A ring that is read too late has overwritten how its CPU came online. Of one
+// that is held for dead nothing is asked after it, either.
+TEST(TraceObserverTest, WhatIsMissingWasInOrder) {
+  for (const bool missing : {false, true}) {
+    TraceObserver observer = Begun();
+    observer.Observe(kB, Detail(TraceKind::kCpuLife, "DEAD"));
+    if (missing) observer.ObserveLoss(kB);
+    RunCall(observer, 1);
+    EXPECT_EQ(Found(observer),
+              missing ? Kinds{} : Kinds{Invariant::kNoCallOnDeadCpu});
+  }
+  TraceObserver observer = Begun();
+  observer.ObserveCoordinator({.kind = TraceKind::kCpuCrashed, .about = kB});
+  observer.ObserveLoss(kB);
+  RunCall(observer, 1);
+  EXPECT_EQ(Found(observer), Kinds{});
+}
+
 TEST(TraceObserverTest, Twice) {
   TraceObserver observer = Begun();
   RunCall(observer, 1);

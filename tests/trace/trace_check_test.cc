@@ -46,6 +46,14 @@ EventSpec Entry(std::uint32_t cpu, std::uint64_t seq) {
 EventSpec Exit(std::uint32_t cpu, std::uint64_t seq) {
   return {.cpu = cpu, .name = "csd_function_exit", .src = 1, .seq = seq};
 }
+// The CPU makes the effect of round 7.
+EventSpec Effect(std::uint32_t cpu) {
+  return {.cpu = cpu,
+          .name = "stop_state",
+          .value = 7,
+          .value2 = 1,
+          .detail = "RUN"};
+}
 
 std::vector<std::string> Violated(const v1::TraceCheckReport& report) {
   std::vector<std::string> names;
@@ -87,6 +95,45 @@ TEST(TraceCheck, ACutTraceIsJudgedByWhatItHas) {
   EXPECT_EQ(report.problems_size(), 1);
 
   EXPECT_THAT(report.judged(), Not(Contains("its_own_target")));
+}
+
+// The ring was read too late: CPU 3 came online, or left a function, or
+// acknowledged, among the events that it had overwritten by then.
+TEST(TraceCheck, WhatALossHasTakenWasInOrder) {
+  const EventSpec exit = {.name = "stop_publish", .value = 7, .detail = "EXIT"};
+  struct Case {
+    std::vector<EventSpec> before;
+    std::string violated;
+  };
+  const Case cases[] = {
+      {{Life(3, "DEAD")}, "no_call_on_dead_cpu"},
+      {{Life(3, "ONLINE"), Queue(4), Entry(3, 4), Effect(2), exit},
+       "stopped_means_stopped"},
+      {{Life(3, "ONLINE"), Life(2, "ONLINE"), Effect(3), Entry(2, 4), exit},
+       "stopped_means_stopped"},
+  };
+  for (const Case& one : cases) {
+    std::vector<EventSpec> specs = one.before;
+    specs.push_back(Queue(5));
+    specs.push_back(Entry(3, 5));
+    v1::TraceReport trace = Of(specs);
+    // Some of before it are gone, of whichever process.
+    trace.mutable_events(0)->set_lost(1);
+    trace.set_overwritten(1);
+    EXPECT_THAT(Violated(CheckTrace(trace)), ElementsAre(one.violated));
+    trace.mutable_events(trace.events_size() - 1)->set_lost(1);
+    trace.set_overwritten(2);
+    EXPECT_THAT(Violated(CheckTrace(trace)), IsEmpty()) << one.violated;
+  }
+}
+
+// Then any CPU's life may have changed anywhere.
+TEST(TraceCheck, WhereNobodyKnowsWhatIsLostNoLifeIsJudged) {
+  v1::TraceReport trace = Of({Life(3, "DEAD"), Queue(1), Entry(3, 1)});
+  trace.set_overwritten(1);
+  const auto report = CheckTrace(trace);
+  EXPECT_THAT(Violated(report), IsEmpty());
+  EXPECT_THAT(report.judged(), ElementsAre("at_most_once", "order"));
 }
 
 // A source counts its calls to each target: the one that runs here was sent

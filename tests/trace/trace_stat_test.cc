@@ -111,8 +111,13 @@ TEST(Recording, EachEventOnceAndWhatIsLostIsCounted) {
   const v1::TraceReport trace = recording.Merge();
   EXPECT_EQ(trace.overwritten(), 5u);
   std::vector<std::uint64_t> order;
-  for (const auto& event : trace.events()) order.push_back(event.lamport());
+  std::vector<std::uint64_t> lost;
+  for (const auto& event : trace.events()) {
+    order.push_back(event.lamport());
+    lost.push_back(event.lost());
+  }
   EXPECT_EQ(order, (std::vector<std::uint64_t>{3, 4, 5, 9, 20}));
+  EXPECT_EQ(lost, (std::vector<std::uint64_t>{2, 0, 0, 0, 3}));
   EXPECT_EQ(recording.events(), 5u);
 }
 
