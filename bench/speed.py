@@ -34,8 +34,8 @@ MPI_TRANSPORTS = {"Open MPI, shared memory": [], "Open MPI, TCP": ["--mca", "btl
 class Scale:
     """How much of everything."""
 
-    def __init__(self, quick):
-        self.repeats = 1 if quick else 5
+    def __init__(self, quick, repeats):
+        self.repeats = 1 if quick else repeats
         self.waiting = 500 if quick else 20_000
         self.windowed = 5_000 if quick else 200_000
         self.flood = 20_000 if quick else 1_000_000
@@ -328,10 +328,12 @@ def measure_clusters(bin_dir, table, scale):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="once, and little of it")
+    parser.add_argument("--repeats", type=int, default=5, metavar="N",
+                        help="how often each is measured (default: %(default)s)")
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/bench/bin",
                         help="where the programs are (default: %(default)s)")
     options = parser.parse_args()
-    scale = Scale(options.quick)
+    scale = Scale(options.quick, options.repeats)
     table = Table()
     measure_calls_beside_peers(options.bin, table, scale)
     measure_clusters(options.bin, table, scale)
