@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/duration.h"
 #include "client/operations.h"
 
 namespace belfry::client {
@@ -63,16 +62,13 @@ void ChaosHotplug::Start(std::uint32_t cpu, bool online) {
 // when the operation is.
 void ChaosHotplug::Await() {
   if (!operation_) return;
-  v1::WaitOperationRequest request;
-  request.set_id(operation_->id());
-  *request.mutable_timeout() = ToProto(kAwait);
-  const auto now = coordinator_.Ask(&Coordinator::Stub::WaitOperation, request);
+  const auto now = WaitOperation(coordinator_, operation_->id(), kAwait);
   if (!now.ok() && !IsFromServer(now.status())) {
     absl::SleepFor(kRetry);
     return;
   }
-  if (now.ok() && !now->operation().done()) {
-    operation_ = now->operation();
+  if (now.ok() && !now->done()) {
+    operation_ = *now;
     return;
   }
   operation_.reset();
@@ -80,10 +76,10 @@ void ChaosHotplug::Await() {
     const std::lock_guard lock(mutex_);
     if (!now.ok()) {
       counts_.set_unknown(counts_.unknown() + 1);
-    } else if (now->operation().result() == "0") {
+    } else if (now->result() == "0") {
       counts_.set_ok(counts_.ok() + 1);
     } else {
-      CountFailure(now->operation().result());
+      CountFailure(now->result());
     }
   }
   absl::SleepFor(interval_);

@@ -1,5 +1,6 @@
 #include "client/collect.h"
 
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -69,8 +70,9 @@ void ReadTraces(const Reachable& reachable, const std::string& coordinator,
     if (i < reachable.cpus.size()) ring.cpu = reachable.cpus[i]->info.cpu();
     recording.Add(ring, std::move(*answers[i]));
   }
-  const v1::TraceReport trace = recording.Merge();
-  view->events.assign(trace.events().begin(), trace.events().end());
+  v1::TraceReport trace = recording.Merge();
+  view->events.assign(std::make_move_iterator(trace.mutable_events()->begin()),
+                      std::make_move_iterator(trace.mutable_events()->end()));
   view->overwritten = trace.overwritten();
 }
 

@@ -73,6 +73,17 @@ absl::StatusOr<v1::Operation> StartHotplug(Coordinator& coordinator,
                 : StartOffline(coordinator, cpu, on);
 }
 
+absl::StatusOr<v1::Operation> WaitOperation(Coordinator& coordinator,
+                                            std::uint64_t id,
+                                            absl::Duration time) {
+  v1::WaitOperationRequest request;
+  request.set_id(id);
+  *request.mutable_timeout() = ToProto(time);
+  auto response = coordinator.Ask(&Coordinator::Stub::WaitOperation, request);
+  if (!response.ok()) return response.status();
+  return std::move(*response->mutable_operation());
+}
+
 absl::StatusOr<v1::Operation> AwaitOperation(Coordinator& coordinator,
                                              const v1::Operation& started,
                                              absl::Time deadline,
@@ -81,12 +92,10 @@ absl::StatusOr<v1::Operation> AwaitOperation(Coordinator& coordinator,
   while (!operation.done() && !interrupt.requested()) {
     const absl::Duration left = deadline - absl::Now();
     if (left <= absl::ZeroDuration()) break;
-    v1::WaitOperationRequest request;
-    request.set_id(operation.id());
-    *request.mutable_timeout() = ToProto(std::min(left, kSlice));
-    auto response = coordinator.Ask(&Coordinator::Stub::WaitOperation, request);
-    if (!response.ok()) return response.status();
-    operation = response->operation();
+    auto now =
+        WaitOperation(coordinator, operation.id(), std::min(left, kSlice));
+    if (!now.ok()) return now.status();
+    operation = *std::move(now);
   }
   return operation;
 }

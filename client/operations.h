@@ -27,6 +27,11 @@ absl::StatusOr<v1::Operation> StartHotplug(Coordinator& coordinator,
                                            bool online, std::uint32_t cpu,
                                            std::optional<std::uint32_t> on);
 
+// The operation as it stands when it is done, or when the time is over.
+absl::StatusOr<v1::Operation> WaitOperation(Coordinator& coordinator,
+                                            std::uint64_t id,
+                                            absl::Duration time);
+
 // The operation as it stands when it is done, when the time is over, or when
 // the user wants no more of it.
 absl::StatusOr<v1::Operation> AwaitOperation(Coordinator& coordinator,

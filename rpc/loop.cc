@@ -1,7 +1,5 @@
 #include "rpc/loop.h"
 
-#include <algorithm>
-
 namespace belfry::rpc {
 
 void Pending::Forget() {
