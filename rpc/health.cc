@@ -41,12 +41,12 @@ class Health::Watch : public std::enable_shared_from_this<Watch> {
   }
 
  private:
+  // gRPC does not return the tag of a call that never came.
+  void ForgetGone(bool came) {
+    if (!came) gone_.Drop(came);
+  }
   void OnAccepted(bool ok) {
-    if (!ok) {
-      // gRPC does not return the tag of a call that never came.
-      gone_.Drop();
-      return;
-    }
+    if (!ok) return ForgetGone(ok);
     health_->AcceptWatch();
     if (health_->watches_.size() >= kWatchesMax) {
       return End(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
@@ -76,7 +76,7 @@ class Health::Watch : public std::enable_shared_from_this<Watch> {
   grpc::ServerAsyncWriter<Response> writer_;
   std::optional<Response::ServingStatus> told_;
   bool ended_ = false;
-  MemberTag<Watch> accepted_{&Watch::OnAccepted};
+  MemberTag<Watch> accepted_{&Watch::OnAccepted, &Watch::ForgetGone};
   MemberTag<Watch> written_{&Watch::OnWritten};
   MemberTag<Watch> gone_{&Watch::OnGone};
   MemberTag<Watch> finished_{&Watch::OnFinished};

@@ -7,7 +7,7 @@ void Pending::Forget() {
   loop_->pending_.erase(this);
 }
 
-void Pending::Drop() {
+void Pending::Drop(bool) {
   const std::unique_ptr<Pending> self(this);
   Forget();
 }
@@ -42,7 +42,7 @@ void Loop::Run() {
     const bool event = cq_->AsyncNext(&tag, &ok, BeginWait()) ==
                        grpc::CompletionQueue::GOT_EVENT;
     if (!Awake()) {
-      if (event) static_cast<Tag*>(tag)->Drop();
+      if (event) static_cast<Tag*>(tag)->Drop(ok);
       return Drain();
     }
     if (event) static_cast<Tag*>(tag)->Proceed(ok);
@@ -64,7 +64,7 @@ void Loop::Drain() {
   cq_->Shutdown();
   void* tag = nullptr;
   bool ok = false;
-  while (cq_->Next(&tag, &ok)) static_cast<Tag*>(tag)->Drop();
+  while (cq_->Next(&tag, &ok)) static_cast<Tag*>(tag)->Drop(ok);
 }
 
 Loop::Functions Loop::TakeDue() {

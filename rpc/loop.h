@@ -23,8 +23,9 @@ class Tag {
  public:
   virtual ~Tag() = default;
   virtual void Proceed(bool ok) = 0;
-  // The loop has ended: lets go of what it keeps alive, and starts nothing.
-  virtual void Drop() = 0;
+  // The loop has ended: lets go of what it keeps alive, and starts nothing. `ok`
+  // is what Proceed() would have been told.
+  virtual void Drop(bool ok) = 0;
 };
 
 // A tag that is part of its owner and keeps it alive while gRPC holds it.
@@ -32,7 +33,9 @@ template <typename Owner>
 class MemberTag : public Tag {
  public:
   using Method = void (Owner::*)(bool ok);
-  explicit MemberTag(Method method) : method_(method) {}
+  // `dropped` is for an owner that keeps itself alive in more ways than this.
+  explicit MemberTag(Method method, Method dropped = nullptr)
+      : method_(method), dropped_(dropped) {}
 
   // Pass the result to one gRPC operation; one at a time.
   void* Arm(std::shared_ptr<Owner> owner) {
@@ -45,12 +48,14 @@ class MemberTag : public Tag {
     const std::shared_ptr<Owner> owner = std::move(owner_);
     (owner.get()->*method_)(ok);
   }
-  void Drop() override {
+  void Drop(bool ok) override {
     const std::shared_ptr<Owner> owner = std::move(owner_);
+    if (dropped_ != nullptr) (owner.get()->*dropped_)(ok);
   }
 
  private:
   Method method_;
+  Method dropped_;
   std::shared_ptr<Owner> owner_;
 };
 
@@ -63,7 +68,7 @@ class Pending : public Tag {
   explicit Pending(Loop* loop) : loop_(loop) {}
   // From any thread; the tag comes back soon, whatever it waited for.
   virtual void Cancel() = 0;
-  void Drop() override;
+  void Drop(bool ok) override;
 
  protected:
   // Call first in Proceed().
@@ -111,7 +116,7 @@ class Loop {
     explicit Waker(Loop* loop) : loop_(loop) {}
     void Set();
     void Proceed(bool ok) override;
-    void Drop() override { Proceed(true); }
+    void Drop(bool ok) override { Proceed(ok); }
 
    private:
     Loop* loop_;

@@ -21,7 +21,7 @@ class Restarting : public Tag {
  public:
   explicit Restarting(grpc::CompletionQueue* cq) : cq_(cq) { Start(); }
   void Proceed(bool) override { Start(); }
-  void Drop() override { dropped_ = true; }
+  void Drop(bool) override { dropped_ = true; }
   bool dropped() const { return dropped_; }
 
  private:
@@ -65,7 +65,7 @@ class Seen : public Tag {
  public:
   explicit Seen(bool* seen) : seen_(seen) {}
   void Proceed(bool) override { *seen_ = true; }
-  void Drop() override {}
+  void Drop(bool) override {}
 
  private:
   bool* seen_;
