@@ -263,6 +263,35 @@ class UnaryCaller {
 // ---- The star: a hub with a stream from each spoke. In each of five phases it
 // writes to all and waits for all.
 
+// Writes one message at a time: the answer to a message may come off the queue
+// before the end of its write does. Who waits for the answer has at most one more.
+template <typename Stream, typename Message>
+class Writer {
+ public:
+  void Write(Stream& stream, const Message& message) {
+    message_ = message;
+    waiting_ = true;
+    stream_ = &stream;
+    if (!writing_) Start();
+  }
+
+ private:
+  void Start() {
+    writing_ = true;
+    waiting_ = false;
+    stream_->Write(message_, &written_);
+  }
+
+  Stream* stream_ = nullptr;
+  Message message_;
+  bool writing_ = false;
+  bool waiting_ = false;
+  Step written_ = [this](bool ok) {
+    writing_ = false;
+    if (ok && waiting_) Start();
+  };
+};
+
 class Hub;
 
 class Spoke {
@@ -272,9 +301,7 @@ class Spoke {
       : hub_(hub) {
     service->RequestLink(&context_, &link_, cq, cq, &accepted_);
   }
-  void Tell(const v1::LinkResponse& message) {
-    link_.Write(message, &written_);
-  }
+  void Tell(const v1::LinkResponse& message) { writer_.Write(link_, message); }
 
  private:
   void Accepted(bool ok);
@@ -283,10 +310,10 @@ class Spoke {
   Hub* hub_;
   grpc::ServerContext context_;
   Link link_{&context_};
+  Writer<Link, v1::LinkResponse> writer_;
   v1::LinkRequest request_;
   Step accepted_ = [this](bool ok) { Accepted(ok); };
   Step read_ = [this](bool ok) { Read(ok); };
-  Step written_ = [](bool) {};
 };
 
 class Hub {
@@ -382,17 +409,17 @@ int RunSpoke(const std::string& address) {
   const auto stub = CpuService::NewStub(
       grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   std::unique_ptr<ClientLink> link;
+  Writer<ClientLink, v1::LinkRequest> writer;
   v1::LinkRequest ack;
   v1::LinkResponse state;
   bool ended = false;
-  Step written = [](bool) {};
   Step read = [&](bool ok) {
     if (!ok) {
       ended = true;
       return;
     }
     ack.set_lamport(state.lamport());
-    link->Write(ack, &written);
+    writer.Write(*link, ack);
     link->Read(&state, &read);
   };
   Step opened = [&](bool ok) {
