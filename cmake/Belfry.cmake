@@ -1,6 +1,6 @@
 # The functions with which Belfry's folders declare what they build.
 #
-#   belfry_library(NAME SOURCES file... [DEPS target...] [PCH rpc])
+#   belfry_library(NAME SOURCES file... [DEPS target...] [PCH rpc] [SEARCHED])
 #   belfry_executable(NAME SOURCES file... [DEPS target...] [PCH rpc])
 #   belfry_test(NAME LABELS label... SOURCES file... [DEPS target...]
 #               [ARGS arg...] [TIMEOUT seconds] [PCH rpc])
@@ -9,9 +9,10 @@
 #
 # DEPS of a library are public: who links it gets them too. `PCH rpc` is for
 # sources that include gRPC or generated services: they share one precompiled
-# header (see belfry_use_pch). Labels decide where a test runs: `unit` and `smoke`
-# run in the sanitizer builds as well (tests/CMakeLists.txt), all others in `dev`
-# only.
+# header (see belfry_use_pch). SEARCHED is what the tests run millions of states
+# through: the sanitizers' presets, which optimise nothing else, optimise it.
+# Labels decide where a test runs: `unit` and `smoke` run in the sanitizer builds as
+# well (tests/CMakeLists.txt), all others in `dev` only.
 include_guard(GLOBAL)
 include(GoogleTest)
 
@@ -59,13 +60,16 @@ if(BELFRY_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 function(belfry_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH" "SOURCES;DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SEARCHED" "PCH" "SOURCES;DEPS")
   add_library(${name} STATIC ${arg_SOURCES})
   string(REGEX REPLACE "^belfry_" "belfry::" alias ${name})
   add_library(${alias} ALIAS ${name})
   target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PUBLIC ${arg_DEPS})
   belfry_compile_options(${name})
+  if(arg_SEARCHED AND BELFRY_SANITIZE)
+    target_compile_options(${name} PRIVATE -O1)
+  endif()
   belfry_use_pch(${name} "${arg_PCH}")
 endfunction()
 
@@ -98,6 +102,9 @@ function(belfry_test name)
   endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
+  endif()
+  if(BELFRY_SANITIZE)
+    math(EXPR arg_TIMEOUT "5 * ${arg_TIMEOUT}")
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
