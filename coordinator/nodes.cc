@@ -20,9 +20,13 @@ using kernel::Incarnation;
 // held for dead. A killed process is seen at once, a cut network by keepalive.
 constexpr std::chrono::milliseconds kGrace{300};
 
-// Messages to one process that wait for the wire: all the others, introduced
-// twice.
+// Messages to one process that wait for the wire, and introductions in one of
+// them: all the others, introduced twice.
 constexpr std::size_t kPendingMax = 2 * kernel::kMaxCpus;
+
+// Introductions of this time are made together, or else the start of many
+// processes would wake each of them for each that comes.
+constexpr std::chrono::milliseconds kIntroductionsTime{50};
 
 // No CPU yet: it knows nothing of itself.
 bool IsFresh(const v1::NodeHello& hello) { return hello.life().empty(); }
@@ -64,6 +68,20 @@ class NodeLink
     pending_.push_back(std::move(message));
     stream_->Wake();
   }
+  // In no hurry: nobody calls a CPU that no view has, and a view that follows
+  // takes the introductions before it along. Wake() sends what is left.
+  void Introduce(v1::Peer peer) {
+    if (pending_.empty() || !pending_.back().has_peers()) {
+      if (pending_.size() >= kPendingMax) return stream_->Cancel();
+      pending_.emplace_back();
+    }
+    v1::Peers& peers = *pending_.back().mutable_peers();
+    if (peers.peers().size() >= static_cast<int>(kPendingMax)) {
+      return stream_->Cancel();
+    }
+    *peers.add_peers() = std::move(peer);
+  }
+  void Wake() { stream_->Wake(); }
   // The node comes again, or goes elsewhere.
   void Close(const grpc::Status& status) { stream_->Close(status); }
   // Another link took its place, or the process ends.
@@ -287,14 +305,23 @@ void Nodes::Send(CpuId cpu, Incarnation incarnation,
       link->second->incarnation() != incarnation.value) {
     return;
   }
-  v1::CoordinatorMessage out = rpc::ToProto(message);
   if (const auto* peer = std::get_if<kernel::PeerIs>(&message)) {
-    v1::Peer* p = out.mutable_peers()->add_peers();
-    p->set_cpu(peer->cpu.value);
-    p->set_incarnation(peer->incarnation.value);
-    p->set_address(infos_[peer->cpu].hello.address());
+    v1::Peer introduced;
+    introduced.set_cpu(peer->cpu.value);
+    introduced.set_incarnation(peer->incarnation.value);
+    introduced.set_address(infos_[peer->cpu].hello.address());
+    link->second->Introduce(std::move(introduced));
+    return IntroduceSoon();
   }
-  link->second->Send(std::move(out));
+  link->second->Send(rpc::ToProto(message));
+}
+
+void Nodes::IntroduceSoon() {
+  if (std::exchange(introducing_, true)) return;
+  loop_->After(kIntroductionsTime, [this] {
+    introducing_ = false;
+    for (const auto& [cpu, link] : links_) link->Wake();
+  });
 }
 
 void Nodes::SetCanary(CpuId cpu, std::chrono::nanoseconds lifetime) {

@@ -98,6 +98,9 @@ class Nodes {
   void Attach(NodeLink* link, const v1::NodeHello& hello);
   // False when the CPU has another link by now, or never had this one.
   bool Remove(const NodeLink* link);
+  // Sends the introductions that wait, unless something else has taken them
+  // along.
+  void IntroduceSoon();
   // The link broke: its process may come back.
   void Detach(const NodeLink* link);
   // Its process says that it ends.
@@ -108,6 +111,7 @@ class Nodes {
   rpc::Hellos hellos_;
   Callbacks callbacks_;
   bool stopped_ = false;
+  bool introducing_ = false;
   std::map<kernel::CpuId, NodeInfo> infos_;
   // Owned by their streams.
   std::map<kernel::CpuId, NodeLink*> links_;

@@ -236,6 +236,7 @@ class Coordinator {
   void LeaveOp(CpuId cpu, CoordinatorEffects& out);
   void FinishRecovery(CoordinatorEffects& out);
   void Broadcast(const ToCpu& message, CoordinatorEffects& out) const;
+  void TellView(CoordinatorEffects& out) const;
 
   bool IsPresent(CpuId cpu) const;
   CpuhpState& StateOf(CpuId cpu) { return cpus_[cpu].state; }

@@ -217,7 +217,7 @@ void Coordinator::Heard(CpuId cpu, StartingDone& m, CoordinatorEffects& out) {
 // and it may call anybody.
 void Coordinator::PublishView(CoordinatorEffects& out) {
   view_missing_ = view_.online;
-  Broadcast(SetView{view_}, out);
+  TellView(out);
 }
 
 void Coordinator::Heard(CpuId cpu, ViewAck& m, CoordinatorEffects& out) {

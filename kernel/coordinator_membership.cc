@@ -54,13 +54,23 @@ void Coordinator::On(Attached& e, CoordinatorEffects& out) {
   }
 }
 
+// A CPU that is not in it is told when it is about to be, and by Introduce():
+// until then it calls nobody, and nobody calls it.
+void Coordinator::TellView(CoordinatorEffects& out) const {
+  for (CpuId cpu : view_.online.cpus()) {
+    if (IsPresent(cpu)) out.push_back(TellCpu{cpu, SetView{view_}});
+  }
+}
+
 // Tells a CPU who the others are, and them who it is, and the view. What it has
-// not heard of those who are no more, it hears now.
+// not heard of those who are no more, it hears now; one without a view has
+// never called anybody.
 void Coordinator::Introduce(CpuId cpu, CoordinatorEffects& out) {
+  const bool knows_others = recovered_.at(cpu).view_number > 0;
   for (const auto& [other, record] : cpus_) {
     if (other == cpu) continue;
     if (record.incarnation.value == 0) {
-      out.push_back(TellCpu{cpu, PeerGone{other, {}}});
+      if (knows_others) out.push_back(TellCpu{cpu, PeerGone{other, {}}});
       continue;
     }
     out.push_back(TellCpu{cpu, PeerIs{other, record.incarnation}});
@@ -149,7 +159,7 @@ void Coordinator::On(ProcessLost& e, CoordinatorEffects& out) {
     view_.online.Remove(e.cpu);
     ++view_.number;
     out.push_back(JournalView{view_});
-    Broadcast(SetView{view_}, out);
+    TellView(out);
   }
   // Its tasks have died with it, and what they held.
   if (readers_.contains(e.cpu)) SetReaders(e.cpu, 0, out);

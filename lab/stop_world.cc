@@ -656,9 +656,12 @@ bool StopWorld::IsAtRest() const {
     const bool calls = std::any_of(
         cpu->peers().begin(), cpu->peers().end(),
         [](const auto& peer) { return peer.second.out.size() > 0; });
-    return !cpu->stop() && !calls && cpu->view() == office.view() &&
-           (member ? cpu->life() == Life::kOnline && !cpu->irqs_masked()
-                   : cpu->life() == Life::kDead);
+    // Views go to their members.
+    const bool settled = member ? cpu->view() == office.view() &&
+                                      cpu->life() == Life::kOnline &&
+                                      !cpu->irqs_masked()
+                                : cpu->life() == Life::kDead;
+    return settled && !cpu->stop() && !calls;
   });
 }
 

@@ -2,10 +2,12 @@
 // processes that die under them.
 #include "kernel/coordinator.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +17,8 @@
 namespace belfry::kernel {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 using testing::Unrest;
 using testing::World;
 
@@ -60,6 +64,57 @@ void ExpectCycle(World& w, std::uint32_t cpu) {
   EXPECT_EQ(End(w, w.Offline(cpu)).error, Errno::kOk);
   EXPECT_EQ(End(w, w.Online(cpu)).error, Errno::kOk);
   ExpectAtRest(w);
+}
+
+// ---- Views and introductions.
+
+TEST(ViewTest, IsToldToThoseWhoAreInIt) {
+  World w = Booted();
+  ASSERT_EQ(End(w, w.Offline(kVictim)).error, Errno::kOk);
+  const std::uint64_t left_at = w.cpu(kVictim).view().number;
+  ASSERT_EQ(left_at, w.coordinator().view().number);
+  ASSERT_EQ(End(w, w.Offline(2)).error, Errno::kOk);
+  ASSERT_EQ(End(w, w.Online(2)).error, Errno::kOk);
+  EXPECT_EQ(w.coordinator().view().number, left_at + 2);
+  for (std::uint32_t cpu : {0U, 1U, 2U}) {
+    EXPECT_EQ(w.cpu(cpu).view(), w.coordinator().view()) << cpu;
+  }
+  EXPECT_EQ(w.cpu(kVictim).view().number, left_at);
+  ExpectCycle(w, kVictim);
+  EXPECT_EQ(w.cpu(kVictim).view(), w.coordinator().view());
+}
+
+// What `cpu` is told when it attaches, while CPU 0 is there and 2 and 3 are
+// not.
+CoordinatorEffects Introductions(std::uint64_t view_number) {
+  Coordinator coordinator(Preset("belfry"), 4);
+  CoordinatorEffects out;
+  coordinator.Step(Attached{{0}, {.incarnation = {7}}}, out);
+  out.clear();
+  coordinator.Step(
+      Attached{{1}, {.incarnation = {8}, .view_number = view_number}}, out);
+  return out;
+}
+
+template <typename Message>
+std::vector<std::uint32_t> About(const CoordinatorEffects& effects,
+                                 std::uint32_t told) {
+  std::vector<std::uint32_t> cpus;
+  for (const CoordinatorEffect& effect : effects) {
+    const auto* tell = std::get_if<TellCpu>(&effect);
+    if (tell == nullptr || tell->cpu.value != told) continue;
+    const auto* message = std::get_if<Message>(&tell->message);
+    if (message != nullptr) cpus.push_back(message->cpu.value);
+  }
+  return cpus;
+}
+
+// One that comes back may have missed that another died.
+TEST(IntroductionTest, WhoHasNoViewHearsOnlyOfThoseWhoAreThere) {
+  EXPECT_THAT(About<PeerIs>(Introductions(0), 1), ElementsAre(0));
+  EXPECT_THAT(About<PeerIs>(Introductions(0), 0), ElementsAre(1));
+  EXPECT_THAT(About<PeerGone>(Introductions(0), 1), IsEmpty());
+  EXPECT_THAT(About<PeerGone>(Introductions(5), 1), ElementsAre(2, 3));
 }
 
 // ---- Refusals.
