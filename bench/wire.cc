@@ -264,7 +264,8 @@ class UnaryCaller {
 // writes to all and waits for all.
 
 // Writes one message at a time: the answer to a message may come off the queue
-// before the end of its write does. Who waits for the answer has at most one more.
+// before the end of its write does. Who waits for the answer has at most one
+// more.
 template <typename Stream, typename Message>
 class Writer {
  public:

@@ -93,10 +93,10 @@ bool Cpu::HasLeft() const {
 // view that they had.
 void Cpu::RefuseWhatItHolds(CpuEffects& out) {
   for (const Csd& csd : queue_.TakeAll()) {
-    TraceEvent event = Event(TraceKind::kCsdDropped);
+    TraceEvent event = Event(TraceKind::kCsdReturned);
     event.csd = csd.key;
     event.func = csd.func;
-    event.detail = "refused";
+    event.value = static_cast<std::int64_t>(Errno::kEnxio);
     out.push_back(Trace{std::move(event)});
     SendAnswer(csd, {.error = Errno::kEnxio, .refused = true}, out);
   }

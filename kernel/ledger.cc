@@ -31,6 +31,9 @@ void Ledger::Apply(const TraceEvent& event) {
     case TraceKind::kCsdDropped:
       ++inbound_[{event.csd->src, event.csd->src_incarnation}].dropped;
       return;
+    case TraceKind::kCsdReturned:
+      ++inbound_[{event.csd->src, event.csd->src_incarnation}].returned;
+      return;
     case TraceKind::kCsdFunctionExit:
       if (event.detail == "late") ++ran_late_;
       if (event.csd->src == cpu_) return;

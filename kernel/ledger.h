@@ -38,8 +38,10 @@ struct InboundRow {
   std::uint64_t enqueued = 0;
   std::uint64_t run = 0;
   std::uint64_t dropped = 0;
+  // Refused after all: an error to their source, and nothing lost.
+  std::uint64_t returned = 0;
 
-  std::uint64_t queued() const { return enqueued - run - dropped; }
+  std::uint64_t queued() const { return enqueued - run - dropped - returned; }
 
   template <typename H>
   friend H AbslHashValue(H h, const InboundRow& r) {

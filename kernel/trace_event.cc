@@ -17,6 +17,7 @@ constexpr std::array<absl::string_view, kTraceKinds> kKindNames = {
     "csd_lock_unstuck",
     "csd_enqueued",
     "csd_dropped",
+    "csd_returned",
     "csd_duplicate",
     "csd_function_entry",
     "csd_function_exit",

@@ -29,8 +29,10 @@ enum class TraceKind : std::uint8_t {
   kCsdLockResend,   // ... and rang again
   kCsdLockUnstuck,  // a stuck waiter got its answer
   // A call, at its target. `csd` names it.
-  kCsdEnqueued,       // value: depth now; value2: 1 if the queue was empty
-  kCsdDropped,        // a reset threw it away
+  kCsdEnqueued,  // value: depth now; value2: 1 if the queue was empty
+  kCsdDropped,   // a reset threw it away
+  // Not run: its CPU has left meanwhile, and its source is told. value: errno
+  kCsdReturned,
   kCsdDuplicate,      // a retransmission, recognised
   kCsdFunctionEntry,  // detail: "doorbell", "late", "idle", "flush", "self"
   kCsdFunctionExit,   // value: the function's errno; detail as above

@@ -213,6 +213,7 @@ void Metrics::ApplyAtTarget(const kernel::TraceEvent& event,
       if (event.detail == "late") ran_late_->Increment();
       return;
     case TraceKind::kCsdDropped:
+    case TraceKind::kCsdReturned:
       Pending(event.func, driver).Decrement();
       return;
     case TraceKind::kCsdDuplicate:

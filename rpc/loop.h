@@ -23,8 +23,8 @@ class Tag {
  public:
   virtual ~Tag() = default;
   virtual void Proceed(bool ok) = 0;
-  // The loop has ended: lets go of what it keeps alive, and starts nothing. `ok`
-  // is what Proceed() would have been told.
+  // The loop has ended: lets go of what it keeps alive, and starts nothing.
+  // `ok` is what Proceed() would have been told.
   virtual void Drop(bool ok) = 0;
 };
 

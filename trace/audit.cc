@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "kernel/errno.h"
 #include "trace/invariants.h"
 #include "trace/report_text.h"
 #include "trace/stranded.h"
@@ -63,7 +64,15 @@ v1::LedgerRow ClosedRow(const v1::InboundRow& inbound, std::uint32_t cpu) {
   row.set_issued(inbound.enqueued());
   row.set_completed(inbound.run());
   row.set_pending(inbound.queued());
-  const std::uint64_t known = inbound.run() + inbound.queued();
+  if (inbound.returned() > 0) {
+    row.set_refused(inbound.returned());
+    v1::ErrnoCount& refused = *row.add_refused_by_errno();
+    refused.set_errno_name(
+        std::string(kernel::ErrnoName(kernel::Errno::kEnxio)));
+    refused.set_count(inbound.returned());
+  }
+  const std::uint64_t known =
+      inbound.run() + inbound.queued() + inbound.returned();
   row.set_lost(inbound.enqueued() > known ? inbound.enqueued() - known : 0);
   return row;
 }

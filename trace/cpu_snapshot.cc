@@ -226,6 +226,7 @@ void FillLedger(const CpuFacts& facts, v1::CpuSnapshot* out) {
     r->set_run(row.run);
     r->set_queued(row.queued());
     r->set_dropped(row.dropped);
+    r->set_returned(row.returned);
     r->set_closed(peer == cpu.peers().end() || peer->second.gone ||
                   peer->second.incarnation != source.second);
   }

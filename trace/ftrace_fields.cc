@@ -15,6 +15,7 @@ constexpr std::array kOwnEvents = {
     FtraceFields{"csd_lock_unstuck", true, true, true, "", "", ""},
     FtraceFields{"csd_enqueued", false, true, true, "depth", "was_empty", ""},
     FtraceFields{"csd_dropped", false, true, true, "", "", ""},
+    FtraceFields{"csd_returned", false, true, true, "errno", "", ""},
     FtraceFields{"csd_duplicate", false, true, true, "", "", ""},
     FtraceFields{"ipi_latched", false, false, true, "", "", ""},
     FtraceFields{"ipi_coalesced", false, false, true, "", "", ""},

@@ -78,7 +78,7 @@ class Follower {
                name == "csd_done") {
       End(event.about_cpu(), event,
           name == "csd_done" ? Fate::kEndedUnseen : Fate::kLost);
-    } else if (name == "csd_dropped") {
+    } else if (name == "csd_dropped" || name == "csd_returned") {
       End(event.cpu(), event, Fate::kLost);
     }
   }

@@ -57,6 +57,7 @@ bool HasRow(const v1::TraceEvent& event) {
       "csd_lost",
       "csd_queue_cpu",
       "csd_refused",
+      "csd_returned",
       "hrtimer_expire_entry",
       "hrtimer_start",
       "ipi_cleared",
@@ -213,7 +214,8 @@ class RowMaker {
     if (name == "call_function_single_entry" || name == "csd_flush_entry") {
       depth = 0;
     }
-    if (name == "csd_dropped" && depth > 0) --depth;
+    const bool leaves = name == "csd_dropped" || name == "csd_returned";
+    if (leaves && depth > 0) --depth;
     if (name == "softirq_raise") softirqs_.insert(event.cpu());
     if (name == "softirq_entry") softirqs_.erase(event.cpu());
     if (name == "cpuhp_enter") step_[event.cpu()] = event.detail();
@@ -467,6 +469,9 @@ class RowMaker {
                                   " of CPU ", event.src_cpu()));
       draft.row.marks.front().sign = Sign::kLost;
       draft.row.alarm = true;
+    } else if (name == "csd_returned") {
+      Add(event, absl::StrCat(Actor(event), " has left, and refuses ",
+                              event.function(), " of CPU ", event.src_cpu()));
     } else if (name == "csd_flush_entry") {
       const bool idle = event.detail() == "idle";
       Draft& draft = Add(event, absl::StrCat(Actor(event),

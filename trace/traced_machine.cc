@@ -189,7 +189,7 @@ void TracedMachine::ApplyQueue(Position position) {
     cpu.running.reset();
   } else if (name == "softirq_raise" || name == "softirq_entry") {
     cpu.softirq_pending = name == "softirq_raise";
-  } else if (name == "csd_dropped") {
+  } else if (name == "csd_dropped" || name == "csd_returned") {
     RemoveKey(&cpu.queue, KeyOf(event));
     cpu.depth = std::max<std::int64_t>(0, cpu.depth - 1);
   }

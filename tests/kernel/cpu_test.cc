@@ -6,8 +6,10 @@
 
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "kernel/ledger.h"
 #include "tests/support/effect_text.h"
 
 namespace belfry::kernel {
@@ -44,6 +46,10 @@ class Machine {
   std::vector<std::string> Do(CpuEvent event) {
     CpuEffects effects;
     cpu.Step(std::move(event), effects);
+    for (const CpuEffect& effect : effects) {
+      const auto* trace = std::get_if<Trace>(&effect);
+      if (trace != nullptr) ledger.Apply(trace->event);
+    }
     return testing::EffectLines(effects);
   }
 
@@ -71,6 +77,7 @@ class Machine {
   }
 
   Cpu cpu;
+  Ledger ledger{CpuId{3}};
 };
 
 Enqueue From(Seq seq, bool wait = true, bool fused = true,
@@ -744,6 +751,22 @@ TEST(StopTest, TakedownWithACallInTheQueueAndItsRingLatched) {
     EXPECT_EQ(m.cpu.life(), Life::kDead);
     EXPECT_EQ(m.cpu.queue().size(), c.left);
   }
+}
+
+// Calls of a CPU that had left the round, and went by the view that it had.
+// They are refused and nothing of them is lost, which the account must know.
+TEST(StopTest, WhatCameAfterItsDrainIsReturnedWhenItHasLeft) {
+  Machine m;
+  for (MultiStopState state : {kPrepare, kDisableIrq, kRun}) {
+    m.Publish(state, 1, {3});
+  }
+  m.Do(From(1));
+  EXPECT_THAT(m.Publish(kExit, 1, {3}), Contains("done 1#1 ENXIO"));
+  EXPECT_TRUE(m.cpu.queue().empty());
+  const InboundRow& row = m.ledger.inbound().at({kPeer, kFirst});
+  EXPECT_EQ(row.enqueued, 1U);
+  EXPECT_EQ(row.returned, 1U);
+  EXPECT_EQ(row.dropped, 0U);
 }
 
 TEST(StopTest, ResetClearsTheLatchAndKeepsTheQueueOrDropsIt) {

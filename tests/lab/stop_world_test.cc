@@ -158,10 +158,10 @@ INSTANTIATE_TEST_SUITE_P(
             10},
         Machine{"TakedownDeath",
                 {.cpus = 2, .requests = Takedown(2), .leases = 0, .deaths = 1},
-                786},
+                762},
         Machine{"TakedownLeaseAndDeath",
                 {.cpus = 2, .requests = Takedown(2), .leases = 1, .deaths = 1},
-                14858,
+                14492,
                 100},
         Machine{"ThreeCpusFunction",
                 {.cpus = 3, .requests = Stops(3, 1), .leases = 1},
@@ -173,7 +173,7 @@ INSTANTIATE_TEST_SUITE_P(
                 10},
         Machine{"ThreeCpusTakedownDeath",
                 {.cpus = 3, .requests = Takedown(3), .leases = 0, .deaths = 1},
-                8185,
+                7997,
                 10}),
     kNameOf);
 

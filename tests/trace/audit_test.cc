@@ -156,6 +156,8 @@ INSTANTIATE_TEST_SUITE_P(
                   [](MachineView* view) { Inbound(view).set_dropped(1); },
                   false,
                   {"lost/conservation"}},
+        AuditCase{"RefusedByWhoHadLeft",
+                  [](MachineView* view) { Inbound(view).set_returned(1); }},
         AuditCase{"RanWhileOffline",
                   [](MachineView* view) {
                     SnapshotOf(view, 3).set_ran_while_offline(1);
@@ -287,15 +289,18 @@ TEST(Audit, TheTargetClosesTheRowOfADeadSource) {
   view.cpus[1].snapshot.reset();
   view.cpus[1].info.set_state(v1::CPU_STATE_CRASHED);
   Inbound(&view).set_closed(true);
-  Inbound(&view).set_run(6);
+  Inbound(&view).set_run(5);
   Inbound(&view).set_queued(2);
+  Inbound(&view).set_returned(1);
   SnapshotOf(&view, 3).set_depth(2);
   SnapshotOf(&view, 3).set_latched(true);
   const v1::AuditReport report = MakeAuditReport(view);
   ASSERT_EQ(report.rows_size(), 1);
   EXPECT_EQ(report.rows(0).src_cpu(), 1);
   EXPECT_EQ(report.rows(0).issued(), 9);
-  EXPECT_EQ(report.rows(0).completed(), 6);
+  EXPECT_EQ(report.rows(0).completed(), 5);
+  EXPECT_EQ(report.rows(0).refused(), 1);
+  EXPECT_EQ(report.rows(0).refused_by_errno(0).errno_name(), "ENXIO");
   EXPECT_EQ(report.rows(0).pending(), 2);
   EXPECT_EQ(report.rows(0).lost(), 1);
   EXPECT_THAT(Findings(report), ElementsAre("lost/"));
