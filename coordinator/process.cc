@@ -42,7 +42,7 @@ constexpr std::chrono::milliseconds kAutoOnlineEvery{50};
 Process::Impl::Impl(Options options)
     : options_(std::move(options)),
       gates_(options_.gates),
-      trace_(std::nullopt, rpc::kTraceEvents),
+      trace_(std::nullopt, kernel::Incarnation{}, rpc::kTraceEvents),
       leader_gauge_(AddIdentity(registry_.get(), options_.profile)) {}
 
 absl::Status Process::Impl::Open() {

@@ -31,7 +31,7 @@ CpuDriver::CpuDriver(kernel::CpuConfig config, std::size_t trace_events,
       lengths_(times),
       cpu_(config),
       ledger_(config.id),
-      trace_(config.id, trace_events),
+      trace_(config.id, config.incarnation, trace_events),
       clock_lead_(ClockLead()) {}
 
 void CpuDriver::Feed(kernel::CpuEvent event) {

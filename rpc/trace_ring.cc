@@ -6,8 +6,9 @@
 
 namespace belfry::rpc {
 
-TraceRing::TraceRing(std::optional<kernel::CpuId> cpu, std::size_t capacity)
-    : cpu_(cpu), capacity_(capacity) {}
+TraceRing::TraceRing(std::optional<kernel::CpuId> cpu,
+                     kernel::Incarnation incarnation, std::size_t capacity)
+    : cpu_(cpu), incarnation_(incarnation), capacity_(capacity) {}
 
 void TraceRing::Add(std::uint64_t lamport,
                     std::chrono::system_clock::time_point time,
@@ -38,6 +39,7 @@ void TraceRing::ToProto(const Entry& entry, const FunctionNamer& name,
   const std::string function =
       trace::HasFunction(entry.event) ? name(entry.event.func) : "";
   *out = trace::ToProto(cpu_, entry.event, function);
+  out->set_incarnation(incarnation_.value);
   out->set_lamport(entry.lamport);
   *out->mutable_time() = ToTimestamp(entry.time);
 }

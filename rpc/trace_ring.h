@@ -25,9 +25,10 @@ inline constexpr std::uint32_t kMaxTraceEvents = 100'000;
 // Owned by a loop; not thread-safe.
 class TraceRing {
  public:
-  // `cpu` is where the events happen; nothing for the coordinator. Of no
-  // capacity: it only counts.
-  TraceRing(std::optional<kernel::CpuId> cpu, std::size_t capacity);
+  // `cpu` is where the events happen, in this life of its process; nothing for
+  // the coordinator. Of no capacity: it only counts.
+  TraceRing(std::optional<kernel::CpuId> cpu, kernel::Incarnation incarnation,
+            std::size_t capacity);
 
   // On the way of every call: moves the event, which has no memory of its own
   // but for an unusual detail, and leaves all text to who reads.
@@ -49,6 +50,7 @@ class TraceRing {
                v1::TraceEvent* out) const;
 
   std::optional<kernel::CpuId> cpu_;
+  kernel::Incarnation incarnation_;
   std::size_t capacity_;
   // Grows to capacity. The oldest is at `total_ % size`, also until then.
   std::vector<Entry> entries_;

@@ -33,13 +33,13 @@ void ObserverFeed::Tell(const v1::TraceEvent& event) {
   const kernel::TraceEvent read = Read(*kind, event);
   if (!event.has_cpu()) {
     if (*kind == TraceKind::kCpuCrashed && read.about) {
-      ++crashes_[*read.about];
-      sent_.erase(*read.about);
+      return TellCrash(*read.about, static_cast<std::uint64_t>(read.value));
     }
     observer_.ObserveCoordinator(read);
     return;
   }
   const CpuId cpu{event.cpu()};
+  if (!IsOfThisLife(cpu, event, *kind)) return;
   if (cut_ && known_.insert(cpu).second) observer_.ObserveLoss(cpu);
   if (read.csd && read.about && *kind == TraceKind::kCsdQueueCpu) {
     sent_[*read.about].insert(*read.csd);
@@ -48,6 +48,34 @@ void ObserverFeed::Tell(const v1::TraceEvent& event) {
     SupplySending(cpu, read);
   }
   observer_.Observe(cpu, read);
+}
+
+void ObserverFeed::TellCrash(CpuId cpu, std::uint64_t incarnation) {
+  ++crashes_[cpu];
+  crashed_.insert({cpu, incarnation});
+  const bool succeeded = incarnation != 0 && incarnation < lives_[cpu];
+  if (!succeeded) EndLife(cpu);
+}
+
+void ObserverFeed::EndLife(CpuId cpu) {
+  sent_.erase(cpu);
+  observer_.ObserveCoordinator({.kind = TraceKind::kCpuCrashed, .about = cpu});
+}
+
+// Where nothing orders a crash and what its process did last, either may come
+// first, and so may the next life: a coordinator that was started again has a
+// young clock. So a process that is held for dead neither begins a life nor has
+// a part in its successor's. What it has sent is named by its own.
+bool ObserverFeed::IsOfThisLife(CpuId cpu, const v1::TraceEvent& event,
+                                TraceKind kind) {
+  if (event.incarnation() == 0 || kind == TraceKind::kCsdQueueCpu) return true;
+  std::uint64_t& life = lives_[cpu];
+  if (event.incarnation() < life) return false;
+  if (event.incarnation() > life) {
+    if (life != 0) EndLife(cpu);
+    life = event.incarnation();
+  }
+  return kind != TraceKind::kCpuLife || !crashed_.contains({cpu, life});
 }
 
 kernel::TraceEvent ObserverFeed::Read(TraceKind kind,

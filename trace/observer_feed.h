@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "belfry/v1/debug.pb.h"
 #include "kernel/ids.h"
@@ -51,6 +52,10 @@ class ObserverFeed {
   kernel::TraceEvent Read(kernel::TraceKind kind,
                           const v1::TraceEvent& event) const;
   void Tell(const v1::TraceEvent& event);
+  void TellCrash(kernel::CpuId cpu, std::uint64_t incarnation);
+  void EndLife(kernel::CpuId cpu);
+  bool IsOfThisLife(kernel::CpuId cpu, const v1::TraceEvent& event,
+                    kernel::TraceKind kind);
   void SupplySending(kernel::CpuId cpu, const kernel::TraceEvent& entry);
 
   bool cut_;
@@ -61,6 +66,10 @@ class ObserverFeed {
   std::size_t position_ = 0;
   std::set<kernel::CpuId> died_;
   std::map<kernel::CpuId, std::uint64_t> crashes_;
+  // The latest of each CPU that was seen, and those that the coordinator has
+  // held for dead. Older traces do not tell lives.
+  std::map<kernel::CpuId, std::uint64_t> lives_;
+  std::set<std::pair<kernel::CpuId, std::uint64_t>> crashed_;
   // CPUs of which the observer has heard.
   std::set<kernel::CpuId> known_;
   // By target: the calls that the observer knows to be sent to its process.

@@ -130,7 +130,7 @@ TEST_F(TortureTest, KilledProcessesTakeNothingElseWithThem) {
 // A process that is killed so late that its next life begins after the end.
 TEST_F(TortureTest, AtItsEndAllIsAtRest) {
   const Outcome outcome =
-      Torture({"--cpus", "4", "--duration", "1s", "--kill-interval", "950ms",
+      Torture({"--cpus", "4", "--duration", "1s", "--kill-interval", "800ms",
                "--onoff-interval", "0s", "--keep"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome;
   EXPECT_EQ(FromJson<v1::TortureReport>(outcome).kills(), 1);

@@ -22,7 +22,7 @@ TEST(TraceRingTest, KeepsTheLastEvents) {
         Kept{.capacity = 5, .lamports = {1, 2, 3, 4, 5}, .overwritten = 0},
         Kept{.capacity = 9, .lamports = {1, 2, 3, 4, 5}, .overwritten = 0}}) {
     SCOPED_TRACE(expected.capacity);
-    TraceRing ring(kernel::CpuId{1}, expected.capacity);
+    TraceRing ring(kernel::CpuId{1}, kernel::Incarnation{7}, expected.capacity);
     for (std::uint64_t lamport = 1; lamport <= 5; ++lamport) {
       ring.Add(lamport, {}, {.kind = kernel::TraceKind::kKick});
     }
@@ -31,6 +31,7 @@ TEST(TraceRingTest, KeepsTheLastEvents) {
     std::vector<std::uint64_t> lamports;
     for (const v1::TraceEvent& event : read.events()) {
       lamports.push_back(event.lamport());
+      EXPECT_EQ(event.incarnation(), 7U);
     }
     EXPECT_EQ(lamports, expected.lamports);
     EXPECT_EQ(read.overwritten(), expected.overwritten);
