@@ -280,7 +280,7 @@ absl::Status Torture::CheckDeparture(std::uint32_t cpu) {
 
 absl::Status Torture::KillOne() {
   if (options_.kill_interval <= absl::ZeroDuration() ||
-      absl::Now() < next_kill_ || absl::Now() >= start_ + options_.duration) {
+      absl::Now() < next_kill_ || next_kill_ >= start_ + options_.duration) {
     return absl::OkStatus();
   }
   const auto victim = static_cast<std::uint32_t>(
