@@ -278,6 +278,7 @@ absl::Status Torture::CheckDeparture(std::uint32_t cpu) {
 
 // ---- Killed processes.
 
+// One that is due before the end comes, however late the host is.
 absl::Status Torture::KillOne() {
   if (options_.kill_interval <= absl::ZeroDuration() ||
       absl::Now() < next_kill_ || next_kill_ >= start_ + options_.duration) {

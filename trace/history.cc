@@ -78,7 +78,7 @@ class Follower {
                name == "csd_done") {
       End(event.about_cpu(), event,
           name == "csd_done" ? Fate::kEndedUnseen : Fate::kLost);
-    } else if (name == "csd_dropped" || name == "csd_returned") {
+    } else if (LeavesQueueUnrun(event)) {
       End(event.cpu(), event, Fate::kLost);
     }
   }
@@ -310,6 +310,10 @@ bool LeavesHandler(const v1::TraceEvent& event) {
          event.name() == "call_function_exit" ||
          (event.name() == "ipi_exit" &&
           absl::StrContains(event.detail(), "Function call"));
+}
+
+bool LeavesQueueUnrun(const v1::TraceEvent& event) {
+  return event.name() == "csd_dropped" || event.name() == "csd_returned";
 }
 
 History FollowTrace(const v1::TraceReport& trace) {

@@ -77,6 +77,8 @@ struct History {
 // The handler of call-function interrupts begins, and ends.
 bool EntersHandler(const v1::TraceEvent& event);
 bool LeavesHandler(const v1::TraceEvent& event);
+// A call is taken out of its target's queue, and not to run.
+bool LeavesQueueUnrun(const v1::TraceEvent& event);
 
 History FollowTrace(const v1::TraceReport& trace);
 

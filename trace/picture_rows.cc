@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "trace/history.h"
 #include "trace/report_text.h"
 #include "trace/time_text.h"
 
@@ -214,8 +215,7 @@ class RowMaker {
     if (name == "call_function_single_entry" || name == "csd_flush_entry") {
       depth = 0;
     }
-    const bool leaves = name == "csd_dropped" || name == "csd_returned";
-    if (leaves && depth > 0) --depth;
+    if (LeavesQueueUnrun(event) && depth > 0) --depth;
     if (name == "softirq_raise") softirqs_.insert(event.cpu());
     if (name == "softirq_entry") softirqs_.erase(event.cpu());
     if (name == "cpuhp_enter") step_[event.cpu()] = event.detail();

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "kernel/cpumask.h"
+#include "trace/history.h"
 #include "trace/time_text.h"
 
 namespace belfry::trace {
@@ -189,7 +190,7 @@ void TracedMachine::ApplyQueue(Position position) {
     cpu.running.reset();
   } else if (name == "softirq_raise" || name == "softirq_entry") {
     cpu.softirq_pending = name == "softirq_raise";
-  } else if (name == "csd_dropped" || name == "csd_returned") {
+  } else if (LeavesQueueUnrun(event)) {
     RemoveKey(&cpu.queue, KeyOf(event));
     cpu.depth = std::max<std::int64_t>(0, cpu.depth - 1);
   }

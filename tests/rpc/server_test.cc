@@ -91,7 +91,6 @@ TEST_F(ServerTest, WhoWatchesIsToldOfEveryChange) {
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
-// One more than there may be is refused, and that one only.
 // Nobody watches, and what waits for one to come is dropped, not told: found by
 // the sanitizer for leaks, which alone can see it.
 TEST(ServerThatNeverRuns, LetsGoOfTheWatcherThatNeverCame) {
@@ -100,6 +99,7 @@ TEST(ServerThatNeverRuns, LetsGoOfTheWatcherThatNeverCame) {
   (*server)->loop().Shutdown();
 }
 
+// One more than there may be is refused, and that one only.
 TEST_F(ServerTest, WatchersAreBounded) {
   const auto stub = grpc::health::v1::Health::NewStub(channel_);
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;

@@ -39,7 +39,6 @@ class TraceWriter {
   TraceWriter& Pause(std::int64_t us);
 
   const std::vector<v1::TraceEvent>& events() const { return events_; }
-  std::vector<v1::TraceEvent>& mutable_events() { return events_; }
   google::protobuf::Timestamp now() const;
 
  private:
