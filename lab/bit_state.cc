@@ -3,18 +3,18 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <condition_variable>
 #include <cstdlib>
 #include <deque>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/numeric/int128.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "lab/expander.h"
 #include "lab/step_cache.h"
 
@@ -50,7 +50,7 @@ class BitState {
     auto [start, moves] = workers_.front().expander.Start();
     (void)Meet(start);
     {
-      const absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       branches_.push_back({.state = std::move(start), .moves = moves});
     }
     {
@@ -161,7 +161,7 @@ class BitState {
 
   void Share(Worker* worker) {
     if (worker->stack.size() < 2) return;
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (branches_.size() >= hungry_) return;
     Open& open = worker->stack.front();
     Branch branch{.state = std::move(open.state),
@@ -171,13 +171,17 @@ class BitState {
     if (open.depth > 0) branch.path.back() = open.choice;
     worker->stack.pop_front();
     branches_.push_back(std::move(branch));
+    may_go_on_.notify_one();
   }
 
   // Nothing when the search is over: all wait for a branch.
   std::optional<Branch> TakeBranch() {
-    const absl::MutexLock lock(&mutex_);
-    ++hungry_;
-    mutex_.Await(absl::Condition(this, &BitState::MayGoOn));
+    std::unique_lock lock(mutex_);
+    // The last one to be hungry ends the search for the others, too.
+    if (++hungry_ == workers_.size()) may_go_on_.notify_all();
+    may_go_on_.wait(lock, [this] {
+      return !branches_.empty() || hungry_ == workers_.size() || stop_;
+    });
     if (branches_.empty() || stop_.load()) return std::nullopt;
     --hungry_;
     Branch branch = std::move(branches_.front());
@@ -185,23 +189,20 @@ class BitState {
     return branch;
   }
 
-  bool MayGoOn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return !branches_.empty() || hungry_.load() == workers_.size() ||
-           stop_.load();
-  }
-
   // ---- The end.
 
   // The first reason counts.
   void Stop(std::string why) {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (result_.cut.empty()) result_.cut = std::move(why);
     stop_.store(true);
+    may_go_on_.notify_all();
   }
 
   void Found(Finding finding, const std::vector<std::uint32_t>& path) {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stop_.store(true);
+    may_go_on_.notify_all();
     if (result_.verdict != Verdict::kNothing) return;
     result_.verdict = finding.verdict;
     result_.violations = std::move(finding.what);
@@ -209,7 +210,7 @@ class BitState {
   }
 
   ExploreResult Ended() {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     Expander& expander = workers_.front().expander;
     std::size_t deepest = 0;
     for (const Worker& worker : workers_) {
@@ -240,10 +241,13 @@ class BitState {
   // Threads that wait for a branch; it falls and rises under the mutex.
   std::atomic<std::size_t> hungry_ = 0;
   std::atomic<bool> stop_ = false;
-  absl::Mutex mutex_;
-  std::deque<Branch> branches_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::uint32_t> found_by_ ABSL_GUARDED_BY(mutex_);
-  ExploreResult result_ ABSL_GUARDED_BY(mutex_);
+  // Guards what is below.
+  std::mutex mutex_;
+  // There is a branch to take, or none is to be waited for any longer.
+  std::condition_variable may_go_on_;
+  std::deque<Branch> branches_;
+  std::vector<std::uint32_t> found_by_;
+  ExploreResult result_;
 };
 
 }  // namespace

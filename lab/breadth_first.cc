@@ -5,12 +5,11 @@
 #include <deque>
 #include <limits>
 #include <map>
+#include <mutex>
 #include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "lab/expander.h"
 #include "lab/step_cache.h"
 #include "lab/visited.h"
@@ -55,7 +54,7 @@ class BreadthFirst {
     // Whoever is asked need not be thread-safe.
     if (options.at_rest) {
       options_.at_rest = [this](const World& world) {
-        const absl::MutexLock lock(&at_rest_mutex_);
+        const std::lock_guard lock(at_rest_mutex_);
         given_at_rest_(world);
       };
     }
@@ -220,11 +219,11 @@ class BreadthFirst {
   // The first reason counts. The level goes on to its end, for what is to be
   // said of its states, but no new ones are kept.
   void SetCut(std::string why) {
-    const absl::MutexLock lock(&cut_mutex_);
+    const std::lock_guard lock(cut_mutex_);
     if (cut_.empty()) cut_ = std::move(why);
   }
   std::string Cut() {
-    const absl::MutexLock lock(&cut_mutex_);
+    const std::lock_guard lock(cut_mutex_);
     return cut_;
   }
 
@@ -273,7 +272,7 @@ class BreadthFirst {
   const std::function<void(const World&)> given_at_rest_;
   ExploreOptions options_;
   const Symmetry symmetry_;
-  absl::Mutex at_rest_mutex_;
+  std::mutex at_rest_mutex_;
   // Outlives the states that borrow from it.
   StepStore steps_;
   Visited visited_;
@@ -281,8 +280,9 @@ class BreadthFirst {
   std::atomic<std::size_t> open_ = 0;
   std::atomic<bool> shortened_ = false;
   std::atomic<bool> stop_ = false;
-  absl::Mutex cut_mutex_;
-  std::string cut_ ABSL_GUARDED_BY(cut_mutex_);
+  // Guards what is in the line below.
+  std::mutex cut_mutex_;
+  std::string cut_;
   // Between levels only.
   std::size_t level_ = 0;
   Fingerprint start_ = 0;

@@ -15,14 +15,14 @@ const World::Step& StepStore::Get(const Digest& key,
                                   absl::FunctionRef<World::Step()> make) {
   Shard& shard = shards_[key.high % shards_.size()];
   {
-    const absl::MutexLock lock(&shard.mutex);
+    const std::lock_guard lock(shard.mutex);
     const auto found = shard.steps.find(key);
     if (found != shard.steps.end()) return *found->second;
   }
   // Two threads may make the same one; the first to come back is kept.
   auto step = std::make_unique<World::Step>(make());
   Pooled(step.get());
-  const absl::MutexLock lock(&shard.mutex);
+  const std::lock_guard lock(shard.mutex);
   const auto [found, added] = shard.steps.try_emplace(key, std::move(step));
   if (added) {
     size_.fetch_add(1, std::memory_order_relaxed);

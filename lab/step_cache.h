@@ -10,13 +10,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
-#include "absl/synchronization/mutex.h"
 #include "lab/fingerprint.h"
 #include "lab/shared.h"
 #include "lab/world.h"
@@ -51,7 +50,7 @@ class StepStore {
     std::pair<Shared<T>, bool> Find(const Shared<T>& value,
                                     std::span<const Renaming> renamings) {
       if (!value) return {};
-      const absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       const auto [found, added] =
           values_.try_emplace(value.fingerprint(), value);
       // Asked for before others may ask at the same time.
@@ -60,13 +59,14 @@ class StepStore {
     }
 
    private:
-    absl::Mutex mutex_;
-    absl::flat_hash_map<Digest, Shared<T>> values_ ABSL_GUARDED_BY(mutex_);
+    // Guards what is below.
+    std::mutex mutex_;
+    absl::flat_hash_map<Digest, Shared<T>> values_;
   };
   struct Shard {
-    absl::Mutex mutex;
-    absl::flat_hash_map<Digest, std::unique_ptr<const World::Step>> steps
-        ABSL_GUARDED_BY(mutex);
+    // Guards what is below.
+    std::mutex mutex;
+    absl::flat_hash_map<Digest, std::unique_ptr<const World::Step>> steps;
   };
 
   void Pooled(World::Step* step);

@@ -1,17 +1,17 @@
 #include "lab/sweep.h"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
-
 namespace belfry::lab {
 namespace {
 
-constexpr absl::Duration kProgressPeriod = absl::Milliseconds(100);
+constexpr std::chrono::milliseconds kProgressPeriod(100);
 
 class Sweeper {
  public:
@@ -21,15 +21,15 @@ class Sweeper {
   SweepResult Run() {
     std::vector<std::jthread> workers;
     {
-      const absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       working_ = sweep_.jobs;
     }
     for (unsigned i = 0; i < sweep_.jobs; ++i) {
       workers.emplace_back([this] { Work(); });
     }
-    const absl::MutexLock lock(&mutex_);
-    while (!mutex_.AwaitWithTimeout(absl::Condition(this, &Sweeper::Done),
-                                    kProgressPeriod)) {
+    std::unique_lock lock(mutex_);
+    while (!ended_.wait_for(lock, kProgressPeriod,
+                            [this] { return working_ == 0; })) {
       if (sweep_.progress && !sweep_.progress(result_.runs)) {
         result_.interrupted = true;
       }
@@ -38,13 +38,9 @@ class Sweeper {
   }
 
  private:
-  bool Done() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return working_ == 0;
-  }
-
   // Seeds above one that fails are of no interest.
   std::optional<std::uint64_t> TakeSeed() {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     const bool over =
         result_.interrupted || exhausted_ ||
         (result_.failure && next_ > result_.failure->simulation.seed());
@@ -59,7 +55,7 @@ class Sweeper {
           MakeSimulation(sweep_.shape, latencies_, *seed);
       Simulated simulated = Simulate(simulation, latencies_,
                                      {.stop_at_violation = !sweep_.until_hang});
-      const absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       ++result_.runs;
       AddCounts(simulated.counts, &result_.counts);
       if (!Fails(simulated, sweep_.until_hang)) continue;
@@ -68,17 +64,20 @@ class Sweeper {
       }
       result_.failure = {std::move(simulation), std::move(simulated)};
     }
-    const absl::MutexLock lock(&mutex_);
-    --working_;
+    const std::lock_guard lock(mutex_);
+    if (--working_ == 0) ended_.notify_one();
   }
 
   const Sweep& sweep_;
   const Latencies& latencies_;
-  absl::Mutex mutex_;
-  std::uint64_t next_ ABSL_GUARDED_BY(mutex_);
-  bool exhausted_ ABSL_GUARDED_BY(mutex_) = false;
-  unsigned working_ ABSL_GUARDED_BY(mutex_) = 0;
-  SweepResult result_ ABSL_GUARDED_BY(mutex_);
+  // Guards what is below.
+  std::mutex mutex_;
+  // All workers have.
+  std::condition_variable ended_;
+  std::uint64_t next_;
+  bool exhausted_ = false;
+  unsigned working_ = 0;
+  SweepResult result_;
 };
 
 }  // namespace

@@ -4,7 +4,7 @@ namespace belfry::lab {
 
 Visited::Meeting Visited::Meet(Fingerprint state, const Way& way) {
   Shard& shard = ShardOf(state);
-  const absl::MutexLock lock(&shard.mutex);
+  const std::lock_guard lock(shard.mutex);
   const auto found = shard.ways.find(state);
   if (found != shard.ways.end()) {
     const bool shorter = way.moves < found->second.moves;
@@ -24,7 +24,7 @@ Visited::Meeting Visited::Meet(Fingerprint state, const Way& way) {
 
 Visited::Way Visited::WayTo(Fingerprint state) {
   Shard& shard = ShardOf(state);
-  const absl::MutexLock lock(&shard.mutex);
+  const std::lock_guard lock(shard.mutex);
   return shard.ways.at(state);
 }
 

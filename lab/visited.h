@@ -9,11 +9,10 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 
 namespace belfry::lab {
 
@@ -64,8 +63,9 @@ class Visited {
 
  private:
   struct Shard {
-    absl::Mutex mutex;
-    absl::flat_hash_map<Fingerprint, Way> ways ABSL_GUARDED_BY(mutex);
+    // Guards what is below.
+    std::mutex mutex;
+    absl::flat_hash_map<Fingerprint, Way> ways;
   };
 
   Shard& ShardOf(Fingerprint state) { return shards_[state >> 56]; }
