@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "kernel/cpu.h"
-#include "kernel/ledger.h"
-#include "tests/support/effect_text.h"
+#include "tests/support/lone_cpu.h"
 
 namespace belfry::kernel {
 namespace {
@@ -19,34 +18,18 @@ using enum MultiStopState;
 constexpr CpuId kSubmitter{1};
 
 // CPU `id` of CPUs 0, 1 and 3, brought online.
-class Machine {
- public:
+struct Machine : testing::LoneCpu {
   explicit Machine(Profile profile, std::uint32_t id = 3,
                    std::size_t queue_capacity = 16)
-      : cpu({.id = CpuId{id},
-             .incarnation = Incarnation{1},
-             .profile = std::move(profile),
-             .queue_capacity = queue_capacity}),
-        ledger(CpuId{id}) {
-    BringUp(1, 1);
-  }
+      : LoneCpu({.id = CpuId{id},
+                 .incarnation = testing::kFirstLife,
+                 .profile = std::move(profile),
+                 .queue_capacity = queue_capacity},
+                {}, {0, 1, 3}) {}
 
   void BringUp(std::uint32_t op, std::uint64_t view) {
-    Do(Kick{OpId{op}});
-    Do(BringOnline{OpId{op}});
+    LoneCpu::BringUp(op);
     Do(SetView{{view, {0, 1, 3}}});
-  }
-
-  std::vector<std::string> Do(CpuEvent event) {
-    CpuEffects effects;
-    cpu.Step(std::move(event), effects);
-    for (const CpuEffect& effect : effects) {
-      const auto* trace = std::get_if<Trace>(&effect);
-      if (trace == nullptr) continue;
-      ledger.Apply(trace->event);
-      if (trace->event.kind == TraceKind::kDeviceIrq) ++irqs_taken;
-    }
-    return testing::EffectLines(effects);
   }
 
   // CPU 3 takes itself down in round 1.
@@ -65,9 +48,7 @@ class Machine {
     return Do(WindowIs{Generation{1}, true});
   }
 
-  Cpu cpu;
-  Ledger ledger;
-  int irqs_taken = 0;
+  int irqs_taken() { return traced[TraceKind::kDeviceIrq]; }
 };
 
 Profile With(IrqMigration migration) {
@@ -110,9 +91,9 @@ TEST(DeviceIrqTest, OnTheWayOut) {
     EXPECT_EQ(m.ledger.irqs_lost(), c.lost);
     // What waits is taken when the CPU is back.
     m.Publish(kExit);
-    EXPECT_EQ(m.irqs_taken, 0);
+    EXPECT_EQ(m.irqs_taken(), 0);
     m.BringUp(2, 3);
-    EXPECT_EQ(m.irqs_taken, static_cast<int>(c.waiting));
+    EXPECT_EQ(m.irqs_taken(), static_cast<int>(c.waiting));
     EXPECT_EQ(m.cpu.device_irqs(), 0U);
   }
 }
@@ -137,7 +118,7 @@ TEST(DeviceIrqTest, BeyondTheBoundItIsRefused) {
   EXPECT_EQ(m.ledger.irqs_refused(), 1U) << "Step() has not told it";
   EXPECT_EQ(m.cpu.device_irqs(), 2U);
   m.Do(StopAbort{.generation = Generation{1}});
-  EXPECT_EQ(m.irqs_taken, 2);
+  EXPECT_EQ(m.irqs_taken(), 2);
   EXPECT_EQ(m.ledger.irqs_lost(), 0U);
 }
 
@@ -164,10 +145,10 @@ TEST(DeviceIrqTest, TheLowestThatStaysTakesThemOnceItUnmasks) {
     }
     const Handover handover{.device_irqs = {CpuId{id}, CpuId{id}}};
     m.Publish(kExit, handover);
-    EXPECT_EQ(m.irqs_taken, id == 0 ? 2 : 0);
+    EXPECT_EQ(m.irqs_taken(), id == 0 ? 2 : 0);
     // Repeated: it has had them.
     m.Publish(kExit, handover);
-    EXPECT_EQ(m.irqs_taken, id == 0 ? 2 : 0);
+    EXPECT_EQ(m.irqs_taken(), id == 0 ? 2 : 0);
   }
 }
 

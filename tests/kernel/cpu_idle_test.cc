@@ -16,10 +16,10 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-struct Idle : testing::LoneCpu {
+struct Idle : testing::FirstOfFive {
   explicit Idle(absl::string_view preset = "linux-6.12",
                 absl::string_view knob = "", absl::string_view value = "")
-      : LoneCpu(testing::ProfileWith(preset, knob, value)) {}
+      : FirstOfFive(testing::ProfileWith(preset, knob, value)) {}
 
   // A call of CPU `src`, and its doorbell where it rings.
   std::vector<std::string> Called(std::uint32_t src, Seq seq,

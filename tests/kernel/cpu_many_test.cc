@@ -16,9 +16,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 // The doorbell travels apart from the call.
-struct Caller : testing::LoneCpu {
+struct Caller : testing::FirstOfFive {
   explicit Caller(Profile profile = testing::ProfileWith("belfry"))
-      : LoneCpu(std::move(profile), /*split=*/true) {}
+      : FirstOfFive(std::move(profile), /*split=*/true) {}
 
   std::vector<std::string> Queued(std::uint32_t from, Seq seq = 1,
                                   bool was_empty = true) {
@@ -181,7 +181,7 @@ TEST(ManyTest, AHandlerSpinsForTheCsdOfWhatItHasInterrupted) {
 }
 
 TEST(ManyTest, AFusedFrameRingsByTheTargetsRule) {
-  testing::LoneCpu target(testing::ProfileWith("linux-3.16"));
+  testing::FirstOfFive target(testing::ProfileWith("linux-3.16"));
   for (const bool many : {false, true}) {
     for (Seq seq : {1, 2}) {
       const CsdKey key{CpuId{1}, testing::kFirstLife, seq + 2 * many};

@@ -5,7 +5,6 @@
 #include <ostream>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "kernel/coordinator.h"
 #include "tests/support/at_rest.h"
 #include "tests/support/world.h"

@@ -10,10 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "kernel/cpu.h"
 #include "tests/support/at_rest.h"
-#include "tests/support/effect_text.h"
+#include "tests/support/lone_cpu.h"
 #include "tests/support/world.h"
 
 namespace belfry::kernel {
@@ -24,36 +23,25 @@ using ::belfry::testing::World;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr Incarnation kFirst{1};
+using testing::kFirstLife;
 using enum MultiStopState;
 using enum StopTwoVerb;
 
 Profile Preset(absl::string_view name) { return PresetByName(name).value(); }
 
 // CPU 1 of a machine of CPUs 0, 1 and 2.
-class Machine {
- public:
+struct Machine : testing::LoneCpu {
   explicit Machine(Profile profile = Preset("belfry"))
-      : cpu({.id = CpuId{1},
-             .incarnation = kFirst,
-             .profile = std::move(profile)}) {
-    for (std::uint32_t peer : {0U, 2U}) Do(PeerIs{CpuId{peer}, kFirst});
-    Do(Kick{OpId{1}});
-    Do(BringOnline{OpId{1}});
-    Do(SetView{{1, {0, 1, 2}}});
-  }
-
-  std::vector<std::string> Do(CpuEvent event) {
-    CpuEffects effects;
-    cpu.Step(std::move(event), effects);
-    return testing::EffectLines(effects);
-  }
+      : LoneCpu({.id = CpuId{1},
+                 .incarnation = kFirstLife,
+                 .profile = std::move(profile)},
+                {0, 2}, {0, 1, 2}) {}
 
   // An order of CPU `from` for its stop_two_cpus() 1, of CPUs 1 and 2.
   std::vector<std::string> Order(std::uint32_t from, StopTwoVerb verb,
                                  MultiStopState state = kPrepare) {
     return Do(StopTwoOrder{.from = CpuId{from},
-                           .key = {CpuId{from}, kFirst, 1},
+                           .key = {CpuId{from}, kFirstLife, 1},
                            .verb = verb,
                            .state = state,
                            .partner = CpuId{2},
@@ -70,13 +58,11 @@ class Machine {
                                   Errno error = Errno::kOk,
                                   MultiStopState state = kNone) {
     return Do(StopTwoReport{.from = CpuId{from},
-                            .key = {CpuId{1}, kFirst, 1},
+                            .key = {CpuId{1}, kFirstLife, 1},
                             .verb = verb,
                             .state = state,
                             .error = error});
   }
-
-  Cpu cpu;
 };
 
 // ---- One of the two.

@@ -6,11 +6,10 @@
 
 #include <ostream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "kernel/cpu.h"
-#include "tests/support/effect_text.h"
+#include "tests/support/lone_cpu.h"
 
 namespace belfry::kernel {
 namespace {
@@ -18,18 +17,15 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr Incarnation kFirst{1};
 using enum MultiStopState;
 
 // CPU 1 of a machine of CPUs 0, 1 and 2, on its way up.
-class Machine {
- public:
+struct Machine : testing::LoneCpu {
   explicit Machine(StopperEnable enable)
-      : cpu({.id = CpuId{1}, .incarnation = kFirst, .profile = Rules(enable)}) {
-    for (std::uint32_t peer : {0U, 2U}) Do(PeerIs{CpuId{peer}, kFirst});
-    Do(Kick{OpId{1}});
-    Do(BringOnline{OpId{1}});
-  }
+      : LoneCpu({.id = CpuId{1},
+                 .incarnation = testing::kFirstLife,
+                 .profile = Rules(enable)},
+                {0, 2}) {}
 
   static Profile Rules(StopperEnable enable) {
     Profile profile = PresetByName("belfry").value();
@@ -37,18 +33,10 @@ class Machine {
     return profile;
   }
 
-  std::vector<std::string> Do(CpuEvent event) {
-    CpuEffects effects;
-    cpu.Step(std::move(event), effects);
-    return testing::EffectLines(effects);
-  }
-
   std::vector<std::string> Publish(MultiStopState state, std::uint64_t round) {
     return Do(StopPublish{
         .generation = Generation{round}, .state = state, .active = {0}});
   }
-
-  Cpu cpu;
 };
 
 struct EnableCase {
