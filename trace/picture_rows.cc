@@ -7,10 +7,10 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "trace/history.h"
+#include "trace/picture_words.h"
 #include "trace/report_text.h"
 #include "trace/time_text.h"
 
@@ -40,52 +40,8 @@ bool IsSeenLife(const std::string& life) {
 
 // Whether the event has a row of its own, whatever surrounds it.
 bool HasRow(const v1::TraceEvent& event) {
-  static const auto* const kNames = new std::set<std::string, std::less<>>{
-      "apic_soft_disable",
-      "call_function_single_entry",
-      "cpu_crashed",
-      "cpu_stop_queue_work",
-      "cpu_stop_signal_done",
-      "cpu_stopper_thread",
-      "cpu_hotplug_begin",
-      "cpus_read_lock",
-      "cpus_read_unlock",
-      "csd_dropped",
-      "csd_flush_entry",
-      "csd_lock_resend",
-      "csd_lock_stuck",
-      "csd_lock_unstuck",
-      "csd_lost",
-      "csd_queue_cpu",
-      "csd_refused",
-      "csd_returned",
-      "hrtimer_expire_entry",
-      "hrtimer_start",
-      "ipi_cleared",
-      "irq_lost",
-      "irq_refused",
-      "irq_retrigger",
-      "kick",
-      "local_irq_disable",
-      "local_irq_enable",
-      "multi_cpu_stop",
-      "multi_cpu_stop_abort",
-      "migrate_hrtimers",
-      "op_begin",
-      "op_end",
-      "power_off",
-      "puts_pending",
-      "rcu_report_dead",
-      "stop_abort",
-      "stop_publish",
-      "stop_two_back_off",
-      "stop_two_cpus",
-      "stop_two_done",
-      "throttle_cfs_rq",
-      "unthrottle_cfs_rq",
-  };
   if (event.name() == "cpu_life") return IsSeenLife(event.detail());
-  return kNames->contains(event.name());
+  return event.name() == "csd_queue_cpu" || HasWords(event);
 }
 
 std::string CpusText(const std::vector<Mark>& marks) {
@@ -262,14 +218,24 @@ class RowMaker {
       DrawArrival(i);
     } else if (event.name() == "cpu_life") {
       DrawLife(event);
-    } else if (!event.has_cpu()) {
-      DrawCoordinator(event);
-    } else if (absl::StartsWith(event.name(), "csd_")) {
-      DrawCallEnd(event);
-    } else if (absl::StartsWith(event.name(), "stop_two_")) {
-      DrawStopTwo(event);
-    } else {
-      DrawCpu(event);
+    } else if (HasWords(event)) {
+      DrawWords(event);
+    }
+  }
+
+  void DrawWords(const v1::TraceEvent& event) {
+    Words words = WordsOf(event);
+    if (!words.many.empty()) {
+      AddJoined(event, words.text, words.many);
+      return;
+    }
+    Row& row = Add(event, words.text).row;
+    row.alarm = words.alarm;
+    if (!words.marks.empty()) row.marks = std::move(words.marks);
+    if (words.takes_queue) row.depth = {event.cpu(), 0};
+    if (words.rings) {
+      row.arrow =
+          Arrow{.from = event.cpu(), .to = event.about_cpu(), .rings = true};
     }
   }
 
@@ -288,13 +254,6 @@ class RowMaker {
                             " goes back to sleep, with BLOCK_SOFTIRQ raised "
                             "and not run"))
         .row.alarm = true;
-  }
-
-  static std::string Target(const v1::TraceEvent& event) {
-    return absl::StrCat("CPU ", event.about_cpu());
-  }
-  static std::string Actor(const v1::TraceEvent& event) {
-    return absl::StrCat("CPU ", event.cpu());
   }
 
   void DrawCall(std::size_t i) {
@@ -394,217 +353,6 @@ class RowMaker {
       Add(event, absl::StrCat(Actor(event), " is reset, to come up again"));
     } else {
       Add(event, absl::StrCat(Actor(event), " is online", queue));
-    }
-  }
-
-  void DrawCoordinator(const v1::TraceEvent& event) {
-    const std::string& name = event.name();
-    if (name == "op_begin") {
-      Add(event, absl::StrCat("operation ", event.value(),
-                              " begins: ", event.detail(), " ", Target(event)));
-    } else if (name == "op_end") {
-      Add(event, absl::StrCat("operation ", event.value(), " ends",
-                              event.value2() == 0
-                                  ? ""
-                                  : absl::StrCat(": errno ", event.value2())));
-    } else if (name == "stop_publish") {
-      Add(event,
-          absl::StrCat("stop_machine ", event.value(), ": ", event.detail()));
-    } else if (name == "stop_abort") {
-      Add(event, absl::StrCat("stop_machine ", event.value(), " is given up"))
-          .row.alarm = true;
-    } else if (name == "cpu_hotplug_begin") {
-      Add(event, LockText(event));
-    } else if (name == "puts_pending") {
-      Draft& draft =
-          Add(event, absl::StrCat("the reader on ", Target(event),
-                                  " lets go of the hotplug lock, is noted as "
-                                  "pending, and wakes nobody"));
-      draft.row.marks.push_back(
-          {.cpu = event.about_cpu(), .sign = Sign::kLost});
-      draft.row.alarm = true;
-    } else if (name == "cpu_crashed") {
-      Draft& draft = Add(event, absl::StrCat(Target(event), " has crashed"));
-      draft.row.marks = {{.cpu = event.about_cpu(), .sign = Sign::kLost}};
-      draft.row.alarm = true;
-    }
-  }
-
-  static std::string LockText(const v1::TraceEvent& event) {
-    const std::string readers = CountText(event.value(), "reader");
-    if (event.detail() == "looks") {
-      return absl::StrCat("the operation finds ", readers,
-                          " of the hotplug lock");
-    }
-    if (event.detail() == "sleeps") {
-      return "the operation sleeps until a reader wakes it";
-    }
-    return "the operation has the hotplug lock";
-  }
-
-  void DrawCallEnd(const v1::TraceEvent& event) {
-    const std::string& name = event.name();
-    const std::string what = absl::StrCat(Actor(event), "'s ", event.function(),
-                                          " on ", Target(event));
-    if (name == "csd_refused") {
-      Add(event, absl::StrCat(what, " is refused: errno ", event.value()));
-    } else if (name == "csd_lost") {
-      Add(event, absl::StrCat(what, " is lost: ", event.detail())).row.alarm =
-          true;
-    } else if (name == "csd_lock_stuck") {
-      Add(event, absl::StrCat(Actor(event), " still waits for ", Target(event),
-                              ": STUCK, says the watchdog"))
-          .row.alarm = true;
-    } else if (name == "csd_lock_resend") {
-      Draft& draft = Add(event, absl::StrCat("the watchdog of ", Actor(event),
-                                             " rings ", Target(event)));
-      draft.row.arrow =
-          Arrow{.from = event.cpu(), .to = event.about_cpu(), .rings = true};
-    } else if (name == "csd_lock_unstuck") {
-      Add(event, absl::StrCat(Actor(event), " has its answer from ",
-                              Target(event), ": no longer stuck"));
-    } else if (name == "csd_dropped") {
-      Draft& draft =
-          Add(event, absl::StrCat("the reset throws away ", event.function(),
-                                  " of CPU ", event.src_cpu()));
-      draft.row.marks.front().sign = Sign::kLost;
-      draft.row.alarm = true;
-    } else if (name == "csd_returned") {
-      Add(event, absl::StrCat(Actor(event), " has left, and refuses ",
-                              event.function(), " of CPU ", event.src_cpu()));
-    } else if (name == "csd_flush_entry") {
-      const bool idle = event.detail() == "idle";
-      Draft& draft = Add(event, absl::StrCat(Actor(event),
-                                             idle ? "'s idle loop drains its "
-                                                    "queue: "
-                                                  : " drains its queue before "
-                                                    "it goes: ",
-                                             CountText(event.value(), "call")));
-      draft.row.depth = {event.cpu(), 0};
-    }
-  }
-
-  // Whose the stopper's work is.
-  static std::string Stop(const v1::TraceEvent& event) {
-    return event.has_src_cpu()
-               ? absl::StrCat("CPU ", event.src_cpu(), "'s stop_two_cpus() ",
-                              event.seq())
-               : absl::StrCat("stop_machine ", event.value());
-  }
-
-  void DrawStopTwo(const v1::TraceEvent& event) {
-    const std::string what =
-        absl::StrCat(Actor(event), "'s stop_two_cpus() ", event.seq());
-    if (event.name() == "stop_two_cpus") {
-      Add(event, absl::StrCat(what, " begins: CPUs ", event.about_cpu(),
-                              " and ", event.value()));
-    } else if (event.name() == "stop_two_back_off") {
-      Add(event, absl::StrCat(what, " backs off: stop_machine is on its way"));
-    } else {
-      Add(event, absl::StrCat(what, " ends",
-                              event.value2() == 0
-                                  ? ""
-                                  : absl::StrCat(": errno ", event.value2())));
-    }
-  }
-
-  void DrawCpu(const v1::TraceEvent& event) {
-    const std::string& name = event.name();
-    if (name == "local_irq_disable") {
-      AddJoined(event, "masks its interrupts", "mask their interrupts");
-    } else if (name == "local_irq_enable") {
-      AddJoined(event, "unmasks", "unmask");
-    } else if (name == "stop_abort") {
-      AddJoined(event, "leaves the round", "leave the round");
-    } else if (name == "cpu_stop_queue_work") {
-      Add(event,
-          absl::StrCat(Actor(event), "'s stopper is given a work of ",
-                       Stop(event),
-                       event.value2() == 0
-                           ? ""
-                           : absl::StrCat(", behind ",
-                                          CountText(event.value2(), "other"))));
-    } else if (name == "multi_cpu_stop") {
-      Add(event, absl::StrCat(Actor(event), "'s stopper, for ", Stop(event),
-                              ": ", event.detail()));
-    } else if (name == "multi_cpu_stop_abort") {
-      Add(event,
-          absl::StrCat(Actor(event), "'s stopper gives up ", Stop(event)))
-          .row.alarm = true;
-    } else if (name == "cpu_stop_signal_done") {
-      Draft& draft = Add(
-          event,
-          absl::StrCat(Actor(event), "'s stopper is not enabled: a work of ",
-                       Stop(event), " is completed without running: LOST"));
-      draft.row.marks.front().sign = Sign::kLost;
-      draft.row.alarm = true;
-    } else if (name == "cpu_stopper_thread") {
-      Add(event, absl::StrCat(Actor(event), "'s stopper runs, and is enabled"));
-    } else if (name == "call_function_single_entry") {
-      Draft& draft = Add(
-          event, absl::StrCat(Actor(event), " takes the interrupt",
-                              event.detail() == "late" ? ", late, offline" : "",
-                              ": ", CountText(event.value(), "call")));
-      draft.row.depth = {event.cpu(), 0};
-      draft.row.alarm = event.detail() == "late";
-    } else if (name == "ipi_cleared") {
-      Draft& draft = Add(event, absl::StrCat("the reset clears the doorbell of "
-                                             "CPU ",
-                                             event.src_cpu(), ": LOST"));
-      draft.row.marks.front().sign = Sign::kLost;
-      draft.row.alarm = true;
-    } else if (name == "apic_soft_disable") {
-      Add(event,
-          absl::StrCat(Actor(event), " silences its interrupt controller"));
-    } else if (name == "irq_retrigger") {
-      Add(event,
-          absl::StrCat("an I/O completion is pending at ", Actor(event),
-                       ": retriggered, to be taken by a CPU that stays"));
-    } else if (name == "irq_lost") {
-      Draft& draft =
-          Add(event, absl::StrCat("an I/O completion for ", Target(event),
-                                  " comes to ", Actor(event),
-                                  ", whose controller is silent: LOST"));
-      draft.row.marks.front().sign = Sign::kLost;
-      draft.row.alarm = true;
-    } else if (name == "irq_refused") {
-      Add(event, absl::StrCat("an I/O completion for ", Target(event),
-                              " finds no room to wait at ", Actor(event),
-                              ": refused"));
-    } else if (name == "hrtimer_start") {
-      Add(event,
-          absl::StrCat("a timer is armed on ", Actor(event),
-                       ": it lets the tasks of ", Target(event), " run again"));
-    } else if (name == "hrtimer_expire_entry") {
-      Add(event, absl::StrCat("the timer on ", Actor(event), " expires: ",
-                              Target(event), "'s tasks may run again"));
-    } else if (name == "migrate_hrtimers") {
-      Add(event,
-          absl::StrCat(CountText(event.value(), "timer"),
-                       " of the CPU that goes: moved to ", Actor(event)));
-    } else if (name == "throttle_cfs_rq") {
-      Add(event, absl::StrCat("the tasks of ", Actor(event),
-                              " have used up their bandwidth: throttled"))
-          .row.alarm = true;
-    } else if (name == "unthrottle_cfs_rq") {
-      Add(event, absl::StrCat("the tasks of ", Actor(event), " run again"));
-    } else if (name == "cpus_read_lock") {
-      Add(event, absl::StrCat("a task of ", Actor(event),
-                              " holds the hotplug lock for reading"));
-    } else if (name == "cpus_read_unlock") {
-      Add(event, absl::StrCat("a task of ", Actor(event),
-                              " has let go of the hotplug lock"));
-    } else if (name == "rcu_report_dead") {
-      Add(event, absl::StrCat(Actor(event), " makes its last report"));
-    } else if (name == "power_off") {
-      Draft& draft =
-          Add(event, absl::StrCat(Actor(event),
-                                  " is switched off and owes its last report: "
-                                  "no grace period ends any more"));
-      draft.row.marks.front().sign = Sign::kLost;
-      draft.row.alarm = true;
-    } else if (name == "kick") {
-      Add(event, absl::StrCat("the operator rings ", Actor(event)));
     }
   }
 
