@@ -182,7 +182,7 @@ int Serve(Options options) {
 }
 
 int Main(int argc, char** argv) {
-  rpc::AbortWhenOutOfMemory();
+  rpc::EndWhenOutOfMemory();
   Flags flags;
   CLI::App app("belfry-coordinator: CPU hotplug and the stop_machine barrier");
   app.footer(

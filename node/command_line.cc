@@ -82,7 +82,7 @@ int Main(int argc, char** argv, Functions functions) {
   // One heap for the loop's thread and one for gRPC's, which do little: else
   // each has its own, and there are hundreds of nodes on a host.
   ::mallopt(M_ARENA_MAX, 2);
-  rpc::AbortWhenOutOfMemory();
+  rpc::EndWhenOutOfMemory();
   Options options;
   std::string coordinators;
   CLI::App app("belfry-node: one CPU of an emulated machine");

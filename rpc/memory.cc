@@ -15,10 +15,10 @@ namespace {
 // More than is asked for at once.
 constexpr std::size_t kProbe = 8 << 20;
 
-// gRPC allocates in C and aborts without a word: by what could be had now it is
-// told whether that was for want of memory. The line is ready: making one takes
-// memory.
-void OnAbort(int) {
+// gRPC allocates in C, and aborts without a word, or writes to where nothing
+// was given: by what could be had now it is told whether that was for want of
+// memory. The line is ready: making one takes memory.
+void OnEnd(int) {
   const void* probe = ::mmap(nullptr, kProbe, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   constexpr absl::string_view kLine =
@@ -31,12 +31,13 @@ void OnAbort(int) {
 
 }  // namespace
 
-void AbortWhenOutOfMemory() {
+void EndWhenOutOfMemory() {
   struct sigaction action {};
-  action.sa_handler = OnAbort;
-  // Once: abort() goes on where this returns.
+  action.sa_handler = OnEnd;
+  // Once: where this returns abort() goes on, and what has failed fails again.
   action.sa_flags = SA_RESETHAND;
   ::sigaction(SIGABRT, &action, nullptr);
+  ::sigaction(SIGSEGV, &action, nullptr);
   std::set_new_handler([] { std::abort(); });
 }
 

@@ -300,8 +300,7 @@ std::uint64_t WritableBytes(pid_t pid) {
   return 0;
 }
 
-// It says so where C++ asks for it; in gRPC's C, which asks as often, it only
-// ends.
+// Whether C++ or gRPC's C asked for it.
 TEST(MemoryTest, AProcessThatGetsNoneEnds) {
   const Cluster cluster({.cpus = 2});
   const pid_t pid = cluster.Pid("cpu/1");
@@ -318,6 +317,7 @@ TEST(MemoryTest, AProcessThatGetsNoneEnds) {
   const auto report = FromJson<v1::CallReport>(call->Wait());
   EXPECT_EQ(report.results(0).result(), "EOWNERDEAD") << report.DebugString();
   EXPECT_FALSE(IsAlive(pid));
+  EXPECT_TRUE(AwaitLog(cluster, "cpu1", "out of memory"));
   cluster.Repair();
   ASSERT_TRUE(cluster.AwaitState(1, v1::CPU_STATE_OFFLINE));
   cluster.Online(1);
