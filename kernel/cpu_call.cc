@@ -391,7 +391,8 @@ void Cpu::On(LinkUp& e, CpuEffects& out) {
 
 void Cpu::SendAnswersAgain(CpuId dst, const Peer& peer, CpuEffects& out) {
   peer.answers.ForEach([&](Seq, const Done& answer) {
-    out.push_back(SendDone{dst, answer.seq, answer.error, answer.result});
+    out.push_back(
+        SendDone{dst, answer.seq, answer.error, answer.result, answer.refused});
   });
 }
 

@@ -202,8 +202,11 @@ TEST(StopTest, WhatCameAfterItsDrainIsReturnedWhenItHasLeft) {
     m.Publish(state, 1, {3});
   }
   m.Do(From(1));
-  EXPECT_THAT(m.Publish(kExit, 1, {3}), Contains("done 1#1 ENXIO"));
+  EXPECT_THAT(m.Publish(kExit, 1, {3}), Contains("refuse 1#1 ENXIO"));
   EXPECT_TRUE(m.cpu.queue().empty());
+  // The link broke before it was told.
+  EXPECT_THAT(m.Do(LinkUp{.peer = kPeer, .inbound = true}),
+              ElementsAre("refuse 1#1 ENXIO"));
   const InboundRow& row = m.ledger.inbound().at({kPeer, kFirstLife});
   EXPECT_EQ(row.enqueued, 1U);
   EXPECT_EQ(row.returned, 1U);

@@ -29,8 +29,8 @@ std::string Line(const SendEnqueued& e) {
                       Failed(e.error));
 }
 std::string Line(const SendDone& e) {
-  return absl::StrCat("done", To(e.dst, e.seq), Failed(e.error),
-                      e.result.empty() ? "" : " ", e.result);
+  return absl::StrCat(e.refused ? "refuse" : "done", To(e.dst, e.seq),
+                      Failed(e.error), e.result.empty() ? "" : " ", e.result);
 }
 std::string Line(const SendRing& e) {
   return absl::StrCat("ring", To(e.dst, e.seq));
