@@ -198,6 +198,8 @@ class StopWorld {
   void Call(std::uint32_t cpu, StopMemo& memo);
   bool Settle(absl::FunctionRef<bool()> done, StopMemo& memo);
   std::optional<Move> FirstOwed() const;
+  // An active CPU that has begun the effect of its round.
+  static bool HasEffect(const kernel::Cpu& cpu);
   void JudgeEffects(std::optional<kernel::CpuId> begun_by);
   void JudgeViews();
   void JudgeFunction(std::uint64_t round);
