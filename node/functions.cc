@@ -48,6 +48,9 @@ FunctionResult Spin(const FunctionCall& call) {
 }  // namespace
 
 Functions::Functions() {
+  // A function runs on the CPU's thread while the loop learns names: what is
+  // there stays where it is.
+  entries_.reserve(kNamesMax);
   const Function builtin[] = {Nop, Echo, Spin, Nop, nullptr, Nop, Nop};
   for (std::size_t i = 0; i < kernel::kBuiltinFunctions.size(); ++i) {
     const std::string name(kernel::kBuiltinFunctions[i]);

@@ -7,7 +7,7 @@
 
 namespace belfry::rpc {
 
-// SIGUSR1 is ours: it ends the watching thread.
+// SIGUSR1 is ours: it makes the watching thread look whether it is to end.
 Signals::Signals() {
   sigemptyset(&set_);
   sigaddset(&set_, SIGTERM);
@@ -22,6 +22,7 @@ Signals::~Signals() { Stop(); }
 
 void Signals::Stop() {
   if (!thread_.joinable()) return;
+  stopped_ = true;
   pthread_kill(thread_.native_handle(), SIGUSR1);
   thread_.join();
 }
@@ -29,7 +30,10 @@ void Signals::Stop() {
 void Signals::Watch(std::function<void(int)> on_signal) {
   thread_ = std::thread([this, on_signal = std::move(on_signal)] {
     int signal = 0;
-    while (sigwait(&set_, &signal) == 0 && signal != SIGUSR1) on_signal(signal);
+    while (sigwait(&set_, &signal) == 0 && !stopped_) {
+      // Anybody may send one.
+      if (signal != SIGUSR1) on_signal(signal);
+    }
   });
 }
 

@@ -2,6 +2,7 @@
 #ifndef BELFRY_RPC_SIGNALS_H_
 #define BELFRY_RPC_SIGNALS_H_
 
+#include <atomic>
 #include <csignal>
 #include <functional>
 #include <thread>
@@ -22,6 +23,7 @@ class Signals {
 
  private:
   sigset_t set_;
+  std::atomic<bool> stopped_ = false;
   std::thread thread_;
 };
 
