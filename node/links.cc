@@ -6,6 +6,7 @@
 #include <deque>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "rpc/channel.h"
 #include "rpc/log.h"
 #include "rpc/status.h"
@@ -293,7 +294,30 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
           "this process is another incarnation than the one called"));
       return false;
     }
-    src_ = CpuId{hello.src_cpu()};
+    if (incarnation_ != 0) {
+      stream_->Close(
+          rpc::ErrorStatus(grpc::StatusCode::INVALID_ARGUMENT, "SECOND_HELLO",
+                           "only the first message of a link may be a hello"));
+      return false;
+    }
+    const CpuId source{hello.src_cpu()};
+    if (source.value >= kernel::kMaxCpus || hello.src_incarnation() == 0) {
+      stream_->Close(rpc::ErrorStatus(
+          grpc::StatusCode::INVALID_ARGUMENT, "NO_SUCH_CPU",
+          absl::StrCat("the hello is of process ", hello.src_incarnation(),
+                       " of cpu ", source.value)));
+      return false;
+    }
+    // It may go on calling for as long as it has not heard that it was declared
+    // dead; the answers are its successor's.
+    if (kernel::Incarnation{hello.src_incarnation()} <
+        self.IncarnationOf(source)) {
+      stream_->Close(rpc::ErrorStatus(
+          grpc::StatusCode::ABORTED, "STALE_INCARNATION",
+          absl::StrCat("cpu ", source.value, " has a later process")));
+      return false;
+    }
+    src_ = source;
     incarnation_ = hello.src_incarnation();
     const auto other = links_->in_.find(src_);
     if (other != links_->in_.end() && other->second != this) {

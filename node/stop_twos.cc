@@ -41,8 +41,17 @@ void StopTwos::Start(const v1::StopTwoRequest& request, ReplyPtr reply) {
                          absl::StrCat("the payload is over the ", kPayloadMax,
                                       " bytes (1 MiB) that are allowed")));
   }
+  if (waiting_.size() >= kRequestsMax ||
+      payload_bytes_ >= kernel::kPayloadBytesMax) {
+    return reply->Fail(rpc::ErrorStatus(
+        kernel::Errno::kEnobufs,
+        absl::StrCat(waiting_.size(), " of these, with ", payload_bytes_,
+                     " bytes of payloads, are under way already")));
+  }
   const kernel::Token token = driver_->NewToken();
-  waiting_[token] = {reply, std::chrono::steady_clock::now()};
+  waiting_[token] = {reply, std::chrono::steady_clock::now(),
+                     request.payload().size()};
+  payload_bytes_ += request.payload().size();
   FinishAfter(AnswerTime(request, *reply), token);
   driver_->Feed(kernel::StopTwoTask{.token = token,
                                     .a = {request.a()},
@@ -54,6 +63,7 @@ void StopTwos::Start(const v1::StopTwoRequest& request, ReplyPtr reply) {
 bool StopTwos::OnEnded(const kernel::CallEnded& ended) {
   const auto found = waiting_.extract(ended.token);
   if (found.empty()) return false;
+  payload_bytes_ -= found.mapped().payload_bytes;
   v1::StopTwoResponse response;
   response.set_result(std::string(kernel::ErrnoName(ended.error)));
   *response.mutable_duration() =

@@ -4,6 +4,7 @@
 #define BELFRY_NODE_STOP_TWOS_H_
 
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <memory>
 
@@ -29,9 +30,14 @@ class StopTwos {
   bool OnEnded(const kernel::CallEnded& ended);
 
  private:
+  // Under way at once; one more, or more than kernel::kPayloadBytesMax of them,
+  // is refused (ENOBUFS).
+  static constexpr std::size_t kRequestsMax = 1024;
+
   struct Waiting {
     ReplyPtr reply;
     std::chrono::steady_clock::time_point start;
+    std::size_t payload_bytes = 0;
   };
 
   void FinishAfter(std::chrono::nanoseconds time, kernel::Token token);
@@ -40,6 +46,8 @@ class StopTwos {
   CpuDriver* driver_;
   std::uint32_t possible_;
   std::map<kernel::Token, Waiting> waiting_;
+  // Of all of them.
+  std::size_t payload_bytes_ = 0;
 };
 
 }  // namespace belfry::node

@@ -308,6 +308,16 @@ TEST(NodeEndTest, BySigtermItGoesOfflineFirstAndLosesNothing) {
   cluster.ExpectAllCallsWork();
 }
 
+// A signal of no meaning makes it no deafer.
+TEST(NodeEndTest, BySigtermAfterASigusr1) {
+  const Cluster cluster({.cpus = 2});
+  const pid_t pid = cluster.Pid("cpu/1");
+  kill(pid, SIGUSR1);
+  cluster.ExpectAllCallsWork();
+  EXPECT_TRUE(SignalAndAwaitDeath(pid, SIGTERM));
+  EXPECT_TRUE(cluster.AwaitState(1, v1::CPU_STATE_ABSENT));
+}
+
 TEST(NodeEndTest, TheLastCpuEndsAllTheSame) {
   const Cluster cluster({.cpus = 1});
   EXPECT_TRUE(SignalAndAwaitDeath(cluster.Pid("cpu/0"), SIGTERM));
