@@ -3,7 +3,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/process_impl.h"
-#include "rpc/address.h"
 #include "rpc/codec.h"
 #include "rpc/version.h"
 #include "trace/cluster.h"
@@ -47,10 +46,6 @@ std::string Process::Impl::DescribeOp(const kernel::Operation& op) const {
   return text;
 }
 
-std::string Process::Impl::MetricsAddress() const {
-  return rpc::ReachableAddress(options_.advertise_metrics, http_->address());
-}
-
 v1::CpuInfo Process::Impl::DescribeCpu(CpuId cpu) const {
   v1::CpuInfo info = trace::DescribeCpu(*machine_, cpu);
   if (const NodeInfo* node = nodes_->Find(cpu)) {
@@ -80,7 +75,7 @@ v1::Cluster Process::Impl::DescribeCluster() const {
   *cluster.mutable_start_time() = rpc::ToTimestamp(start_time_);
   cluster.set_gates(options_.gates);
   cluster.set_split_doorbell(options_.split_doorbell);
-  cluster.set_metrics_address(MetricsAddress());
+  cluster.set_metrics_address(metrics_address_->Get());
   return cluster;
 }
 
@@ -106,7 +101,7 @@ v1::LiveState Process::Impl::DescribeAll() const {
   }
   // One that stands by knows of itself only.
   if (!machine_) {
-    state.mutable_cluster()->set_metrics_address(MetricsAddress());
+    state.mutable_cluster()->set_metrics_address(metrics_address_->Get());
     return state;
   }
   *state.mutable_cluster() = DescribeCluster();

@@ -1,5 +1,6 @@
 #include "coordinator/election.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -104,6 +105,7 @@ void Election::Answered(const etcdserverpb::TxnResponse& response) {
 void Election::Won(LeaderKey key) {
   if (!lease_.held()) return;
   leads_ = true;
+  created_ = key.create_revision;
   leader_ = address_;
   callbacks_.on_elected(
       std::make_unique<EtcdStore>(&client_, place_, key, period_ / 2));
@@ -169,7 +171,14 @@ void Election::OnMessage(etcdserverpb::WatchResponse& response) {
   if (response.canceled()) {
     return std::exchange(watch_, nullptr)->Abandon();
   }
-  if (response.events().empty()) return;
+  // A watch may have been opened long before, at a member that was cut off
+  // since and now tells of a predecessor's key.
+  const bool is_news =
+      std::any_of(response.events().begin(), response.events().end(),
+                  [this](const mvccpb::Event& event) {
+                    return event.kv().mod_revision() > created_;
+                  });
+  if (!is_news) return;
   if (leads_) return Lose("its key on etcd is gone");
   leader_.clear();
   Campaign();

@@ -85,6 +85,8 @@ class Election : public rpc::StreamUser<etcdserverpb::WatchResponse,
   Lease lease_;
 
   bool leads_ = false;
+  // The revision of etcd that its key is since; 0 while it has none.
+  std::int64_t created_ = 0;
   bool stopped_ = false;
   bool asking_ = false;
   bool complained_ = false;

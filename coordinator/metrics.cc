@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
+#include "kernel/errno.h"
 #include "kernel/multi_stop.h"
 #include "rpc/codec.h"
 #include "rpc/version.h"
@@ -33,6 +34,13 @@ std::string StateLabel(v1::CpuState state) {
   return absl::AsciiStrToLower(
       absl::StripPrefix(v1::CpuState_Name(state), "CPU_STATE_"));
 }
+
+// How operations end again and again. There from the start: Prometheus does not
+// see the increase that a series begins with, and an alert counts them.
+constexpr kernel::Errno kUsualResults[] = {
+    kernel::Errno::kOk,        kernel::Errno::kEagain,
+    kernel::Errno::kEbusy,     kernel::Errno::kEtimedout,
+    kernel::Errno::kEcanceled, kernel::Errno::kEownerdead};
 
 // Why a process was turned away; Nodes::Claim() has the reasons.
 const char* RejectionLabel(absl::StatusCode code) {
@@ -195,9 +203,11 @@ void Metrics::AddHotplug(prometheus::Registry* registry,
                      .Register(*registry);
   for (std::uint32_t i = 0; i < possible; ++i) {
     for (const char* direction : {"up", "down"}) {
-      operations_->Add({{"cpu", std::to_string(i)},
-                        {"direction", direction},
-                        {"result", "0"}});
+      for (const kernel::Errno result : kUsualResults) {
+        operations_->Add({{"cpu", std::to_string(i)},
+                          {"direction", direction},
+                          {"result", std::string(kernel::ErrnoName(result))}});
+      }
     }
   }
   auto& duration = BuildHistogram()

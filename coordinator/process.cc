@@ -68,6 +68,7 @@ absl::Status Process::Impl::Open() {
                  .on_canary_detected = [this] { return OnCanaryDetected(); }}));
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
+  metrics_address_.emplace(options_.advertise_metrics, http_->address());
   nodes_ = std::make_unique<Nodes>(
       &loop(), &clock_, options_.cpus, registry_.get(),
       Nodes::Callbacks{

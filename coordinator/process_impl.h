@@ -23,6 +23,7 @@
 #include "coordinator/process.h"
 #include "rpc/clock.h"
 #include "rpc/http_server.h"
+#include "rpc/kept_address.h"
 #include "rpc/server.h"
 #include "rpc/trace_ring.h"
 #include "rpc/unary.h"
@@ -79,7 +80,6 @@ class Process::Impl {
   // What clients see: describe.cc.
   v1::LiveState DescribeAll() const;
   v1::Cluster DescribeCluster() const;
-  std::string MetricsAddress() const;
   v1::CpuInfo DescribeCpu(kernel::CpuId cpu) const;
   v1::Canary DescribeCanary() const;
   std::string DescribeOp(const kernel::Operation& op) const;
@@ -114,6 +114,8 @@ class Process::Impl {
       std::make_shared<prometheus::Registry>();
   prometheus::Gauge* leader_gauge_;
   std::unique_ptr<rpc::Server> server_;
+  // Prometheus asks for it every few seconds.
+  std::optional<rpc::KeptAddress> metrics_address_;
   // Before it leads, there is no journal and no machine.
   std::unique_ptr<Election> election_;
   std::unique_ptr<Journal> journal_;

@@ -75,6 +75,16 @@ std::string HostName() {
                                                           : "localhost";
 }
 
+bool IsWildcard(const std::string& host) {
+  return host == "0.0.0.0" || host == "::";
+}
+
+bool IsIp(const std::string& host) {
+  in6_addr ip{};
+  return ::inet_pton(AF_INET, host.c_str(), &ip) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), &ip) == 1;
+}
+
 bool IsAddress(const std::string& text, std::uint32_t first_port) {
   if (absl::StartsWith(text, "unix:")) return text.size() > 5;
   const auto [host, port] = SplitAddress(text);
@@ -126,11 +136,17 @@ std::string ReachableAddress(const std::string& advertise,
   }
   const auto [listen_host, listen_port] = SplitAddress(listening);
   if (advertise.empty()) {
-    const bool wildcard = listen_host == "0.0.0.0" || listen_host == "::";
-    return wildcard ? Join(OwnIpOf(HostName()), listen_port) : listening;
+    return IsWildcard(listen_host) ? Join(OwnIpOf(HostName()), listen_port)
+                                   : listening;
   }
   const auto [host, port] = SplitAddress(advertise);
   return Join(OwnIpOf(host), port.empty() || port == "0" ? listen_port : port);
+}
+
+bool LooksUpAName(const std::string& advertise, const std::string& listening) {
+  if (absl::StartsWith(advertise, "unix:")) return false;
+  return advertise.empty() ? IsWildcard(SplitAddress(listening).first)
+                           : !IsIp(SplitAddress(advertise).first);
 }
 
 }  // namespace belfry::rpc

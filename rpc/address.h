@@ -32,6 +32,8 @@ std::pair<std::string, std::string> SplitAddress(const std::string& address);
 // `advertise`. A name that cannot be resolved here is told as it is.
 std::string ReachableAddress(const std::string& advertise,
                              const std::string& listening);
+// Whether that asks the resolver, who may take his time.
+bool LooksUpAName(const std::string& advertise, const std::string& listening);
 
 }  // namespace belfry::rpc
 

@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "rpc/kept_address.h"
+
 namespace belfry::rpc {
 namespace {
 
@@ -49,6 +51,24 @@ TEST(CheckListenAddressTest, WhatAServerCanBeToldToListenOn) {
 TEST(ReachableAddressTest, OfANameTheAddressThatIsOurs) {
   EXPECT_THAT(ReachableAddress("localhost:80", "0.0.0.0:7000"),
               testing::AnyOf("127.0.0.1:80", "[::1]:80"));
+}
+
+TEST(LooksUpANameTest, OnlyWhereThereIsOne) {
+  for (const char* none :
+       {"10.1.2.3", "10.1.2.3:80", "[fd00::1]:80", "unix:/run/x"}) {
+    EXPECT_FALSE(LooksUpAName(none, "0.0.0.0:7000")) << none;
+  }
+  EXPECT_TRUE(LooksUpAName("node-3:80", "127.0.0.1:7000"));
+  EXPECT_FALSE(LooksUpAName("", "127.0.0.1:7000"));
+  EXPECT_TRUE(LooksUpAName("", "0.0.0.0:7000"));
+  EXPECT_TRUE(LooksUpAName("", "[::]:7000"));
+}
+
+TEST(KeptAddressTest, IsThereAtOnce) {
+  for (const char* advertised : {"10.1.2.3:80", "localhost:80"}) {
+    EXPECT_EQ(KeptAddress(advertised, "0.0.0.0:7000").Get(),
+              ReachableAddress(advertised, "0.0.0.0:7000"));
+  }
 }
 
 TEST(ReachableAddressTest, ANameThatIsNotKnownHereMayBeElsewhere) {
