@@ -63,8 +63,8 @@ std::string ChaosProgressText(const v1::ChaosReport& report,
   return absl::StrCat(
       absl::FormatDuration(
           absl::Trunc(absl::Seconds(report.duration_s()), absl::Seconds(1))),
-      " of ", absl::FormatDuration(duration), ": ",
-      trace::CountText(report.faults_done(), "fault"), ", ",
+      " of ", absl::FormatDuration(duration),
+      " and the rests: ", trace::CountText(report.faults_done(), "fault"), ", ",
       report.hotplug().ok(), " of ", report.hotplug().tried(),
       " hotplug operations, ", report.counts().invoked(), " calls run, ",
       report.rests(), " rests");

@@ -136,8 +136,8 @@ void Parser::AddCallVerbs() {
       &app_, "stop-machine",
       "Run a function while every other CPU stands with interrupts masked",
       {"belfry stop-machine nop",
-       "belfry stop-machine spin --payload 500 --on "
-       "1"});
+       "belfry stop-machine spin --payload 500 --on 1",
+       "belfry stop-machine nop --count 100   # how fast?"});
   stop->add_option("FUNC", stop_options->function, "The function's name")
       ->required();
   stop->add_option("--on", stop_options->on,
@@ -145,7 +145,10 @@ void Parser::AddCallVerbs() {
       ->type_name("LIST");
   stop->add_option("--payload", stop_options->payload,
                    "What the function is given");
-  stop->add_flag("--detach", stop_options->detach, "Do not wait for its end");
+  auto* rounds = AddNumber(stop, "--count", &stop_options->count, {1},
+                           "Rounds, one after the other (default 1)");
+  stop->add_flag("--detach", stop_options->detach, "Do not wait for its end")
+      ->excludes(rounds);
 
   auto [two, two_options] = Verb<StopTwoOptions>(
       &app_, "stop-two",

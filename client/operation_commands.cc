@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "belfry/v1/report.pb.h"
 #include "client/commands.h"
@@ -15,6 +16,7 @@
 #include "client/operations.h"
 #include "google/protobuf/util/time_util.h"
 #include "kernel/errno.h"
+#include "trace/latency.h"
 #include "trace/operation_text.h"
 
 namespace belfry::client {
@@ -84,6 +86,58 @@ ExitCode Await(Context& context, Coordinator& coordinator,
   return kExitOk;
 }
 
+// Adds what became of it to the list.
+absl::Status StopOnce(Context& context, Coordinator& coordinator,
+                      v1::StopMachineRequest request,
+                      const Interrupt& interrupt, v1::OperationList* list) {
+  request.set_request_id(NewRequestId());
+  const auto response =
+      coordinator.Ask(&Coordinator::Stub::StopMachine, request);
+  if (!response.ok()) return Refused(response.status(), "machine not stopped");
+  const auto ended =
+      AwaitOperation(coordinator, response->operation(),
+                     absl::Now() + context.options.timeout, interrupt);
+  if (!ended.ok()) return ended.status();
+  *list->add_operations() = *ended;
+  return OutcomeOf(*ended, interrupt);
+}
+
+std::string RoundsText(const v1::OperationList& list) {
+  if (list.operations_size() == 1) {
+    return trace::OutcomeText(list.operations(0));
+  }
+  std::vector<std::int64_t> micros;
+  for (const v1::Operation& operation : list.operations()) {
+    micros.push_back(TimeUtil::DurationToMicroseconds(operation.duration()));
+  }
+  const auto latency = trace::MakeLatency(std::move(micros));
+  return absl::StrFormat(
+      "machine stopped %d times: p50 %.2f ms, p99 %.2f ms, max %.2f ms",
+      list.operations_size(), latency.p50_s() * 1e3, latency.p99_s() * 1e3,
+      latency.max_s() * 1e3);
+}
+
+ExitCode StopAgainAndAgain(Context& context, Coordinator& coordinator,
+                           const v1::StopMachineRequest& request,
+                           std::uint32_t count) {
+  const Interrupt interrupt;
+  v1::OperationList list;
+  absl::Status status;
+  for (std::uint32_t round = 1; round <= count && status.ok(); ++round) {
+    if (count > 1) {
+      context.out.Progress(absl::StrCat("round ", round, " of ", count));
+    }
+    status = StopOnce(context, coordinator, request, interrupt, &list);
+  }
+  if (context.out.json() && !list.operations().empty()) {
+    context.out.Json(list);
+  } else if (status.ok()) {
+    context.out.Line(RoundsText(list));
+  }
+  if (!status.ok()) return status;
+  return kExitOk;
+}
+
 }  // namespace
 
 ExitCode Run(Context& context, const StopMachineOptions& options) {
@@ -101,12 +155,14 @@ ExitCode Run(Context& context, const StopMachineOptions& options) {
   request.set_function(options.function);
   request.set_payload(options.payload);
   request.set_cpus(options.on);
+  if (!options.detach) {
+    return StopAgainAndAgain(context, *coordinator, request, options.count);
+  }
   request.set_request_id(NewRequestId());
   const auto response =
       coordinator->Ask(&Coordinator::Stub::StopMachine, request);
   if (!response.ok()) return Refused(response.status(), "machine not stopped");
   const v1::Operation& operation = response->operation();
-  if (!options.detach) return Await(context, *coordinator, operation);
   PrintOperation(context.out, operation,
                  absl::StrCat("operation ", operation.id(), ": ",
                               trace::WhatText(operation)));

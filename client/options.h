@@ -110,6 +110,7 @@ struct StopMachineOptions {
   std::string function;
   std::string on;
   std::string payload;
+  std::uint32_t count = 1;
   bool detach = false;
 };
 struct StopTwoOptions {

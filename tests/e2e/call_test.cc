@@ -230,6 +230,25 @@ TEST(StopMachineTest, RunsTheFunctionWhileAllOthersStand) {
   }
 }
 
+TEST(StopMachineTest, SoManyRoundsOneAfterTheOther) {
+  const Cluster cluster({.cpus = 2});
+  const auto done =
+      cluster.Ask<v1::OperationList>({"stop-machine", "nop", "--count", "3"});
+  ASSERT_EQ(done.operations_size(), 3);
+  for (const v1::Operation& operation : done.operations()) {
+    EXPECT_EQ(operation.result(), "0") << operation.DebugString();
+  }
+  const Outcome outcome = cluster.Run({"stop-machine", "nop", "--count", "4"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome;
+  EXPECT_THAT(outcome.out, HasSubstr("machine stopped 4 times: p50 "));
+  // One that fails is the last.
+  const auto failed = FromJson<v1::OperationList>(
+      cluster.Run({"stop-machine", "dance", "--count", "3", "-o", "json"}));
+  EXPECT_EQ(failed.operations_size(), 1);
+  const MetricsPage page = cluster.Metrics("coordinator");
+  EXPECT_EQ(page.Value("belfry_stop_machine_duration_seconds_count"), 8);
+}
+
 TEST(StopMachineTest, AnUnknownFunctionIsRefusedAndEverybodyGoesOn) {
   const Cluster cluster({.cpus = 2});
   const Outcome outcome = cluster.Run({"stop-machine", "dance"});
