@@ -7,7 +7,7 @@ Default: build/release/bin/belfry, DIR soak/, and 30 minutes of 8 CPUs with a pr
 killed every 20 s. Every five seconds it reads from /proc what each process of the
 cluster takes: memory (PSS), threads, descriptors; and asks how long a waiting call
 takes. DIR gets all of it (samples.csv), the torture's own words (torture.txt) and
-four plots (soak.svg). At the end it says how far the last third is from the second:
+five plots (soak.svg). At the end it says how far the last third is from the second:
 the first is for warming up. Exit code: the torture's.
 """
 import argparse
@@ -76,7 +76,7 @@ def latency(belfry, state_dir):
 
 
 def plot(samples, path):
-    """Four small pictures over one another; a line for each process."""
+    """Small pictures over one another; a line for each process."""
     width, height, left = 860, 170, 70
     names = sorted({name for _, name, _, _ in samples})
     end = max(at for at, *_ in samples)
