@@ -109,6 +109,7 @@ TEST(CoordinatorDeathAloneTest, CallsBetweenNodesGoOn) {
   cluster.Ask<v1::LoadReport>({"load", "start", "--rate", "200"});
   const std::string metrics = cluster.Cpu(2).metrics_address();
   // The load's calls do not wait: these are the client's, so it has connected.
+  // It does not call itself: of that a fast host makes a million in the time.
   const auto waiting = [page = cluster.Cpu(1).metrics_address()] {
     return MetricsPage::Fetch(page).Value(
         "belfry_calls_issued_total",
@@ -116,8 +117,8 @@ TEST(CoordinatorDeathAloneTest, CallsBetweenNodesGoOn) {
   };
   const double before = waiting();
   const auto caller =
-      cluster.Start({"call", "0-3", "nop", "--from", "1", "--count", "1000000",
-                     "--timeout", "5s", "-o", "json"});
+      cluster.Start({"call", "0,2-3", "nop", "--from", "1", "--count",
+                     "1000000", "--timeout", "5s", "-o", "json"});
   const auto completed = [&] {
     return MetricsPage::Fetch(metrics).Value("belfry_calls_completed_total");
   };
@@ -126,7 +127,7 @@ TEST(CoordinatorDeathAloneTest, CallsBetweenNodesGoOn) {
   const double at_death = completed();
   EXPECT_TRUE(WaitFor([&] { return completed() > at_death + 200; }));
   const auto report = FromJson<v1::CallReport>(caller->Wait());
-  EXPECT_EQ(report.results_size(), 4);
+  EXPECT_EQ(report.results_size(), 3);
   for (const v1::CallResult& result : report.results()) {
     EXPECT_EQ(result.result(), "ETIMEDOUT") << "they ran until the deadline";
     EXPECT_EQ(result.lost() + result.refused(), 0u) << result.DebugString();
