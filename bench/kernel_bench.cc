@@ -159,7 +159,7 @@ std::vector<TraceEvent> TraceOfACall() {
 void Record(benchmark::State& state) {
   const std::vector<TraceEvent> events = TraceOfACall();
   const auto now = std::chrono::system_clock::now();
-  rpc::TraceRing ring(CpuId{0}, 16384);
+  rpc::TraceRing ring(CpuId{0}, Incarnation{1}, rpc::kTraceEvents);
   std::uint64_t lamport = 0;
   for (auto _ : state) {
     for (const TraceEvent& event : events) ring.Add(++lamport, now, event);
