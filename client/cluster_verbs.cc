@@ -145,8 +145,9 @@ void Parser::AddCallVerbs() {
       ->type_name("LIST");
   stop->add_option("--payload", stop_options->payload,
                    "What the function is given");
-  auto* rounds = AddNumber(stop, "--count", &stop_options->count, {1},
-                           "Rounds, one after the other (default 1)");
+  auto* rounds =
+      AddNumber(stop, "--count", &stop_options->count, {1, 1'000'000},
+                "Rounds, one after the other (default 1)");
   stop->add_flag("--detach", stop_options->detach, "Do not wait for its end")
       ->excludes(rounds);
 

@@ -117,9 +117,9 @@ std::string RoundsText(const v1::OperationList& list) {
       latency.max_s() * 1e3);
 }
 
-ExitCode StopAgainAndAgain(Context& context, Coordinator& coordinator,
-                           const v1::StopMachineRequest& request,
-                           std::uint32_t count) {
+ExitCode StopRounds(Context& context, Coordinator& coordinator,
+                    const v1::StopMachineRequest& request,
+                    std::uint32_t count) {
   const Interrupt interrupt;
   v1::OperationList list;
   absl::Status status;
@@ -156,7 +156,7 @@ ExitCode Run(Context& context, const StopMachineOptions& options) {
   request.set_payload(options.payload);
   request.set_cpus(options.on);
   if (!options.detach) {
-    return StopAgainAndAgain(context, *coordinator, request, options.count);
+    return StopRounds(context, *coordinator, request, options.count);
   }
   request.set_request_id(NewRequestId());
   const auto response =
