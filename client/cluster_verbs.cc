@@ -98,7 +98,8 @@ void Parser::AddHotplugVerbs() {
       {"belfry cpu cycle 1-3 --count 100 --timeout 2m"});
   cycle->add_option("LIST", cycle_options->cpus, "CPUs, as in 0-2,5")
       ->required();
-  AddNumber(cycle, "--count", &cycle_options->count, {1}, "Times (default 1)");
+  AddNumber(cycle, "--count", &cycle_options->count, {1, 1'000'000},
+            "Times (default 1)");
   AddCpu(cycle, "--on", &cycle_options->on, "The CPU that asks");
 }
 
