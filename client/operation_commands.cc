@@ -86,17 +86,23 @@ ExitCode Await(Context& context, Coordinator& coordinator,
   return kExitOk;
 }
 
-// Adds what became of it to the list.
-absl::Status StopOnce(Context& context, Coordinator& coordinator,
-                      v1::StopMachineRequest request,
-                      const Interrupt& interrupt, v1::OperationList* list) {
+absl::StatusOr<v1::Operation> StartStop(Coordinator& coordinator,
+                                        v1::StopMachineRequest request) {
   request.set_request_id(NewRequestId());
   const auto response =
       coordinator.Ask(&Coordinator::Stub::StopMachine, request);
   if (!response.ok()) return Refused(response.status(), "machine not stopped");
-  const auto ended =
-      AwaitOperation(coordinator, response->operation(),
-                     absl::Now() + context.options.timeout, interrupt);
+  return response->operation();
+}
+
+// Adds what became of it to the list.
+absl::Status StopOnce(Context& context, Coordinator& coordinator,
+                      const v1::StopMachineRequest& request,
+                      const Interrupt& interrupt, v1::OperationList* list) {
+  const auto started = StartStop(coordinator, request);
+  if (!started.ok()) return started.status();
+  const auto ended = AwaitOperation(
+      coordinator, *started, absl::Now() + context.options.timeout, interrupt);
   if (!ended.ok()) return ended.status();
   *list->add_operations() = *ended;
   return OutcomeOf(*ended, interrupt);
@@ -158,14 +164,11 @@ ExitCode Run(Context& context, const StopMachineOptions& options) {
   if (!options.detach) {
     return StopRounds(context, *coordinator, request, options.count);
   }
-  request.set_request_id(NewRequestId());
-  const auto response =
-      coordinator->Ask(&Coordinator::Stub::StopMachine, request);
-  if (!response.ok()) return Refused(response.status(), "machine not stopped");
-  const v1::Operation& operation = response->operation();
-  PrintOperation(context.out, operation,
-                 absl::StrCat("operation ", operation.id(), ": ",
-                              trace::WhatText(operation)));
+  const auto started = StartStop(*coordinator, request);
+  if (!started.ok()) return started.status();
+  PrintOperation(context.out, *started,
+                 absl::StrCat("operation ", started->id(), ": ",
+                              trace::WhatText(*started)));
   return kExitOk;
 }
 

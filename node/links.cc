@@ -285,47 +285,50 @@ class InLink : public rpc::StreamUser<v1::LinkRequest, v1::LinkResponse> {
     }
   }
 
-  bool Greet(const v1::LinkRequest::Hello& hello) {
+  // Why it is no greeting to us; OK where it is.
+  grpc::Status CheckHello(const v1::LinkRequest::Hello& hello) const {
     const kernel::Cpu& self = links_->driver_->cpu();
+    const kernel::Incarnation incarnation{hello.src_incarnation()};
     if (hello.cpu() != self.id().value ||
         hello.incarnation() != self.incarnation().value) {
-      stream_->Close(rpc::ErrorStatus(
+      return rpc::ErrorStatus(
           grpc::StatusCode::ABORTED, "STALE_INCARNATION",
-          "this process is another incarnation than the one called"));
-      return false;
+          "this process is another incarnation than the one called");
     }
     if (incarnation_ != 0) {
-      stream_->Close(
-          rpc::ErrorStatus(grpc::StatusCode::INVALID_ARGUMENT, "SECOND_HELLO",
-                           "only the first message of a link may be a hello"));
-      return false;
+      return rpc::ErrorStatus(
+          grpc::StatusCode::INVALID_ARGUMENT, "SECOND_HELLO",
+          "only the first message of a link may be a hello");
     }
-    const CpuId source{hello.src_cpu()};
-    if (source.value >= kernel::kMaxCpus || hello.src_incarnation() == 0) {
-      stream_->Close(rpc::ErrorStatus(
+    if (hello.src_cpu() >= kernel::kMaxCpus || incarnation.value == 0) {
+      return rpc::ErrorStatus(
           grpc::StatusCode::INVALID_ARGUMENT, "NO_SUCH_CPU",
-          absl::StrCat("the hello is of process ", hello.src_incarnation(),
-                       " of cpu ", source.value)));
-      return false;
+          absl::StrCat("the hello is of process ", incarnation.value,
+                       " of cpu ", hello.src_cpu()));
     }
     // It may go on calling for as long as it has not heard that it was declared
     // dead; the answers are its successor's.
-    if (kernel::Incarnation{hello.src_incarnation()} <
-        self.IncarnationOf(source)) {
-      stream_->Close(rpc::ErrorStatus(
+    if (incarnation < self.IncarnationOf(CpuId{hello.src_cpu()})) {
+      return rpc::ErrorStatus(
           grpc::StatusCode::ABORTED, "STALE_INCARNATION",
-          absl::StrCat("cpu ", source.value, " has a later process")));
+          absl::StrCat("cpu ", hello.src_cpu(), " has a later process"));
+    }
+    return grpc::Status::OK;
+  }
+
+  bool Greet(const v1::LinkRequest::Hello& hello) {
+    const grpc::Status greeted = CheckHello(hello);
+    if (!greeted.ok()) {
+      stream_->Close(greeted);
       return false;
     }
-    src_ = source;
+    src_ = CpuId{hello.src_cpu()};
     incarnation_ = hello.src_incarnation();
     const auto other = links_->in_.find(src_);
-    if (other != links_->in_.end() && other->second != this) {
-      other->second->Detach();
-    }
+    if (other != links_->in_.end()) other->second->Detach();
     links_->in_[src_] = this;
     const kernel::Incarnation incarnation{incarnation_};
-    if (!Knows(self, src_, incarnation)) {
+    if (!Knows(links_->driver_->cpu(), src_, incarnation)) {
       links_->driver_->Feed(kernel::PeerIs{src_, incarnation});
     }
     links_->driver_->Feed(
