@@ -9,26 +9,20 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "belfry/v1/node.grpc.pb.h"
+#include "rpc/channel.h"
 #include "rpc/status.h"
 #include "tests/e2e/support/cluster.h"
 
 namespace belfry::e2e {
 namespace {
 
-std::shared_ptr<grpc::Channel> Channel(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
-                                   arguments);
-}
-
 // A link to one CPU.
 class Caller {
  public:
   explicit Caller(const v1::CpuInfo& cpu)
-      : callee_(cpu), stub_(v1::CpuService::NewStub(Channel(cpu.address()))) {
+      : callee_(cpu),
+        stub_(v1::CpuService::NewStub(rpc::OpenChannel(cpu.address()))) {
     context_.set_deadline(std::chrono::system_clock::now() + kPatience);
     stream_ = stub_->Link(&context_);
   }
@@ -99,7 +93,7 @@ TEST(LinkTest, AnEarlierProcessTakesNothingFromItsSuccessor) {
 class Stoppers {
  public:
   explicit Stoppers(const std::string& address)
-      : stub_(v1::CpuService::NewStub(Channel(address))) {}
+      : stub_(v1::CpuService::NewStub(rpc::OpenChannel(address))) {}
   ~Stoppers() {
     for (const auto& call : calls_) call->context.TryCancel();
     cq_.Shutdown();

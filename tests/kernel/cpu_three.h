@@ -9,14 +9,13 @@
 
 #include "kernel/cpu.h"
 #include "tests/support/lone_cpu.h"
+#include "tests/support/preset.h"
 
 namespace belfry::kernel {
 
 inline constexpr CpuId kPeer{1};
 
-inline Profile Preset(absl::string_view name) {
-  return PresetByName(name).value();
-}
+using testing::Preset;
 
 struct Machine : testing::LoneCpu {
   static constexpr std::size_t kCapacity = 8;

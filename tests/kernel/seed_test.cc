@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tests/support/preset.h"
 #include "tests/support/world.h"
 
 namespace belfry::testing {

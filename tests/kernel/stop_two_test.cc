@@ -24,10 +24,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 using testing::kFirstLife;
+using testing::Preset;
 using enum MultiStopState;
 using enum StopTwoVerb;
-
-Profile Preset(absl::string_view name) { return PresetByName(name).value(); }
 
 // CPU 1 of a machine of CPUs 0, 1 and 2.
 struct Machine : testing::LoneCpu {

@@ -8,6 +8,7 @@
 
 #include "kernel/coordinator.h"
 #include "tests/support/at_rest.h"
+#include "tests/support/preset.h"
 #include "tests/support/world.h"
 
 namespace belfry::kernel {
@@ -15,9 +16,7 @@ namespace belfry::kernel {
 inline constexpr std::uint32_t kVictim = 3;
 inline constexpr std::uint32_t kCoordinator = testing::World::kCoordinator;
 
-inline Profile Preset(absl::string_view name) {
-  return PresetByName(name).value();
-}
+using testing::Preset;
 
 inline testing::World Booted(absl::string_view preset = "belfry",
                              std::uint64_t seed = 1) {

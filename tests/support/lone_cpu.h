@@ -12,6 +12,7 @@
 #include "kernel/cpu.h"
 #include "kernel/ledger.h"
 #include "tests/support/effect_text.h"
+#include "tests/support/preset.h"
 
 namespace belfry::testing {
 
@@ -21,7 +22,7 @@ inline constexpr kernel::Incarnation kFirstLife{1};
 inline kernel::Profile ProfileWith(absl::string_view preset,
                                    absl::string_view knob = "",
                                    absl::string_view value = "") {
-  kernel::Profile profile = kernel::PresetByName(preset).value();
+  kernel::Profile profile = Preset(preset);
   if (!knob.empty()) {
     EXPECT_TRUE(kernel::SetKnob(&profile, knob, value).ok());
   }
